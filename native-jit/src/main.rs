@@ -1,0 +1,2 @@
+//! The `bpf64` command line.
+fn main() {}
