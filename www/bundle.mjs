@@ -1,0 +1,43 @@
+// Bundles the page: node bundle.mjs OUT GLUE WASM. Called by `cargo xtask dist`.
+//
+// GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module. Everything lands in OUT under a name
+// with a hash of its content; standard output is one JSON object from the names here to the names there.
+
+import { readdir } from "node:fs/promises";
+import { basename, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const [out, glue, wasm] = process.argv.slice(2);
+const here = fileURLToPath(new URL(".", import.meta.url));
+const captures = (await readdir(new URL("examples/", import.meta.url)))
+  .filter((name) => /\.pcapng$|\.pcap$/.test(name))
+  .map((name) => `examples/${name}`);
+
+const { metafile } = await build({
+  absWorkingDir: here,
+  entryPoints: ["main.js", "style.css", "icon.svg", ...captures],
+  outbase: here,
+  outdir: out,
+  // The hash has the shape that xtask/src/serve/site.rs takes as "never changes".
+  entryNames: "[dir]/[name]-[hash]",
+  assetNames: "[name]-[hash]",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  // Nested rules, light-dark() and constructed style sheets: what the page needs anyway.
+  target: ["chrome123", "firefox128", "safari17.5"],
+  // These names stand for files of which only xtask knows the place.
+  alias: { "bpf64-editor": "./editor/editor.js", "bpf64-glue": glue, "bpf64-wasm": wasm },
+  loader: { ".wasm": "file", ".svg": "copy", ".pcap": "copy", ".pcapng": "copy" },
+  metafile: true,
+  logLevel: "warning",
+});
+
+const names = {};
+for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
+  // An asset such as the wasm is nobody's entry, but has itself as its only input.
+  const source = entryPoint ?? basename(Object.keys(inputs)[0]);
+  names[source] = relative(out, new URL(file, import.meta.url).pathname);
+}
+console.log(JSON.stringify(names));

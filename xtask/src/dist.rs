@@ -1,0 +1,137 @@
+//! `cargo xtask dist`: the page as one folder of static files that works from any sub-path of any host.
+//!
+//! Every file but `index.html` carries a hash of its content in its name, so it may be cached for ever; every
+//! file that gains by it lies there compressed as well; and the whole is weighed against a budget.
+
+mod sizes;
+mod template;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Context as _, Failure, Outcome};
+use crate::options::{Accepted, Options};
+use crate::process;
+use crate::tools::node::Node;
+use crate::tools::wasm_rust::WasmRust;
+use crate::wasm::{self, Module};
+use crate::workspace;
+
+/// What marks a folder as one of ours, which may be replaced as a whole.
+const MARK: &str = r#"<meta name="generator" content="bpf64">"#;
+
+/// The capture that the page opens with; its name is known here to fetch it before the wasm asks for it.
+const DEFAULT_CAPTURE: &str = "ssh.pcap";
+
+pub(crate) fn task(given: &[String]) -> Outcome {
+    let options = Options::parse(given, &Accepted { flags: &[], values: &["--out"], words: false })?;
+    // Relative to where the command was given, as every program takes it.
+    let out = options.value("--out").map_or_else(default_folder, PathBuf::from);
+    build(&out)
+}
+
+/// Where the page is built if nothing else is said.
+pub(crate) fn default_folder() -> PathBuf {
+    workspace::path("target/dist")
+}
+
+/// Builds the page into `out`, prints what it weighs, and fails if that is too much.
+pub(crate) fn build(out: &Path) -> Outcome {
+    check_replaceable(out)?;
+    let _lock = workspace::exclusive()?;
+    let node = Node::find()?;
+    let rust = WasmRust::find()?;
+    let module = wasm::build(&rust, &node)?;
+
+    // Made beside and moved at the end: a server or a reader of `out` never sees half a page.
+    let fresh = workspace::path("target/page/site");
+    workspace::remove_folder(&fresh)?;
+    let names = bundle(&node, &module, &fresh)?;
+    write_index(&names, &fresh)?;
+    let sizes = sizes::compress(&fresh)?;
+    replace(out, &fresh)?;
+
+    print!("\n{sizes}");
+    println!("the page is in {}\n", workspace::shown(out));
+    sizes.check_budget()
+}
+
+/// Bundles script, style, wasm, icon and captures; returns the name in the folder for each name in `www`.
+fn bundle(node: &Node, module: &Module, folder: &Path) -> Outcome<BTreeMap<String, String>> {
+    println!("bundling: esbuild");
+    let mut esbuild = node.script("www/bundle.mjs");
+    esbuild.arg(folder).arg(&module.glue).arg(&module.wasm);
+    let text = process::output("bundling the page", &mut esbuild)?;
+    serde_json::from_str(&text).context(|| format!("www/bundle.mjs did not print a list of files: {text}"))
+}
+
+fn write_index(names: &BTreeMap<String, String>, folder: &Path) -> Outcome {
+    let source = workspace::path("www/index.html");
+    let text = fs::read_to_string(&source).context(|| format!("cannot read {}", source.display()))?;
+    if !text.contains(MARK) {
+        return Err(Failure::new(format!("{} lacks the line {MARK}", workspace::shown(&source))));
+    }
+    let name = |key: &str| {
+        names.get(key).map(String::as_str).ok_or_else(|| {
+            Failure::new(format!("the bundle has no {key}"))
+                .mend("add the file, or its import in www/main.js")
+        })
+    };
+    let captures: BTreeMap<&str, &str> = names
+        .iter()
+        .filter_map(|(key, name)| Some((key.strip_prefix("examples/")?, name.as_str())))
+        .collect();
+    let captures = serde_json::to_string(&captures).context(|| "cannot list the captures".to_owned())?;
+    let page = template::fill(
+        &text,
+        &[
+            ("script", name("main.js")?),
+            ("style", name("style.css")?),
+            ("icon", name("icon.svg")?),
+            ("wasm", name("bpf64.wasm")?),
+            ("default-capture", name(&format!("examples/{DEFAULT_CAPTURE}")).or_else(|_| name("icon.svg"))?),
+            // Inside a script element, where only this sign could end it.
+            ("files", &captures.replace('<', "\\u003c")),
+        ],
+    )
+    .map_err(|problem| Failure::new(format!("{}: {problem}", workspace::shown(&source))))?;
+    let index = folder.join("index.html");
+    fs::write(&index, page).context(|| format!("cannot write {}", index.display()))
+}
+
+/// Refuses to replace a folder that holds anything but an older page: `--out` may be mistyped.
+fn check_replaceable(out: &Path) -> Outcome {
+    let empty = fs::read_dir(out).map_or(!out.exists(), |mut files| files.next().is_none());
+    let ours = || fs::read_to_string(out.join("index.html")).is_ok_and(|text| text.contains(MARK));
+    if empty || ours() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{} exists and is no page of bpf64, so it is not replaced", out.display()))
+        .mend("choose another folder with --out, or remove this one"))
+}
+
+fn replace(out: &Path, fresh: &Path) -> Outcome {
+    workspace::remove_folder(out)?;
+    if let Some(parent) = out.parent() {
+        workspace::make_folder(parent)?;
+    }
+    // Another file system than target's cannot be moved to.
+    fs::rename(fresh, out)
+        .or_else(|_| copy(fresh, out))
+        .context(|| format!("cannot put the page into {}", out.display()))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
