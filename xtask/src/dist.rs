@@ -90,7 +90,7 @@ fn write_index(names: &BTreeMap<String, String>, folder: &Path) -> Outcome {
             ("style", name("style.css")?),
             ("icon", name("icon.svg")?),
             ("wasm", name("bpf64.wasm")?),
-            ("default-capture", name(&format!("examples/{DEFAULT_CAPTURE}")).or_else(|_| name("icon.svg"))?),
+            ("default-capture", name(&format!("examples/{DEFAULT_CAPTURE}"))?),
             // Inside a script element, where only this sign could end it.
             ("files", &captures.replace('<', "\\u003c")),
         ],

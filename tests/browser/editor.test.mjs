@@ -1,0 +1,174 @@
+// The editor module by itself: what it promises to the page that uses it (www/editor/editor.js).
+
+import assert from "node:assert/strict";
+
+import { assertAccessible, screenshot } from "./helpers.mjs";
+import { editorTest } from "./editor-page.mjs";
+
+const CLASSIC = "(000) ldh [12]\n(001) jeq #0x86dd jt 2 jf 3\n(002) ret #1\n(003) ret #0 ; drop";
+
+/** The colour of the first piece of the text that is exactly `text`. */
+const colour = (page, text) =>
+  page.evaluate((wanted) => {
+    const spans = [...document.querySelectorAll(".cm-line span")];
+    const span = spans.find((span) => span.textContent === wanted);
+    return span && getComputedStyle(span).color;
+  }, text);
+
+const COLOURS = {
+  keyword: "rgb(122, 62, 157)",
+  number: "rgb(10, 110, 110)",
+  memory: "rgb(138, 82, 0)",
+  label: "rgb(11, 92, 173)",
+  comment: "rgb(91, 102, 115)",
+};
+
+editorTest("typing is reported, the page's own changes are not", async ({ page, content, calls }) => {
+  await page.evaluate((text) => globalThis.editor.setText(text), CLASSIC);
+  assert.deepEqual(await calls(), []);
+  await content.click();
+  await page.keyboard.press("Control+End");
+  await calls();
+  await page.keyboard.type("!");
+  assert.deepEqual(await calls(), [["changed", `${CLASSIC}!`]]);
+  await page.keyboard.press("ArrowUp");
+  assert.deepEqual(await calls(), [["cursor", 3]]);
+  await page.evaluate(() => globalThis.editor.setText("other"));
+  await page.evaluate(() => globalThis.editor.select(1, 3));
+  assert.deepEqual(await calls(), []);
+  assert.equal(await page.evaluate(() => String(getSelection())), "th");
+  await page.keyboard.press("Control+z");
+  assert.deepEqual((await calls())[0], ["changed", `${CLASSIC}!`]);
+});
+
+editorTest("keys: run, comment, and Tab goes on", async ({ page, content, calls }) => {
+  await page.evaluate((text) => {
+    globalThis.editor.setLanguage("ebpf");
+    globalThis.editor.setText(text);
+    globalThis.editor.focus();
+  }, "exit");
+  await page.keyboard.press("Control+Enter");
+  assert.deepEqual(await calls(), [["run"]]);
+  await page.keyboard.press("Control+/");
+  assert.deepEqual(await calls(), [["changed", "; exit"]]);
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "after");
+  await page.keyboard.press("Shift+Tab");
+  assert.ok(await content.evaluate((element) => element === document.activeElement));
+});
+
+const SAMPLES = {
+  cbpf: [CLASSIC, { ldh: "keyword", "[12]": "memory", "#0x86dd": "number", jt: "keyword", "; drop": "comment" }],
+  ebpf: [
+    "start: r0 = *(u16 *)skb[12]\nif w0 != 0x86dd goto +3 // no\ncall 7\nexit",
+    { "start:": "label", "*(u16 *)skb": "memory", goto: "keyword", "0x86dd": "number", "// no": "comment" },
+  ],
+  filter: ["tcp port 22 and host 10.0.0.1", { tcp: "keyword", "22": "number", "10.0.0.1": "number" }],
+  hex: ["bf 16 00 # mov", { bf: "number", "# mov": "comment" }],
+  c: ["{ 0x28, 0, 0, 0x0000000c }, /* ldh */", { "0x28": "number", "/* ldh */": "comment" }],
+};
+
+for (const [language, [text, expected]] of Object.entries(SAMPLES)) {
+  editorTest(`colours words of ${language}`, async ({ page }) => {
+    await page.evaluate(
+      ([language, text]) => {
+        globalThis.editor.setLanguage(language);
+        globalThis.editor.setText(text);
+      },
+      [language, text],
+    );
+    for (const [word, kind] of Object.entries(expected)) {
+      assert.equal(await colour(page, word), COLOURS[kind], `${word} is a ${kind}`);
+    }
+  });
+}
+
+editorTest("problems are underlined, marked, and told on hover", async ({ page }) => {
+  await page.evaluate((text) => {
+    globalThis.editor.setText(text);
+    globalThis.editor.setDiagnostics([
+      { from: 6, to: 9, severity: "error", message: "there is no such instruction" },
+      { from: text.length, to: text.length + 99, severity: "warning", message: "the end" },
+      { from: 15, to: 15, severity: "info", message: "nothing to underline" },
+    ]);
+  }, CLASSIC);
+  const underlined = page.locator(".cm-lintRange-error");
+  assert.equal(await underlined.innerText(), "ldh");
+  assert.match(await underlined.evaluate((element) => getComputedStyle(element).textDecoration), /wavy/);
+  assert.equal(await page.locator(".cm-lintRange").count(), 3);
+  assert.equal(await page.locator(".cm-lint-marker").count(), 3);
+  await underlined.hover();
+  await page.getByText("there is no such instruction").waitFor();
+  await assertAccessible(page);
+  await screenshot(page, "editor-problems");
+});
+
+editorTest("lines are marked, and the current one comes into view", async ({ page, calls }) => {
+  await page.evaluate(() => {
+    globalThis.editor.setText(Array.from({ length: 200 }, (_, line) => `line ${line + 1}`).join("\n"));
+    globalThis.editor.setLines([
+      { line: 1, hue: 5, lit: true, current: false, breakpoint: true },
+      { line: 2, hue: -1, lit: false, current: false, breakpoint: false },
+      { line: 999, hue: 1, lit: true, current: false, breakpoint: true },
+    ]);
+  });
+  const first = page.locator(".cm-line").first();
+  assert.equal(await first.getAttribute("class"), "cm-line lit breakpoint");
+  assert.equal(await first.getAttribute("data-hue"), "5");
+  assert.equal(await page.locator(".cm-breakpoints .breakpoint .breakpoint-dot").count(), 1);
+  await page.evaluate(() => {
+    globalThis.editor.setLines([{ line: 150, hue: 2, lit: false, current: true, breakpoint: false }]);
+  });
+  const current = page.locator(".cm-line.current");
+  await current.waitFor();
+  assert.equal(await current.innerText(), "line 150");
+  assert.ok(await current.isVisible());
+  assert.deepEqual(await calls(), []);
+});
+
+editorTest("pointing and clicking beside a line", async ({ page, calls }) => {
+  await page.evaluate((text) => globalThis.editor.setText(text), CLASSIC);
+  await page.locator(".cm-line").nth(2).hover();
+  assert.deepEqual(await calls(), [["hover", 3]]);
+  await page.locator("#before").hover();
+  assert.deepEqual(await calls(), [["hover", 0]]);
+  // The first of a gutter's elements is an invisible one that gives it its width.
+  await page.locator(".cm-breakpoints .cm-gutterElement").nth(2).click();
+  assert.deepEqual((await calls()).filter(([name]) => name === "breakpoint"), [["breakpoint", 2]]);
+});
+
+editorTest("search opens, in the page's colours", async ({ page, content }) => {
+  await page.evaluate((text) => globalThis.editor.setText(text), CLASSIC);
+  await content.click();
+  await page.keyboard.press("Control+f");
+  await page.keyboard.type("ret");
+  assert.ok((await page.locator(".cm-searchMatch").count()) >= 2);
+  await assertAccessible(page);
+  await screenshot(page, "editor-search");
+});
+
+for (const [shape, unit] of [["many lines", "(000) ldh [12]\n"], ["one line", "(000) ldh [12] "]]) {
+  for (const language of ["cbpf", "filter"]) {
+    editorTest(`10 MB pasted as ${shape} does not freeze it: ${language}`, async ({ page, content, t }) => {
+      await content.click();
+      await page.evaluate((language) => globalThis.editor.setLanguage(language), language);
+      const took = await page.evaluate(async (unit) => {
+        const data = new DataTransfer();
+        data.setData("text/plain", unit.repeat(10_000_000 / unit.length));
+        const start = performance.now();
+        const target = document.querySelector(".cm-content");
+        target.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+        // Two frames: what was pasted has been drawn.
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+        return performance.now() - start;
+      }, unit);
+      const start = performance.now();
+      await page.keyboard.press("Control+Home");
+      await page.keyboard.type("x");
+      await page.waitForFunction(() => globalThis.calls.some(([name, text]) => name === "changed" && text[0] === "x"));
+      const key = performance.now() - start;
+      t.diagnostic(`pasted in ${took.toFixed(0)} ms, a key after it in ${key.toFixed(0)} ms`);
+      assert.ok(took < 5_000 && key < 5_000, "it takes the text and goes on");
+    });
+  }
+}
