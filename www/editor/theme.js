@@ -42,19 +42,22 @@ const editor = EditorView.theme({
 });
 
 // The lint package draws with pictures in data: URLs, which the page's policy refuses; so the same is said in CSS.
-const severities = { error: "var(--bad)", warning: "var(--warm)", info: "var(--accent)" };
+// A shape beside the colour, for eyes that do not tell the colours apart.
+const severities = {
+  error: { colour: "var(--bad)", shape: "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)" },
+  warning: { colour: "var(--warm)", shape: "polygon(50% 0, 100% 100%, 0 100%)" },
+  info: { colour: "var(--accent)", shape: "circle(50%)" },
+};
 const problems = EditorView.theme({
   ".cm-lintRange": { paddingBottom: "0", textDecorationSkipInk: "none", textUnderlineOffset: "3px" },
   ".cm-lintRange-active": { backgroundColor: "var(--raised)" },
   ".cm-gutter-lint": { width: "14px" },
   ".cm-gutter-lint .cm-gutterElement": { padding: "0", display: "grid", placeItems: "center" },
-  ".cm-lint-marker": { width: "8px", height: "8px" },
-  ".cm-lint-marker-warning": { clipPath: "polygon(50% 0, 100% 100%, 0 100%)" },
-  ".cm-lint-marker-error": { clipPath: "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)" },
+  ".cm-lint-marker": { width: "9px", height: "9px" },
   ...Object.fromEntries(
-    Object.entries(severities).flatMap(([severity, colour]) => [
+    Object.entries(severities).flatMap(([severity, { colour, shape }]) => [
       [`.cm-lintRange-${severity}`, { backgroundImage: "none", textDecoration: `underline wavy 1px ${colour}` }],
-      [`.cm-lint-marker-${severity}`, { content: "normal", backgroundColor: colour }],
+      [`.cm-lint-marker-${severity}`, { content: "normal", backgroundColor: colour, clipPath: shape }],
       [`.cm-diagnostic-${severity}`, { borderLeftColor: colour }],
     ]),
   ),
@@ -74,6 +77,7 @@ const boxes = EditorView.theme({
   ".cm-panels": { color: "var(--text)", backgroundColor: "var(--raised)" },
   ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
   ".cm-panel": { font: "13px/1.45 var(--ui)" },
+  ".cm-panel.cm-search :is(input, button, label)": { fontSize: "inherit" },
   // As high as a finger needs.
   ".cm-textfield, .cm-button": { minHeight: "24px", boxSizing: "border-box" },
   ".cm-textfield": { color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--line)" },

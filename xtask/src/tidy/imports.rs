@@ -1,0 +1,101 @@
+//! The direction of imports inside core: who may know whom.
+
+use super::{Problems, Source, code_lines};
+
+/// For each module at the top of core, the others it may name. A module that is not here may not exist: adding one
+/// means deciding where it stands. Tests may import what they like.
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
+    ("diagnostic", &[]),
+    ("isa", &["diagnostic"]),
+    ("program", &["isa", "diagnostic"]),
+    ("packet", &["diagnostic"]),
+    ("link", &[]),
+    ("context", &["isa"]),
+    ("helpers", &["isa", "environment"]),
+    ("environment", &["context", "helpers"]),
+    ("machine", &["isa", "program", "context", "environment", "helpers"]),
+    ("classic", &["isa", "program", "packet", "diagnostic", "context", "environment", "helpers", "machine"]),
+    ("load", &["isa", "program", "classic", "diagnostic"]),
+    ("interp", &["isa", "program", "packet", "context", "environment", "helpers", "machine"]),
+    (
+        "debugger",
+        &["isa", "program", "classic", "packet", "context", "environment", "helpers", "interp", "machine"],
+    ),
+    ("lib", &[]),
+];
+
+pub(super) fn check(sources: &[Source], problems: &mut Problems) {
+    for source in sources {
+        let Some(inside) = source.path.strip_prefix("core/src/") else { continue };
+        let module = inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs");
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == module) else {
+            problems.push(format!(
+                "{}:1: the module `{module}` has no place in the direction of imports; give it one in \
+                 xtask/src/tidy/imports.rs",
+                source.path
+            ));
+            continue;
+        };
+        for (line, code) in code_lines(&source.text) {
+            if code.trim_start().starts_with("#[cfg(test)]") {
+                break;
+            }
+            for import in imports(code) {
+                if import != module && !allowed.contains(&import) {
+                    problems.push(format!(
+                        "{}:{line}: `{module}` must not know `{import}`; imports point one way (ARCHITECTURE.md)",
+                        source.path
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// The modules that a line names after `crate::`, a list in braces included. Types and macros at the crate's root
+/// are no modules: they begin with a capital or end in `!`.
+fn imports(code: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    for (start, _) in code.match_indices("crate::") {
+        let rest = &code[start + "crate::".len()..];
+        let list = rest.strip_prefix('{').map_or(rest, |inner| inner.split('}').next().unwrap_or(inner));
+        let names: Vec<&str> = if list.len() == rest.len() { vec![rest] } else { list.split(',').collect() };
+        for name in names {
+            let name = name.trim();
+            let end = name.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(name.len());
+            if end > 0 && !name[end..].starts_with('!') {
+                found.push(&name[..end]);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_every_way_to_name_a_module() {
+        assert_eq!(imports("use crate::isa::Insn;"), ["isa"]);
+        assert_eq!(imports("use crate::{isa, program::Pc};"), ["isa", "program"]);
+        assert_eq!(imports("fn f(a: crate::isa::Reg) -> crate::program::Pc"), ["isa", "program"]);
+        assert_eq!(imports("use crate::Insn; crate::rows!(a)"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_wrong_direction_and_an_unknown_module_are_found() {
+        let file = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+        let sources = [
+            file("core/src/isa/text.rs", "use crate::program::Pc;\n#[cfg(test)]\nuse crate::interp;"),
+            file("core/src/unheard_of.rs", ""),
+            file("core/src/program.rs", "use crate::isa::Insn;\nuse crate::program::Pc;"),
+            file("web/src/lib.rs", "use crate::anything;"),
+        ];
+        let mut problems = Problems::new();
+        check(&sources, &mut problems);
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert!(problems[0].starts_with("core/src/isa/text.rs:1: `isa` must not know `program`"));
+        assert!(problems[1].contains("`unheard_of`"));
+    }
+}
