@@ -1,1 +1,46 @@
-//! BPF at work.
+//! The core of bpf64: BPF instruction sets, conversion, interpretation and stepping, without I/O or `unsafe`.
+//!
+//! Data flows one way: text → program → run. A classic filter is read, converted and stepped:
+//!
+//! ```
+//! use bpf64_core::context::skb::Skb;
+//! use bpf64_core::environment::{SOCKET_FILTER, World};
+//! use bpf64_core::{debugger::Session, interp::Machine, load::load};
+//! use std::rc::Rc;
+//!
+//! // "Is it ARP?", as `tcpdump -d arp` prints it.
+//! let text = "(000) ldh [12]\n(001) jeq #0x806 jt 2 jf 3\n(002) ret #262144\n(003) ret #0\n";
+//! let program = Rc::new(load(text.as_bytes(), None, &SOCKET_FILTER).unwrap().ebpf());
+//! let packet = [&[0xff; 12][..], &[0x08, 0x06]].concat();
+//! let machine = Machine::new(program, &SOCKET_FILTER, World::new(Skb::ethernet(packet)));
+//!
+//! let mut session = Session::new(machine, 1000);
+//! session.seek(4);
+//! assert_eq!(session.machine().registers[0], 0x806);
+//! session.back();
+//! assert_eq!(session.machine().registers[0], 0);
+//! ```
+//!
+//! One shot, without recording:
+//!
+//! ```
+//! # use bpf64_core::{context::skb::Skb, environment::{SOCKET_FILTER, World}, interp::Machine, load::load};
+//! # use std::rc::Rc;
+//! let program = Rc::new(load(b"w0 = 7\nexit", None, &SOCKET_FILTER).unwrap().ebpf());
+//! let outcome = Machine::new(program, &SOCKET_FILTER, World::new(Skb::ethernet(vec![0; 14]))).run(100);
+//! assert_eq!((SOCKET_FILTER.verdict)(outcome.end.unwrap().unwrap().0).to_string(), "accepted, 7 bytes kept");
+//! ```
+
+pub mod classic;
+pub mod context;
+pub mod debugger;
+pub mod diagnostic;
+pub mod environment;
+pub mod helpers;
+pub mod interp;
+pub mod isa;
+pub mod link;
+pub mod load;
+pub mod machine;
+pub mod packet;
+pub mod program;

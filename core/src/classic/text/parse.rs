@@ -1,0 +1,641 @@
+//! Reading classic assembly, both spellings; every faulty line is reported.
+//!
+//! Source: the grammar of bpf_asm (tools/bpf/bpf_exp.y, bpf_exp.l) and libpcap's bpf_image.c.
+
+use super::super::{
+    AluOp, Ancillary, CmpOp, Insn, MAX_INSNS, Operand, PacketOffset, Returned, Value, encoding,
+};
+use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::isa::Size;
+use std::collections::HashMap;
+
+/// Instructions in order, with the places they stand in. Not checked yet.
+pub type Parsed = Vec<Statement>;
+
+/// An instruction and the bytes of the text it stands in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The instruction.
+    pub insn: Insn,
+    /// Its bytes.
+    pub span: Span,
+}
+
+/// bpf_asm's mnemonics, for suggestions.
+const MNEMONICS: &[&str] = &[
+    "ld", "ldi", "ldh", "ldb", "ldx", "ldxi", "ldxb", "st", "stx", "jmp", "ja", "jeq", "jneq", "jne", "jlt",
+    "jle", "jgt", "jge", "jset", "add", "sub", "mul", "div", "mod", "neg", "and", "or", "xor", "lsh", "rsh",
+    "tax", "txa", "ret",
+];
+
+/// Other names in use for ancillary loads: older bpf_asm's, libpcap's (printed as `[vlanp]`), and the header's.
+const OTHER_NAMES: &[(&str, Ancillary)] = &[
+    ("vlan_pr", Ancillary::VlanTagPresent),
+    ("vlanp", Ancillary::VlanTagPresent),
+    ("protocol", Ancillary::Protocol),
+    ("pkttype", Ancillary::PacketType),
+    ("ifindex", Ancillary::Ifindex),
+    ("random", Ancillary::Random),
+];
+
+/// A jump's two ways before labels are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    target: Target,
+    span: Span,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Target {
+    Next,
+    Instruction(u64),
+    Distance(u64),
+    Label(String),
+}
+
+/// A line as read.
+struct Line {
+    insn: Insn,
+    /// jt and jf of a branch, or the one way of a jump.
+    ways: Vec<Way>,
+    span: Span,
+}
+
+/// Reads a whole program.
+///
+/// # Errors
+/// Every faulty line's first fault, jumps to labels that are not there, jumps backwards or too far.
+pub fn parse(source: &str) -> Result<Parsed, Vec<Diagnostic>> {
+    let mut faults = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
+    let mut labels: HashMap<String, u64> = HashMap::new();
+    let text = blank_comments(source);
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let mut cursor = Cursor { text: line.trim_end(), at: 0, start };
+        start += line.len();
+        let parsed = cursor.line(lines.len() as u64, &mut labels);
+        match parsed {
+            Ok(Some(line)) => lines.push(line),
+            Ok(None) => {}
+            Err(fault) => faults.push(fault),
+        }
+        if lines.len() > MAX_INSNS {
+            let span = lines.last().map_or(0..0, |line| line.span.clone());
+            let message = format!("a classic program has at most {MAX_INSNS} instructions; this is one more");
+            return Err(vec![Diagnostic::new(span, message)]);
+        }
+    }
+    let mut parsed = Vec::with_capacity(lines.len());
+    let count = lines.len() as u64;
+    // Lines that were not understood hide labels and shift numbers: do not blame jumps for them.
+    let complete = faults.is_empty();
+    for (pc, Line { insn, ways, span }) in (0u64..).zip(lines) {
+        match resolve(insn, &ways, pc, count, &labels) {
+            Ok(insn) => parsed.push(Statement { insn, span }),
+            Err(fault) if complete => faults.push(fault),
+            Err(_) => {}
+        }
+    }
+    if faults.is_empty() { Ok(parsed) } else { Err(faults) }
+}
+
+/// The text with comments blanked out, every byte in its place: `/* … */`, `;` to the end of the line, and `#`
+/// at the start of a line.
+fn blank_comments(source: &str) -> String {
+    let mut bytes = source.as_bytes().to_vec();
+    let (mut at, mut line_start) = (0, true);
+    while at < bytes.len() {
+        let rest = &bytes[at..];
+        let length = if rest.starts_with(b"/*") {
+            rest.windows(2).position(|pair| pair == b"*/").map_or(rest.len(), |end| end + 2)
+        } else if rest[0] == b';' || (rest[0] == b'#' && line_start) {
+            rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len())
+        } else {
+            line_start = rest[0] == b'\n' || (line_start && rest[0].is_ascii_whitespace());
+            at += 1;
+            continue;
+        };
+        bytes[at..at + length].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
+        at += length;
+    }
+    String::from_utf8(bytes).expect("whole comments, from ASCII mark to ASCII mark, become ASCII spaces")
+}
+
+fn resolve(
+    insn: Insn,
+    ways: &[Way],
+    pc: u64,
+    count: u64,
+    labels: &HashMap<String, u64>,
+) -> Result<Insn, Diagnostic> {
+    let skipped = |way: &Way, limit: u64| {
+        let fault = |message: String| Err(Diagnostic::new(way.span.clone(), message));
+        let target = match &way.target {
+            Target::Next => return Ok(0),
+            Target::Distance(distance) => pc.saturating_add(1).saturating_add(*distance),
+            Target::Instruction(number) => *number,
+            Target::Label(name) => match labels.get(name) {
+                Some(&target) => target,
+                None => {
+                    let known = labels.keys().map(String::as_str);
+                    return fault(match nearest(name, known) {
+                        Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
+                        None => format!(
+                            "there is no label `{name}`; a label is written `{name}:` before an instruction"
+                        ),
+                    });
+                }
+            },
+        };
+        match target.checked_sub(pc + 1) {
+            None => {
+                fault(format!("jump from instruction {pc} back to {target}; classic jumps only go forward"))
+            }
+            Some(_) if target >= count => fault(format!(
+                "jump to instruction {target}, but the program ends with instruction {}",
+                count.saturating_sub(1)
+            )),
+            Some(distance) if distance > limit => fault(format!(
+                "the target is {distance} instructions away; a conditional jump skips at most {limit}: go there with `ja`"
+            )),
+            Some(distance) => Ok(distance as u32),
+        }
+    };
+    match (insn, ways) {
+        (Insn::Jump(_), [way]) => Ok(Insn::Jump(skipped(way, u32::MAX.into())?)),
+        (Insn::Branch { op, with, .. }, [if_true, if_false]) => {
+            let (jt, jf) = (skipped(if_true, 255)? as u8, skipped(if_false, 255)? as u8);
+            Ok(Insn::Branch { op, with, jt, jf })
+        }
+        (insn, _) => Ok(insn),
+    }
+}
+
+/// Reads one line from left to right. `text` has the length of the line in bytes.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+    start: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn skip_space(&mut self) {
+        let rest = &self.text[self.at..];
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn rest(&mut self) -> &'a str {
+        self.skip_space();
+        &self.text[self.at..]
+    }
+
+    /// A span of the source from `from` to where the cursor is.
+    fn since(&self, from: usize) -> Span {
+        self.start + from..self.start + self.at
+    }
+
+    /// Takes this text, in whatever case, if it is next.
+    fn take(&mut self, wanted: &str) -> bool {
+        let found = self.rest().get(..wanted.len()).is_some_and(|next| next.eq_ignore_ascii_case(wanted));
+        self.at += if found { wanted.len() } else { 0 };
+        found
+    }
+
+    fn expect(&mut self, wanted: &str) -> Result<(), Diagnostic> {
+        if self.take(wanted) { Ok(()) } else { Err(self.unexpected(&format!("`{wanted}`"))) }
+    }
+
+    /// A name or mnemonic, empty if none is next.
+    fn word(&mut self) -> &'a str {
+        let rest = self.rest();
+        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let word = &rest[..length];
+        if word.starts_with(|c: char| c.is_ascii_digit()) {
+            return "";
+        }
+        self.at += length;
+        word
+    }
+
+    /// "expected X, found Y" at the next word.
+    fn unexpected(&mut self, expected: &str) -> Diagnostic {
+        let rest = self.rest();
+        let from = self.at;
+        let Some(first) = rest.chars().next() else {
+            let end = self.start + self.text.len();
+            return Diagnostic::new(
+                end.saturating_sub(1)..end,
+                format!("expected {expected}, found the end of the line"),
+            );
+        };
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let length =
+            if is_word(first) { rest.find(|c| !is_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        self.at += length;
+        let fault =
+            Diagnostic::new(self.since(from), format!("expected {expected}, found `{}`", &rest[..length]));
+        self.at = from;
+        fault
+    }
+
+    /// A number: decimal, 0x…, 0b…, 0… octal; with a minus its two's complement.
+    fn number(&mut self) -> Result<u32, Diagnostic> {
+        self.skip_space();
+        let from = self.at;
+        let negative = self.take("-");
+        let rest = &self.text[self.at..];
+        let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let digits = rest[..length].to_ascii_lowercase();
+        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
+            self.at = from;
+            return Err(self.unexpected("a number"));
+        }
+        self.at += length;
+        let parsed = match digits.get(..2) {
+            Some("0x") => u64::from_str_radix(&digits[2..], 16),
+            Some("0b") => u64::from_str_radix(&digits[2..], 2),
+            Some(_) if digits.starts_with('0') => u64::from_str_radix(&digits[1..], 8),
+            _ => digits.parse(),
+        };
+        let value = match parsed {
+            Ok(value) => value,
+            Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => u64::MAX,
+            Err(_) => {
+                return Err(Diagnostic::new(self.since(from), format!("`{digits}` is no number"))
+                    .help("numbers are written 10, 0xa, 0b1010 or, in octal, 012"));
+            }
+        };
+        let limit = if negative { 1 << 31 } else { u64::from(u32::MAX) };
+        if value > limit {
+            return Err(Diagnostic::new(self.since(from), "the number does not fit into 32 bits"));
+        }
+        Ok(if negative { (value as u32).wrapping_neg() } else { value as u32 })
+    }
+
+    /// `#5`, `5`
+    fn constant(&mut self) -> Result<u32, Diagnostic> {
+        self.take("#");
+        self.number()
+    }
+
+    /// `x` or `%x`, if it is next.
+    fn index_register(&mut self) -> bool {
+        let before = self.at;
+        self.take("%");
+        if self.word().eq_ignore_ascii_case("x") {
+            return true;
+        }
+        self.at = before;
+        false
+    }
+
+    fn line(&mut self, number: u64, labels: &mut HashMap<String, u64>) -> Result<Option<Line>, Diagnostic> {
+        self.printed_number(number)?;
+        loop {
+            let before = self.at;
+            let word = self.word();
+            let from = self.at - word.len();
+            if !word.is_empty() && self.take(":") {
+                if labels.insert(word.to_owned(), number).is_some() {
+                    return Err(Diagnostic::new(
+                        self.since(from),
+                        format!("label `{word}` stands here for the second time"),
+                    ));
+                }
+                continue;
+            }
+            self.at = before;
+            break;
+        }
+        if self.rest().is_empty() {
+            return Ok(None);
+        }
+        let from = self.at;
+        let (insn, ways) = self.instruction()?;
+        let span = self.since(from);
+        if !self.rest().is_empty() {
+            return Err(self.unexpected("the end of the instruction"));
+        }
+        Ok(Some(Line { insn, ways, span }))
+    }
+
+    /// `(003)`: must be the instruction's own number, since jumps mean these.
+    fn printed_number(&mut self, expected: u64) -> Result<(), Diagnostic> {
+        let (before, bracket) = (self.at, self.take("("));
+        if !bracket {
+            return Ok(());
+        }
+        let digits = self.rest();
+        let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let printed: Option<u64> = digits[..length].parse().ok();
+        self.at += length;
+        self.expect(")")?;
+        if printed == Some(expected) {
+            return Ok(());
+        }
+        Err(Diagnostic::new(
+            self.since(before),
+            format!("this is instruction {expected}, but the line says ({})", &digits[..length]),
+        )
+        .help("lines are missing before it, or were added; jumps go by these numbers"))
+    }
+
+    fn instruction(&mut self) -> Result<(Insn, Vec<Way>), Diagnostic> {
+        let from = self.at;
+        let mnemonic = self.word().to_ascii_lowercase();
+        let plain = |insn| Ok((insn, Vec::new()));
+        match mnemonic.as_str() {
+            "ld" | "ldi" | "ldh" | "ldb" => plain(self.load_a(&mnemonic)?),
+            "ldx" | "ldxi" | "ldxb" => plain(self.load_x(&mnemonic)?),
+            "st" => plain(Insn::StoreA(self.scratch()?)),
+            "stx" => plain(Insn::StoreX(self.scratch()?)),
+            "neg" => plain(Insn::Neg),
+            "tax" => plain(Insn::Tax),
+            "txa" => plain(Insn::Txa),
+            "ret" => plain(self.ret()?),
+            "ja" | "jmp" => Ok((Insn::Jump(0), vec![self.way()?])),
+            "jeq" => self.branch(CmpOp::Eq, false),
+            "jneq" | "jne" => self.branch(CmpOp::Eq, true),
+            "jgt" => self.branch(CmpOp::Gt, false),
+            "jle" => self.branch(CmpOp::Gt, true),
+            "jge" => self.branch(CmpOp::Ge, false),
+            "jlt" => self.branch(CmpOp::Ge, true),
+            "jset" => self.branch(CmpOp::Set, false),
+            name => {
+                if let Some(&(op, ..)) = AluOp::TABLE.iter().find(|row| row.2 == name) {
+                    let operand =
+                        if self.index_register() { Operand::X } else { Operand::K(self.constant()?) };
+                    return plain(Insn::Alu(op, operand));
+                }
+                let help = match nearest(name, MNEMONICS.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "for example `ldh [12]`, `jeq #0x800, ip, drop` or `ret #0`".to_owned(),
+                };
+                self.at = from;
+                Err(self.unexpected("an instruction").help(help))
+            }
+        }
+    }
+
+    fn load_a(&mut self, mnemonic: &str) -> Result<Insn, Diagnostic> {
+        let size = match mnemonic {
+            "ldb" => Size::B,
+            "ldh" => Size::H,
+            _ => Size::W,
+        };
+        if mnemonic == "ldi" {
+            return Ok(Insn::LoadA(Value::Imm(self.constant()?)));
+        }
+        if self.take("[") {
+            return self.packet_load(size);
+        }
+        if size == Size::W
+            && let Some(cell) = self.scratch_if_next()?
+        {
+            return Ok(Insn::LoadA(Value::Mem(cell)));
+        }
+        let from = self.at;
+        self.take("#");
+        let before_name = self.at;
+        let name = self.word().to_ascii_lowercase();
+        if name.is_empty() {
+            if size == Size::W {
+                return Ok(Insn::LoadA(Value::Imm(self.number()?)));
+            }
+            return Err(self.unexpected("`[`, for example `[12]` or `[x + 2]`"));
+        }
+        if size == Size::W && matches!(name.as_str(), "len" | "pktlen") {
+            return Ok(Insn::LoadA(Value::Len));
+        }
+        if let Some(what) = ancillary(&name) {
+            return Ok(Insn::LoadAncillary { size, what });
+        }
+        let names = Ancillary::TABLE.iter().map(|row| row.2).chain(["len"]);
+        let help = match nearest(&name, names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        self.at = before_name;
+        self.skip_space();
+        let fault = self.unexpected("what to load");
+        self.at = from;
+        Err(fault.help(help))
+    }
+
+    /// What follows `[` in a packet load.
+    fn packet_load(&mut self, size: Size) -> Result<Insn, Diagnostic> {
+        if self.index_register() {
+            let k = if self.take("+") {
+                self.number()?
+            } else if self.take("-") {
+                self.number()?.wrapping_neg()
+            } else {
+                0
+            };
+            self.expect("]")?;
+            return Ok(Insn::LoadPacket { size, from: PacketOffset::Ind(k) });
+        }
+        let from = self.at;
+        if let Some(what) = ancillary(&self.word().to_ascii_lowercase()) {
+            self.expect("]")?;
+            return Ok(Insn::LoadAncillary { size, what });
+        }
+        self.at = from;
+        let k = self.number()?;
+        let span = self.since(from);
+        self.expect("]")?;
+        let raw = encoding::encode(&Insn::LoadPacket { size, from: PacketOffset::Abs(k) });
+        encoding::decode(raw).map_err(|error| Diagnostic::new(span, error.to_string()))
+    }
+
+    fn load_x(&mut self, mnemonic: &str) -> Result<Insn, Diagnostic> {
+        if mnemonic == "ldxi" {
+            return Ok(Insn::LoadX(Value::Imm(self.constant()?)));
+        }
+        if mnemonic == "ldxb" || self.rest().starts_with("4*") || self.rest().starts_with("4 *") {
+            for part in ["4", "*", "(", "["] {
+                self.expect(part)?;
+            }
+            let k = self.number()?;
+            for part in ["]", "&", "0xf", ")"] {
+                self.expect(part)?;
+            }
+            return Ok(Insn::LoadXHeaderLength(k));
+        }
+        if let Some(cell) = self.scratch_if_next()? {
+            return Ok(Insn::LoadX(Value::Mem(cell)));
+        }
+        self.take("#");
+        if self.take("pktlen") || self.take("len") {
+            return Ok(Insn::LoadX(Value::Len));
+        }
+        self.number()
+            .map(|k| Insn::LoadX(Value::Imm(k)))
+            .map_err(|fault| fault.help("X can be loaded with a constant, M[k], #len, or 4*([k]&0xf)"))
+    }
+
+    fn ret(&mut self) -> Result<Insn, Diagnostic> {
+        self.skip_space();
+        let from = self.at;
+        self.take("%");
+        match self.word().to_ascii_lowercase().as_str() {
+            "a" => return Ok(Insn::Return(Returned::A)),
+            "x" => {
+                return Err(Diagnostic::new(self.since(from), "`ret x` is refused by Linux")
+                    .help("write `txa` and then `ret a`"));
+            }
+            _ => self.at = from,
+        }
+        if self.rest().is_empty() {
+            // libpcap prints `ret` alone for the accumulator.
+            return Ok(Insn::Return(Returned::A));
+        }
+        Ok(Insn::Return(Returned::K(self.constant()?)))
+    }
+
+    fn scratch(&mut self) -> Result<u32, Diagnostic> {
+        match self.scratch_if_next()? {
+            Some(cell) => Ok(cell),
+            None => Err(self.unexpected("a scratch cell, M[0] to M[15]")),
+        }
+    }
+
+    fn scratch_if_next(&mut self) -> Result<Option<u32>, Diagnostic> {
+        let before = self.at;
+        if !self.word().eq_ignore_ascii_case("m") || !self.take("[") {
+            self.at = before;
+            return Ok(None);
+        }
+        let cell = self.number()?;
+        self.expect("]")?;
+        Ok(Some(cell))
+    }
+
+    /// The rest of a conditional jump; `swapped` for mnemonics that stand for the opposite comparison.
+    fn branch(&mut self, op: CmpOp, swapped: bool) -> Result<(Insn, Vec<Way>), Diagnostic> {
+        let with = if self.index_register() { Operand::X } else { Operand::K(self.constant()?) };
+        let next = Way { target: Target::Next, span: self.since(self.at) };
+        let mut ways = vec![next.clone(), next];
+        self.take(",");
+        if self.take("jt") {
+            ways[0] = self.way()?;
+            self.take(",");
+            self.expect("jf")?;
+            ways[1] = self.way()?;
+        } else {
+            ways[0] = self.way()?;
+            if self.take(",") {
+                ways[1] = self.way()?;
+            }
+        }
+        if swapped {
+            ways.reverse();
+        }
+        Ok((Insn::Branch { op, with, jt: 0, jf: 0 }, ways))
+    }
+
+    /// A label, an instruction number, or a distance `+3`.
+    fn way(&mut self) -> Result<Way, Diagnostic> {
+        self.skip_space();
+        let from = self.at;
+        let target = if self.take("+") {
+            Target::Distance(self.number()?.into())
+        } else {
+            match self.word() {
+                "" => match self.number() {
+                    Ok(number) => Target::Instruction(number.into()),
+                    Err(_) => return Err(self.unexpected("where to jump: a label or an instruction number")),
+                },
+                name => Target::Label(name.to_owned()),
+            }
+        };
+        Ok(Way { target, span: self.since(from) })
+    }
+}
+
+fn ancillary(name: &str) -> Option<Ancillary> {
+    let by_table = Ancillary::TABLE.iter().find(|row| row.2 == name).map(|row| row.0);
+    by_table.or_else(|| OTHER_NAMES.iter().find(|other| other.0 == name).map(|other| other.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Style, listing, short};
+    use super::*;
+    use crate::program::Pc;
+
+    fn insns(text: &str) -> Vec<Insn> {
+        parse(text).unwrap().into_iter().map(|statement| statement.insn).collect()
+    }
+
+    /// The first fault as `span text | message`.
+    fn fault(text: &str) -> String {
+        let faults = parse(text).unwrap_err();
+        format!("{} | {}", &text[faults[0].span.clone()], faults[0])
+    }
+
+    #[test]
+    fn both_spellings_mean_the_same() {
+        let printed = "(000) ldh      [12]\n(001) jeq      #0x800           jt 2\tjf 3\n(002) ret      #262144\n(003) ret      #0\n";
+        let written = "ldh [12]\n jeq #0x800, keep, drop ; IPv4?\nkeep: ret #262144 /* all */\n# drop it\ndrop:\n  ret #0";
+        assert_eq!(insns(printed), insns(written));
+        assert_eq!(listing(&insns(written), Style::Tcpdump), printed);
+        assert_eq!(insns(&listing(&insns(printed), Style::BpfAsm)), insns(printed));
+        assert_eq!(short(&insns(printed)[1], Pc(1)), "jeq #0x800, 2, 3");
+    }
+
+    #[test]
+    fn every_operand_is_read() {
+        let text = "ld [4]\nldb [x+2]\nldh [%x + 0x10]\nld M[3]\nld #7\nldi 7\nld #len\nld len\nld vlan_tci\nldb #proto\n\
+            ldx #1\nldx M[2]\nldx #len\nldxb 4*([14]&0xf)\nldx 4*([14]&0xf)\nst M[1]\nstx M[0xf]\nadd x\nsub %x\nneg\n\
+            and #0xff\nlsh 2\njmp e\njlt #5, e\ne: ret a\nret %a\nret 010\n";
+        assert_eq!(insns(text).len(), 27);
+        assert_eq!(insns("ret 010"), [Insn::Return(Returned::K(8))]);
+        assert_eq!(insns("ld [-4096]"), insns("ld proto"));
+        assert_eq!(insns("LDH [12]"), insns("ldh [12]"));
+    }
+
+    #[test]
+    fn inverted_jumps_swap_their_ways() {
+        let branch = |jt, jf| Insn::Branch { op: CmpOp::Gt, with: Operand::K(5), jt, jf };
+        assert_eq!(insns("jle #5, e\n ret #1\ne: ret #0")[0], branch(0, 1));
+        assert_eq!(insns("jle #5, a, e\na: ret #1\ne: ret #0")[0], branch(1, 0));
+    }
+
+    #[test]
+    fn faults_say_what_and_where() {
+        assert_eq!(fault("ldq [12]"), "ldq | expected an instruction, found `ldq`; did you mean `ld`?");
+        assert_eq!(fault("ldh [12"), "2 | expected `]`, found the end of the line");
+        assert_eq!(
+            fault("jeq #1, out\nret #0"),
+            "out | there is no label `out`; a label is written `out:` before an instruction"
+        );
+        assert_eq!(
+            fault("l: ldh [0]\nja l"),
+            "l | jump from instruction 1 back to 0; classic jumps only go forward"
+        );
+        assert_eq!(
+            fault("ja 9\nret #0"),
+            "9 | jump to instruction 9, but the program ends with instruction 1"
+        );
+        assert_eq!(fault("ret x"), "x | `ret x` is refused by Linux; write `txa` and then `ret a`");
+        assert_eq!(
+            fault("ld vlan_tcy"),
+            "vlan_tcy | expected what to load, found `vlan_tcy`; did you mean `vlan_tci`?"
+        );
+        assert_eq!(fault("ld #99999999999"), "99999999999 | the number does not fit into 32 bits");
+        assert_eq!(
+            fault("(000) ldh [12]\n(002) ret #0"),
+            "(002) | this is instruction 1, but the line says (002); lines are missing before it, or were added; jumps go by these numbers"
+        );
+        assert_eq!(parse("ldq\nret #0 1\nret #0").unwrap_err().len(), 2, "all faulty lines are reported");
+    }
+
+    #[test]
+    fn jumps_too_far_are_refused() {
+        let text = format!("jeq #1, e\n{}e: ret #0", "neg\n".repeat(256));
+        assert!(fault(&text).contains("a conditional jump skips at most 255"));
+        assert!(parse(&"ret #0\n".repeat(4097)).unwrap_err()[0].message.contains("at most 4096"));
+    }
+}

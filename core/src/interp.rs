@@ -1,0 +1,298 @@
+//! The eBPF machine: the stepping form of the interpreter.
+//!
+//! Every operator's result comes from [`isa::eval`]; what is here is the machine around it: registers, memory,
+//! calls, and how a run ends. It trusts nothing: a program that was never verified traps, it cannot go wrong.
+
+mod memory;
+
+use crate::context::skb::Skb;
+use crate::environment::{Environment, World};
+use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, eval};
+use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
+use crate::program::{Pc, Program};
+use std::rc::Rc;
+
+/// Bytes of stack a function has (`MAX_BPF_STACK`).
+pub const STACK_SIZE: usize = 512;
+/// The most calls inside each other, the main function counted (`MAX_CALL_FRAMES`).
+pub const MAX_FRAMES: usize = 8;
+/// How often `may_goto` falls through before it jumps (`BPF_MAX_LOOPS`).
+pub const MAY_GOTO_BUDGET: u32 = 8 * 1024 * 1024;
+
+/// The eBPF machine and the world it runs in.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    program: Rc<Program>,
+    environment: &'static Environment,
+    pc: Pc,
+    /// r0 to r10.
+    pub registers: [u64; 11],
+    /// Callers, the innermost last.
+    frames: Vec<Frame>,
+    may_goto_left: u32,
+    /// The context's bytes.
+    pub context: Vec<u8>,
+    /// The stack of every frame, the main function's first.
+    pub stack: Vec<u8>,
+    /// The packet and its surroundings.
+    pub world: World,
+}
+
+/// What a call has to restore.
+#[derive(Debug, Clone)]
+struct Frame {
+    return_to: Pc,
+    /// r6 to r9.
+    saved: [u64; 4],
+}
+
+/// Registers that a call keeps.
+const SAVED: [Reg; 4] = [Reg::R6, Reg::R7, Reg::R8, Reg::R9];
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// r0 at the end and why it ended, or the trap; `None` when the limit was reached first.
+    pub end: Option<Result<(u64, Ending), Trap>>,
+    /// Instructions executed; one that traps is not counted.
+    pub executed: u64,
+}
+
+impl Machine {
+    /// A machine before the first instruction.
+    #[must_use]
+    pub fn new(program: Rc<Program>, environment: &'static Environment, world: World) -> Self {
+        let mut registers = [0; 11];
+        registers[Reg::R1.index()] = Region::Context.address(0);
+        registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
+        Machine {
+            program,
+            environment,
+            pc: Pc(0),
+            registers,
+            frames: Vec::new(),
+            may_goto_left: MAY_GOTO_BUDGET,
+            context: world.skb.context(),
+            stack: vec![0; STACK_SIZE],
+            world,
+        }
+    }
+
+    /// Runs to the end, a trap, or until `limit` instructions have been executed.
+    #[must_use]
+    pub fn run(&mut self, limit: u64) -> Outcome {
+        for executed in 0..limit {
+            match self.execute(&mut ()) {
+                Ok(Flow::Next) => {}
+                Ok(Flow::End(value, ending)) => {
+                    return Outcome { end: Some(Ok((value, ending))), executed: executed + 1 };
+                }
+                Err(kind) => return Outcome { end: Some(Err(Trap { pc: self.pc, kind })), executed },
+            }
+        }
+        Outcome { end: None, executed: limit }
+    }
+
+    /// The environment it runs in.
+    #[must_use]
+    pub fn environment(&self) -> &'static Environment {
+        self.environment
+    }
+
+    /// The program it runs.
+    #[must_use]
+    pub fn program(&self) -> &Rc<Program> {
+        &self.program
+    }
+
+    /// The packet as it is now.
+    #[must_use]
+    pub fn skb(&self) -> &Skb {
+        &self.world.skb
+    }
+
+    fn get(&self, reg: Reg) -> u64 {
+        self.registers[reg.index()]
+    }
+
+    fn set(&mut self, observer: &mut impl Observer, reg: Reg, value: u64) -> Result<(), TrapKind> {
+        if reg == Reg::R10 {
+            return Err(TrapKind::FramePointer);
+        }
+        self.force(observer, reg, value);
+        Ok(())
+    }
+
+    /// Sets any register, the frame pointer too.
+    fn force(&mut self, observer: &mut impl Observer, reg: Reg, value: u64) {
+        let old = std::mem::replace(&mut self.registers[reg.index()], value);
+        observer.wrote(Place::Reg(reg), old, value);
+    }
+
+    fn operand(&self, src: Src) -> u64 {
+        match src {
+            Src::Reg(reg) => self.get(reg),
+            Src::Imm(imm) => i64::from(imm) as u64,
+        }
+    }
+
+    fn address(&self, base: Reg, offset: i16) -> u64 {
+        self.get(base).wrapping_add_signed(offset.into())
+    }
+
+    /// Executes the instruction at `pc`. On a trap nothing has changed.
+    fn execute(&mut self, observer: &mut impl Observer) -> Result<Flow, TrapKind> {
+        let pc = self.pc;
+        let Some(&insn) = self.program.insns().get(pc.index()) else { return Err(TrapKind::EndOfProgram) };
+        let mut next = pc.next();
+        match insn {
+            Insn::Alu { width, op, dst, src } => {
+                // A move does not read its destination.
+                let old = if op == AluOp::Mov { 0 } else { self.get(dst) };
+                self.set(observer, dst, eval::alu(width, op, old, self.operand(src)))?;
+            }
+            Insn::Neg { width, dst } => self.set(observer, dst, eval::neg(width, self.get(dst)))?,
+            Insn::MovSx { width, from, dst, src } => {
+                self.set(observer, dst, eval::mov_sx(width, from, self.get(src)))?;
+            }
+            Insn::Swap { kind, size, dst } => {
+                self.set(observer, dst, eval::swap(kind, size, self.get(dst)))?
+            }
+            Insn::LoadImm { dst, imm: WideImm::Const(value) } => self.set(observer, dst, value)?,
+            Insn::LoadImm { .. } => return Err(TrapKind::Unresolved),
+            Insn::LoadPacket { size, from } => match self.load_packet(observer, size, from)? {
+                Some(value) => self.set(observer, Reg::R0, value)?,
+                None => {
+                    self.force(observer, Reg::R0, 0);
+                    return Ok(Flow::End(0, Ending::OutsidePacket));
+                }
+            },
+            Insn::Load { size, signed, dst, base, offset } => {
+                let value = self.load(observer, self.address(base, offset), size)?;
+                self.set(observer, dst, if signed { eval::sign_extend(size, value) } else { value })?;
+            }
+            Insn::LoadAcquire { size, dst, base, offset } => {
+                let value = self.load(observer, self.address(base, offset), size)?;
+                self.set(observer, dst, value)?;
+            }
+            Insn::Store { size, base, offset, src } => {
+                self.store(observer, self.address(base, offset), size, self.operand(src))?;
+            }
+            Insn::StoreRelease { size, base, offset, src } => {
+                self.store(observer, self.address(base, offset), size, self.get(src))?;
+            }
+            Insn::Atomic { width, op, base, offset, src } => {
+                let (address, size) = (self.address(base, offset), width.size());
+                let result = if op == isa::AtomicOp::Cmpxchg { Reg::R0 } else { src };
+                if op.fetches() && result == Reg::R10 {
+                    return Err(TrapKind::FramePointer);
+                }
+                let old = self.load(observer, address, size)?;
+                let new = eval::atomic(width, op, old, self.get(src), self.get(Reg::R0));
+                self.store(observer, address, size, new)?;
+                if op.fetches() {
+                    self.set(observer, result, old)?;
+                }
+            }
+            Insn::Jump { offset } => next = self.target(pc, offset.into()),
+            Insn::JumpLong { offset } => next = self.target(pc, offset),
+            Insn::Branch { width, op, dst, src, offset } => {
+                if eval::compare(width, op, self.get(dst), self.operand(src)) {
+                    next = self.target(pc, offset.into());
+                }
+            }
+            Insn::MayGoto { offset } => match self.may_goto_left.checked_sub(1) {
+                Some(left) => self.may_goto_left = left,
+                None => next = self.target(pc, offset.into()),
+            },
+            Insn::Call(Callee::Helper(id)) => {
+                let function = self.environment.function(id).ok_or(TrapKind::UnknownFunction { id })?;
+                let [_, arguments @ .., _, _, _, _, _] = self.registers;
+                let value = (function.call)(&mut self.world, arguments);
+                self.set(observer, Reg::R0, value)?;
+            }
+            Insn::Call(Callee::Local(offset)) => {
+                self.enter(observer, next)?;
+                next = self.target(pc, offset);
+            }
+            Insn::Call(Callee::Platform(_)) => return Err(TrapKind::Unresolved),
+            Insn::Exit => match self.leave(observer) {
+                Some(return_to) => next = return_to,
+                None => return Ok(Flow::End(self.get(Reg::R0), Ending::Returned)),
+            },
+        }
+        self.pc = next;
+        Ok(Flow::Next)
+    }
+
+    fn target(&self, pc: Pc, offset: i32) -> Pc {
+        self.program.target(pc, offset).expect("`Program::new` saw that every jump lands on an instruction")
+    }
+
+    /// `None` when the load is outside the packet.
+    fn load_packet(
+        &self,
+        observer: &mut impl Observer,
+        size: Size,
+        from: PacketOffset,
+    ) -> Result<Option<u64>, TrapKind> {
+        let r6 = self.get(Reg::R6);
+        if r6 != Region::Context.address(0) {
+            return Err(TrapKind::NoContext { r6 });
+        }
+        let offset = match from {
+            PacketOffset::Abs(offset) => offset,
+            PacketOffset::Ind(reg, offset) => (self.get(reg) as i32).wrapping_add(offset),
+        };
+        let Some(at) = self.world.skb.locate(offset, size) else { return Ok(None) };
+        let value = self.world.skb.number_at(at, size).into();
+        observer.read(Place::Memory { region: Region::Packet, offset: at as u32, size }, value);
+        Ok(Some(value))
+    }
+
+    /// A new frame: its own stack, r6 to r9 kept for the caller.
+    fn enter(&mut self, observer: &mut impl Observer, return_to: Pc) -> Result<(), TrapKind> {
+        if self.frames.len() + 1 >= MAX_FRAMES {
+            return Err(TrapKind::CallDepth);
+        }
+        self.frames.push(Frame { return_to, saved: SAVED.map(|reg| self.get(reg)) });
+        let depth = self.frames.len() + 1;
+        self.stack.resize(self.stack.len().max(depth * STACK_SIZE), 0);
+        self.force(observer, Reg::R10, Region::Stack.address((depth * STACK_SIZE) as u32));
+        Ok(())
+    }
+
+    /// Back to the caller, if there is one.
+    fn leave(&mut self, observer: &mut impl Observer) -> Option<Pc> {
+        let Frame { return_to, saved } = self.frames.pop()?;
+        for (reg, value) in SAVED.into_iter().zip(saved) {
+            self.force(observer, reg, value);
+        }
+        let top = (self.frames.len() + 1) * STACK_SIZE;
+        self.force(observer, Reg::R10, Region::Stack.address(top as u32));
+        Some(return_to)
+    }
+}
+
+impl crate::machine::Machine for Machine {
+    fn pc(&self) -> Pc {
+        self.pc
+    }
+
+    fn step(&mut self, observer: &mut impl Observer) -> Result<Flow, Trap> {
+        let pc = self.pc;
+        self.execute(observer).map_err(|kind| Trap { pc, kind })
+    }
+
+    fn put(&mut self, place: Place, value: u64) {
+        match place {
+            Place::Reg(reg) => self.registers[reg.index()] = value,
+            Place::Memory { region, offset, size } => self.put_memory(region, offset, size, value),
+            Place::A | Place::X | Place::Scratch(_) => {}
+        }
+    }
+
+    fn set_pc(&mut self, pc: Pc) {
+        self.pc = pc;
+    }
+}

@@ -1,0 +1,222 @@
+//! Any accepted format to a program; what cannot be read gets faults with their places.
+//!
+//! The formats and their names are those of the command line (`--format`); [`detect`](mod@detect) recognises them by content.
+
+pub mod detect;
+mod hex;
+mod rows;
+
+use crate::classic;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::environment::Environment;
+use crate::isa;
+use crate::program::{Origin, Pc, Program, ProgramError};
+
+/// The longest text that is read, in bytes. 4,096 classic instructions with a comment each take a third of it.
+pub const MAX_TEXT: usize = 1 << 20;
+
+/// A way to write a program down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// eBPF assembly.
+    Ebpf,
+    /// Classic assembly: `tcpdump -d` and bpf_asm.
+    Cbpf,
+    /// Classic instructions as decimal numbers: `tcpdump -ddd` and bpf_asm's one line.
+    Ddd,
+    /// Classic instructions as C rows: `tcpdump -dd` and `bpf_asm -c`.
+    C,
+    /// A pcap filter expression.
+    Filter,
+    /// eBPF instructions as hexadecimal text.
+    Hex,
+    /// eBPF instructions as bytes.
+    Raw,
+    /// Classic instructions as bytes.
+    RawClassic,
+    /// An object file.
+    Elf,
+}
+
+impl Format {
+    /// Every format with its name.
+    pub const TABLE: &'static [(Format, &'static str)] = &[
+        (Format::Ebpf, "ebpf"),
+        (Format::Cbpf, "cbpf"),
+        (Format::Ddd, "ddd"),
+        (Format::C, "c"),
+        (Format::Filter, "filter"),
+        (Format::Hex, "hex"),
+        (Format::Raw, "raw"),
+        (Format::RawClassic, "raw-classic"),
+        (Format::Elf, "elf"),
+    ];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let found = Self::TABLE.iter().find(|row| row.0 == self);
+        found.map(|row| row.1).expect("every format has its row")
+    }
+
+    /// The format of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+}
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The format it was in.
+    pub format: Format,
+    /// The program.
+    pub form: Form,
+}
+
+/// A program of either instruction set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// Classic, checked, with the place of each instruction in the text (empty for binary formats).
+    Classic(classic::Program, Vec<Span>),
+    /// eBPF.
+    Ebpf(Program),
+}
+
+/// Reads a program from bytes: text of any kind, or one of the binary formats. `format` overrides recognition,
+/// `environment` gives the names of functions.
+///
+/// # Errors
+/// All faults found, with places in the input as text; a fault of a binary input has an empty place.
+pub fn load(
+    input: &[u8],
+    format: Option<Format>,
+    environment: &Environment,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let format = match format {
+        Some(format) => format,
+        None => detect::detect(input).map_err(|fault| vec![fault])?,
+    };
+    let form = match format {
+        Format::Raw => Program::decode(input).map(Form::Ebpf).map_err(|error| whole_fault(&error)),
+        Format::RawClassic => rows::from_bytes(input),
+        Format::Elf => Err(whole_fault(&"object files are not read by this version yet").map_help(
+            "take the instructions out with `llvm-objcopy -O binary --only-section=NAME` and pass `--format raw`",
+        )),
+        _ => load_text(text_of(input)?, format, environment),
+    };
+    form.map(|form| Loaded { format, form })
+}
+
+fn load_text(source: &str, format: Format, environment: &Environment) -> Result<Form, Vec<Diagnostic>> {
+    match format {
+        Format::Cbpf => {
+            let statements = classic::text::parse(source)?;
+            let (insns, spans) =
+                statements.into_iter().map(|statement| (statement.insn, statement.span)).unzip();
+            checked(insns, spans)
+        }
+        Format::Ddd => rows::from_decimal(source),
+        Format::C => rows::from_c(source),
+        Format::Hex => hex::load(source),
+        Format::Ebpf => {
+            let (insns, spans): (Vec<_>, Vec<_>) =
+                isa::text::parse(source, &environment.functions)?.into_iter().unzip();
+            let origins =
+                spans.iter().map(|span| Origin { text: Some(span.clone()), classic: None }).collect();
+            Program::new(insns, origins).map(Form::Ebpf).map_err(|error| {
+                let span = match error {
+                    ProgramError::Target { pc, .. } => spans[pc.index()].clone(),
+                    ProgramError::Empty | ProgramError::TooLong { .. } | ProgramError::Decode { .. } => 0..0,
+                };
+                vec![Diagnostic::new(span, error.to_string())]
+            })
+        }
+        Format::Filter => {
+            let expression = source.trim();
+            let start = source.len() - source.trim_start().len();
+            Err(vec![
+                Diagnostic::new(
+                    start..start + expression.len(),
+                    "filter expressions are not compiled by this version yet",
+                )
+                .help(format!(
+                    "run `tcpdump -d '{}'` and paste what it prints",
+                    expression.lines().next().unwrap_or("")
+                )),
+            ])
+        }
+        Format::Raw | Format::RawClassic | Format::Elf => unreachable!("binary formats are no text"),
+    }
+}
+
+fn text_of(input: &[u8]) -> Result<&str, Vec<Diagnostic>> {
+    if input.len() > MAX_TEXT {
+        let megabytes = input.len() as f64 / f64::from(1 << 20);
+        return Err(vec![
+            Diagnostic::new(
+                0..0,
+                format!("the text has {megabytes:.1} MiB; up to {} MiB are read", MAX_TEXT >> 20),
+            )
+            .help("a classic program has at most 4096 instructions: cut the text down to the program"),
+        ]);
+    }
+    std::str::from_utf8(input).map_err(|error| {
+        vec![
+            Diagnostic::new(0..0, format!("the input is not text: byte {} is no UTF-8", error.valid_up_to()))
+                .help("for instructions as bytes, say `--format raw` or `--format raw-classic`"),
+        ]
+    })
+}
+
+/// A classic program of these instructions, or the checker's refusal at its place.
+fn checked(insns: Vec<classic::Insn>, spans: Vec<Span>) -> Result<Form, Vec<Diagnostic>> {
+    match classic::Program::new(insns) {
+        Ok(program) => Ok(Form::Classic(program, spans)),
+        Err(refusal) => Err(vec![refusal_fault(&refusal, &spans)]),
+    }
+}
+
+fn refusal_fault(refusal: &classic::Refusal, spans: &[Span]) -> Diagnostic {
+    match spans.get(refusal.pc.index()) {
+        Some(span) => Diagnostic::new(span.clone(), refusal.kind.to_string()),
+        None => Diagnostic::new(0..0, refusal.to_string()),
+    }
+}
+
+fn whole_fault(message: &impl ToString) -> Vec<Diagnostic> {
+    vec![Diagnostic::new(0..0, message.to_string())]
+}
+
+/// Adds the same advice to all faults.
+trait MapHelp {
+    fn map_help(self, help: &str) -> Self;
+}
+
+impl MapHelp for Vec<Diagnostic> {
+    fn map_help(self, help: &str) -> Self {
+        self.into_iter().map(|fault| fault.help(help)).collect()
+    }
+}
+
+impl Loaded {
+    /// The program as eBPF, converted if it is classic.
+    #[must_use]
+    pub fn ebpf(&self) -> Program {
+        match &self.form {
+            Form::Classic(program, _) => classic::convert(program),
+            Form::Ebpf(program) => program.clone(),
+        }
+    }
+
+    /// The bytes of the text that classic or eBPF instruction `pc` of the source stands in.
+    #[must_use]
+    pub fn span(&self, pc: Pc) -> Option<Span> {
+        match &self.form {
+            Form::Classic(_, spans) => spans.get(pc.index()).cloned(),
+            Form::Ebpf(program) if pc.index() < program.insns().len() => program.origin(pc).text.clone(),
+            Form::Ebpf(_) => None,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Recognising a format by its content.
+
+use super::Format;
+use crate::classic::{self, encoding::Raw};
+use crate::diagnostic::Diagnostic;
+
+/// The format of `input`.
+///
+/// # Errors
+/// Empty input: there is nothing to recognise.
+pub fn detect(input: &[u8]) -> Result<Format, Diagnostic> {
+    if input.starts_with(b"\x7fELF") {
+        return Ok(Format::Elf);
+    }
+    match std::str::from_utf8(input) {
+        Ok(text) if !text.contains('\0') => detect_text(text),
+        _ if is_classic(input) => Ok(Format::RawClassic),
+        _ => Ok(Format::Raw),
+    }
+}
+
+/// Whether bytes are a classic program that Linux accepts. An eBPF program that looks like one would have to
+/// use r0 as only register and return with opcode 6, which no eBPF program has.
+fn is_classic(input: &[u8]) -> bool {
+    let (chunks, rest) = input.as_chunks();
+    let raw: Vec<Raw> =
+        chunks.iter().take(classic::MAX_INSNS + 1).map(|&chunk| Raw::from_bytes(chunk)).collect();
+    rest.is_empty() && classic::Program::from_raw(&raw).is_ok()
+}
+
+fn detect_text(text: &str) -> Result<Format, Diagnostic> {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty() && !is_comment(line));
+    let Some(first) = lines().next() else {
+        return Err(Diagnostic::new(0..text.len(), "there is no program here yet")
+            .help("paste what `tcpdump -d` prints, or write one, for example `ret #0`"));
+    };
+    if first.starts_with('{') {
+        return Ok(Format::C);
+    }
+    let numbers = |line: &str| line.split([' ', '\t', ',']).filter(|word| !word.is_empty()).all(is_decimal);
+    if numbers(first) && (first.contains(',') || first.contains(' ') || lines().nth(1).is_some_and(numbers)) {
+        return Ok(Format::Ddd);
+    }
+    let hex_digits = lines().flat_map(str::bytes).filter(|byte| !byte.is_ascii_whitespace());
+    if hex_digits.clone().all(|byte| byte.is_ascii_hexdigit()) && hex_digits.count() >= 16 {
+        return Ok(Format::Hex);
+    }
+    if numbers(first) {
+        // A lone number: the count of a `-ddd` whose rows are missing.
+        return Ok(Format::Ddd);
+    }
+    // The first line that only one of the languages has decides.
+    Ok(lines().find_map(language).unwrap_or(Format::Filter))
+}
+
+fn is_comment(line: &str) -> bool {
+    line.starts_with([';', '#']) || line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"))
+}
+
+fn is_decimal(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// What a line of assembly belongs to, without the labels in front.
+fn language(line: &str) -> Option<Format> {
+    let line = strip_labels(line);
+    if line.starts_with('(') {
+        return Some(Format::Cbpf);
+    }
+    let word = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap_or_default();
+    let after = line[word.len()..].trim_start();
+    let is_register = matches!(word.as_bytes(), [b'r' | b'w', b'0'..=b'9'] | [b'r' | b'w', b'1', b'0']);
+    let assigns = after.contains('=');
+    match word {
+        "exit" | "goto" | "gotol" | "may_goto" | "call" | "lock" | "store_release" => Some(Format::Ebpf),
+        "if" if after.contains("goto") => Some(Format::Ebpf),
+        "" if line.starts_with("*(") => Some(Format::Ebpf),
+        _ if is_register && assigns => Some(Format::Ebpf),
+        "ldi" | "ldh" | "ldb" | "ldx" | "ldxi" | "ldxb" | "st" | "stx" | "jmp" | "ja" | "jeq" | "jneq"
+        | "jne" | "jlt" | "jle" | "jgt" | "jge" | "jset" | "add" | "sub" | "mul" | "div" | "mod" | "neg"
+        | "lsh" | "rsh" | "tax" | "txa" | "ret" | "ld" => Some(Format::Cbpf),
+        // Words of filter expressions too: the operand decides.
+        "and" | "or" | "xor" if after.starts_with('#') || after == "x" => Some(Format::Cbpf),
+        _ => None,
+    }
+}
+
+fn strip_labels(mut line: &str) -> &str {
+    while let Some((label, rest)) = line.split_once(':') {
+        if label.is_empty() || !label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
+            break;
+        }
+        line = rest.trim_start();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_recognised() {
+        let check = |text: &str, format| assert_eq!(detect(text.as_bytes()), Ok(format), "{text}");
+        check("(000) ldh [12]\n(001) ret #0", Format::Cbpf);
+        check("start: ldh [12]\nret #0", Format::Cbpf);
+        check("; comment\n\nret #0", Format::Cbpf);
+        check("4,40 0 0 12,21 0 1 2054,6 0 0 65535,6 0 0 0", Format::Ddd);
+        check("2\n40 0 0 12\n6 0 0 0\n", Format::Ddd);
+        check("24", Format::Ddd);
+        check("{ 0x28, 0, 0, 0x0000000c },\n", Format::C);
+        check("r0 = 1\nexit", Format::Ebpf);
+        check("l: if r1 == 0 goto l\nexit", Format::Ebpf);
+        check("b700000000000000 9500000000000000", Format::Hex);
+        check("tcp port 22", Format::Filter);
+        check("ip and not arp", Format::Filter);
+        check("len > 100", Format::Filter);
+        check("and #0xff\nret a", Format::Cbpf);
+    }
+
+    #[test]
+    fn binary_formats_are_told_apart() {
+        let classic = [0x06, 0, 0, 0, 0xff, 0xff, 0, 0];
+        let ebpf = [0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(detect(&classic), Ok(Format::RawClassic));
+        assert_eq!(detect(&ebpf), Ok(Format::Raw));
+        assert_eq!(detect(b"\x7fELF\x02"), Ok(Format::Elf));
+        assert!(detect(b" \n").is_err());
+    }
+}

@@ -1,0 +1,201 @@
+//! Classic instructions as four numbers each: `tcpdump -ddd`, `tcpdump -dd`, and `struct sock_filter` bytes.
+
+use super::{Form, refusal_fault, whole_fault};
+use crate::classic::encoding::{LENGTH, Raw};
+use crate::classic::{MAX_INSNS, Program};
+use crate::diagnostic::{Diagnostic, Span};
+
+/// The names of an instruction's four numbers, as C has them, and the largest each may be.
+const FIELDS: [(&str, u64); 4] =
+    [("code", u16::MAX as u64), ("jt", u8::MAX as u64), ("jf", u8::MAX as u64), ("k", u32::MAX as u64)];
+
+/// `N`, then N rows of four decimal numbers, separated by line ends or commas.
+pub(super) fn from_decimal(source: &str) -> Result<Form, Vec<Diagnostic>> {
+    let mut rows = pieces(source, &[',', '\n']).filter(|(_, text)| !text.is_empty());
+    let Some((count_at, count_text)) = rows.next() else {
+        return Err(whole_fault(&"there is no program here"));
+    };
+    let count_span = count_at..count_at + count_text.len();
+    let count: usize = count_text.parse().map_err(|_| {
+        vec![
+            Diagnostic::new(count_span.clone(), format!("`{count_text}` is not the number of instructions"))
+                .help("the first line of `tcpdump -ddd` says how many instructions follow"),
+        ]
+    })?;
+    let (rows, faults) = collect(rows.map(|(at, text)| row(at, text, 10)));
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    if rows.len() != count {
+        let message = format!("{count} instructions are announced, but {} follow", rows.len());
+        let help = if rows.len() < count {
+            "the end is missing: copy the whole output of `tcpdump -ddd`".to_owned()
+        } else {
+            format!("take away the last {}, or correct this number", rows.len() - count)
+        };
+        return Err(vec![Diagnostic::new(count_span, message).help(help)]);
+    }
+    checked(rows)
+}
+
+/// Rows `{ 0x28, 0, 0, 0x0000000c },`.
+pub(super) fn from_c(source: &str) -> Result<Form, Vec<Diagnostic>> {
+    let mut rows = Vec::new();
+    let mut at = 0;
+    while let Some(open) = source[at..].find('{').map(|found| at + found) {
+        let Some(close) = source[open..].find('}').map(|found| open + found) else {
+            let fault =
+                Diagnostic::new(open..source.len(), "this row does not end").help("a row ends with `}`");
+            return Err(vec![fault]);
+        };
+        if source[open + 1..close].contains('{') {
+            // The brace that opens the array, not a row.
+            at = open + 1;
+            continue;
+        }
+        rows.push(row(open + 1, &source[open + 1..close], 0));
+        at = close + 1;
+    }
+    let (rows, faults) = collect(rows.into_iter());
+    if faults.is_empty() { checked(rows) } else { Err(faults) }
+}
+
+/// `struct sock_filter` bytes.
+pub(super) fn from_bytes(input: &[u8]) -> Result<Form, Vec<Diagnostic>> {
+    let (chunks, rest) = input.as_chunks::<LENGTH>();
+    if !rest.is_empty() {
+        let message = format!("the length is not a multiple of {LENGTH}: {} bytes are left over", rest.len());
+        return Err(whole_fault(&message));
+    }
+    let raw: Vec<Raw> = chunks.iter().take(MAX_INSNS + 1).map(|&chunk| Raw::from_bytes(chunk)).collect();
+    Program::from_raw(&raw)
+        .map(|program| Form::Classic(program, Vec::new()))
+        .map_err(|refusal| whole_fault(&refusal))
+}
+
+type Row = (Raw, Span);
+
+fn collect(rows: impl Iterator<Item = Result<Row, Diagnostic>>) -> (Vec<Row>, Vec<Diagnostic>) {
+    let (mut good, mut faults) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Ok(row) => good.push(row),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (good, faults)
+}
+
+fn checked(rows: Vec<Row>) -> Result<Form, Vec<Diagnostic>> {
+    let (raw, spans): (Vec<Raw>, Vec<Span>) = rows.into_iter().unzip();
+    match Program::from_raw(&raw) {
+        Ok(program) => Ok(Form::Classic(program, spans)),
+        Err(refusal) => Err(vec![refusal_fault(&refusal, &spans)]),
+    }
+}
+
+/// Pieces of `source` between separators, each trimmed, with the byte it starts at.
+fn pieces<'a>(source: &'a str, separators: &'a [char]) -> impl Iterator<Item = (usize, &'a str)> {
+    source.split(separators).map(|piece| {
+        let trimmed = piece.trim();
+        let offset = trimmed.as_ptr() as usize - source.as_ptr() as usize;
+        (offset, trimmed)
+    })
+}
+
+/// Four numbers: decimal if `base` is 10, otherwise as C writes them.
+fn row(at: usize, text: &str, base: u32) -> Result<Row, Diagnostic> {
+    let separators: &[char] = if base == 10 { &[' ', '\t'] } else { &[','] };
+    let start = at + text.len() - text.trim_start().len();
+    let span = start..start + text.trim().len();
+    let mut numbers = [0u64; 4];
+    let mut found = 0;
+    for (offset, word) in pieces(text, separators).filter(|(_, word)| !word.is_empty()) {
+        let place = at + offset..at + offset + word.len();
+        let Some(&(name, limit)) = FIELDS.get(found) else {
+            return Err(Diagnostic::new(place, "a classic instruction is four numbers; this is one more"));
+        };
+        let value = number(word, base).ok_or_else(|| {
+            Diagnostic::new(place.clone(), format!("`{word}` is no number; expected {name}"))
+        })?;
+        if value > limit {
+            return Err(Diagnostic::new(place, format!("{name} is {word}, but at most {limit}")));
+        }
+        numbers[found] = value;
+        found += 1;
+    }
+    if found < FIELDS.len() {
+        return Err(Diagnostic::new(
+            span,
+            format!("a classic instruction is four numbers; here are {found}"),
+        )
+        .help("the four are code, jt, jf and k, for example 40 0 0 12"));
+    }
+    let [code, jt, jf, k] = numbers;
+    Ok((Raw { code: code as u16, jt: jt as u8, jf: jf as u8, k: k as u32 }, span))
+}
+
+fn number(word: &str, base: u32) -> Option<u64> {
+    if base == 10 {
+        return word.parse().ok();
+    }
+    match word.to_ascii_lowercase().strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => word.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_fault(result: Result<Form, Vec<Diagnostic>>, source: &str) -> String {
+        let fault = result.unwrap_err().remove(0);
+        format!("{} | {fault}", &source[fault.span.clone()])
+    }
+
+    #[test]
+    fn all_three_forms_give_the_same_program() {
+        let Ok(Form::Classic(lines, spans)) = from_decimal("2\n40 0 0 12\n6 0 0 65535\n") else { panic!() };
+        assert_eq!(spans, [2..11, 12..23]);
+        let Ok(Form::Classic(one_line, _)) = from_decimal("2,40 0 0 12,6 0 0 65535,") else { panic!() };
+        let c = "struct sock_filter f[] = {\n{ 0x28, 0, 0, 0x0000000c },\n{ 0x6, 0, 0, 0x0000ffff },\n};";
+        let Ok(Form::Classic(rows, _)) = from_c(c) else { panic!() };
+        let Ok(Form::Classic(bytes, _)) = from_bytes(&lines.encode()) else { panic!() };
+        assert!(lines == one_line && lines == rows && lines == bytes);
+    }
+
+    #[test]
+    fn a_truncated_listing_says_so() {
+        let text = "3\n40 0 0 12\n6 0 0 0";
+        assert_eq!(
+            first_fault(from_decimal(text), text),
+            "3 | 3 instructions are announced, but 2 follow; the end is missing: copy the whole output of `tcpdump -ddd`"
+        );
+        let text = "2\n40 0 0 12\n6 0";
+        assert_eq!(
+            first_fault(from_decimal(text), text),
+            "6 0 | a classic instruction is four numbers; here are 2; the four are code, jt, jf and k, for example 40 0 0 12"
+        );
+        let text = "1\n40 300 0 0";
+        assert_eq!(first_fault(from_decimal(text), text), "300 | jt is 300, but at most 255");
+        let text = "{ 0x28, 0, 0, zwölf },";
+        assert_eq!(first_fault(from_c(text), text), "zwölf | `zwölf` is no number; expected k");
+        let text = "{ 0x28, 0, 0";
+        assert_eq!(
+            first_fault(from_c(text), text),
+            "{ 0x28, 0, 0 | this row does not end; a row ends with `}`"
+        );
+        let text = "1\n6 0 0 0 9";
+        assert_eq!(
+            first_fault(from_decimal(text), text),
+            "9 | a classic instruction is four numbers; this is one more"
+        );
+    }
+
+    #[test]
+    fn the_checker_points_at_the_row() {
+        let text = "2\n5 0 0 7\n6 0 0 0";
+        assert!(first_fault(from_decimal(text), text).starts_with("5 0 0 7 | jump to instruction 8"));
+    }
+}

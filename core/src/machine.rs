@@ -1,0 +1,297 @@
+//! What every machine that can be stepped has in common: places, what a step read and wrote, how a run ends.
+//!
+//! The eBPF machine is in `interp`, the classic one in `classic::interp`; the debugger drives either.
+
+use crate::isa::{Reg, Size};
+use crate::program::Pc;
+use std::fmt;
+
+/// A stretch of memory that programs can reach.
+///
+/// Its number is the upper half of an address in the interpreter: address = region `<< 32 |` offset. So a wild
+/// pointer is a clean trap, and a register reads as "packet + 14".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Region {
+    /// What the program is given in r1.
+    Context = 1,
+    /// The stack frames of all calls, 512 bytes each, the first call's lowest.
+    Stack = 2,
+    /// The packet.
+    Packet = 3,
+}
+
+impl Region {
+    /// Every region.
+    pub const ALL: [Region; 3] = [Region::Context, Region::Stack, Region::Packet];
+
+    /// The address of byte `offset`.
+    #[must_use]
+    pub const fn address(self, offset: u32) -> u64 {
+        (self as u64) << 32 | offset as u64
+    }
+
+    /// Region and offset of an address, if its upper half names a region.
+    #[must_use]
+    pub fn of(address: u64) -> Option<(Region, u32)> {
+        let region = Region::ALL.into_iter().find(|&region| region as u64 == address >> 32)?;
+        Some((region, address as u32))
+    }
+
+    /// Its name in "packet + 14".
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Region::Context => "context",
+            Region::Stack => "stack",
+            Region::Packet => "packet",
+        }
+    }
+}
+
+/// Something that holds a value and can be read or written by a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// An eBPF register.
+    Reg(Reg),
+    /// The classic accumulator.
+    A,
+    /// The classic index register.
+    X,
+    /// A classic scratch cell, `M[0]` to `M[15]`.
+    Scratch(u8),
+    /// Bytes of memory.
+    Memory {
+        /// Where.
+        region: Region,
+        /// First byte.
+        offset: u32,
+        /// How many.
+        size: Size,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Reg(reg) => reg.fmt(f),
+            Place::A => f.write_str("A"),
+            Place::X => f.write_str("X"),
+            Place::Scratch(cell) => write!(f, "M[{cell}]"),
+            Place::Memory { region, offset, size } => {
+                write!(f, "{} + {offset}, {} bytes", region.name(), size.bytes())
+            }
+        }
+    }
+}
+
+/// A value that a step found somewhere. Packet loads give the number in the packet's byte order, as the
+/// program sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    /// Where.
+    pub place: Place,
+    /// The value.
+    pub value: u64,
+}
+
+/// A value that a step replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Where.
+    pub place: Place,
+    /// What was there.
+    pub before: u64,
+    /// What is there now.
+    pub after: u64,
+}
+
+/// Told what a step does. `()` listens to nothing, which is how programs run at speed.
+pub trait Observer {
+    /// A value was read from memory (registers are plain from the instruction).
+    fn read(&mut self, place: Place, value: u64);
+    /// A register or memory was written.
+    fn wrote(&mut self, place: Place, before: u64, after: u64);
+}
+
+impl Observer for () {
+    fn read(&mut self, _: Place, _: u64) {}
+    fn wrote(&mut self, _: Place, _: u64, _: u64) {}
+}
+
+/// What comes after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Another step.
+    Next,
+    /// The program has ended with this value.
+    End(u64, Ending),
+}
+
+/// Why a program ended with the value it ended with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// It said so: `exit` or `ret`.
+    Returned,
+    /// A packet load reached outside the packet, which ends a filter with 0.
+    OutsidePacket,
+    /// A classic division by a zero X, which ends a filter with 0.
+    DivisionByZero,
+    /// A classic load of a device's property of a packet that has no device, which ends a filter with 0.
+    NoDevice,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Ending::Returned => "returned",
+            Ending::OutsidePacket => "a load outside the packet ends the program with 0",
+            Ending::DivisionByZero => "a division by zero ends the program with 0",
+            Ending::NoDevice => "the packet has no device, which ends the program with 0",
+        })
+    }
+}
+
+/// Why a program cannot go on. A verified program never traps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trap {
+    /// The instruction that trapped; it changed nothing.
+    pub pc: Pc,
+    /// What it did wrong.
+    pub kind: TrapKind,
+}
+
+/// What can go wrong in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrapKind {
+    /// A load or store outside every region.
+    Access {
+        /// The address.
+        address: u64,
+        /// Bytes wanted.
+        size: Size,
+        /// Whether it was a store.
+        write: bool,
+    },
+    /// A store into memory that may only be read.
+    ReadOnly {
+        /// The address.
+        address: u64,
+    },
+    /// A write to the frame pointer.
+    FramePointer,
+    /// A legacy packet load whose r6 is not the context.
+    NoContext {
+        /// What r6 holds.
+        r6: u64,
+    },
+    /// A call of a function the environment does not have.
+    UnknownFunction {
+        /// The function's number.
+        id: i32,
+    },
+    /// A call of a platform function, or a reference to a map or variable that was not given.
+    Unresolved,
+    /// More nested calls than [`crate::interp::MAX_FRAMES`].
+    CallDepth,
+    /// Execution ran past the last instruction.
+    EndOfProgram,
+}
+
+impl TrapKind {
+    /// A short stable name, for scripts.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            TrapKind::Access { .. } => "access",
+            TrapKind::ReadOnly { .. } => "read-only",
+            TrapKind::FramePointer => "frame-pointer",
+            TrapKind::NoContext { .. } => "no-context",
+            TrapKind::UnknownFunction { .. } => "unknown-function",
+            TrapKind::Unresolved => "unresolved",
+            TrapKind::CallDepth => "call-depth",
+            TrapKind::EndOfProgram => "end-of-program",
+        }
+    }
+}
+
+impl fmt::Display for TrapKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            TrapKind::Access { address, size, write } => {
+                let verb = if write { "write to" } else { "read of" };
+                write!(f, "{verb} {} bytes at {}, where no memory is", size.bytes(), AddressText(address))
+            }
+            TrapKind::ReadOnly { address } => {
+                write!(f, "write to {}, which may only be read", AddressText(address))
+            }
+            TrapKind::FramePointer => f.write_str("write to r10, the frame pointer, which is read-only"),
+            TrapKind::NoContext { r6 } => {
+                write!(f, "a packet load needs the context in r6, which holds {}", AddressText(r6))
+            }
+            TrapKind::UnknownFunction { id } => {
+                write!(f, "call of function {id}, which this program type does not have")
+            }
+            TrapKind::Unresolved => f.write_str("a map, variable or platform function that was not given"),
+            TrapKind::CallDepth => write!(f, "more than {} nested calls", crate::interp::MAX_FRAMES),
+            TrapKind::EndOfProgram => {
+                f.write_str("execution runs past the last instruction, which is no `exit`")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "instruction {}: {}", self.pc, self.kind)
+    }
+}
+
+impl std::error::Error for Trap {}
+
+/// An address as people read it: "packet + 14", or the number when it is in no region.
+pub struct AddressText(pub u64);
+
+impl fmt::Display for AddressText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match Region::of(self.0) {
+            Some((region, 0)) => f.write_str(region.name()),
+            Some((region, offset)) if (offset as i32) < 0 => {
+                write!(f, "{} - {}", region.name(), offset.wrapping_neg())
+            }
+            Some((region, offset)) => write!(f, "{} + {offset}", region.name()),
+            None => write!(f, "{:#x}", self.0),
+        }
+    }
+}
+
+/// A machine that executes one instruction at a time.
+pub trait Machine: Clone {
+    /// The instruction the next step executes.
+    fn pc(&self) -> Pc;
+
+    /// Executes one instruction and tells `observer` what it read and wrote.
+    ///
+    /// # Errors
+    /// A trap, which has changed nothing.
+    fn step(&mut self, observer: &mut impl Observer) -> Result<Flow, Trap>;
+
+    /// Puts a value where a step found or left it: this is how a debugger moves in either direction without
+    /// executing again. Places that this machine does not have are left alone.
+    fn put(&mut self, place: Place, value: u64);
+
+    /// Makes `pc` the next instruction.
+    fn set_pc(&mut self, pc: Pc);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_as_places() {
+        assert_eq!(AddressText(Region::Packet.address(14)).to_string(), "packet + 14");
+        assert_eq!(AddressText(Region::Context.address(0)).to_string(), "context");
+        assert_eq!(AddressText(Region::Packet.address(0).wrapping_sub(1)).to_string(), "stack - 1");
+        assert_eq!(AddressText(14).to_string(), "0xe");
+    }
+}
