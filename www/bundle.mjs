@@ -4,7 +4,7 @@
 // with a hash of its content; standard output is one JSON object from the names here to the names there.
 
 import { readdir } from "node:fs/promises";
-import { basename, relative } from "node:path";
+import { basename, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -38,6 +38,6 @@ const names = {};
 for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
   // An asset such as the wasm is nobody's entry, but has itself as its only input.
   const source = entryPoint ?? basename(Object.keys(inputs)[0]);
-  names[source] = relative(out, new URL(file, import.meta.url).pathname);
+  names[source] = relative(out, resolve(here, file));
 }
 console.log(JSON.stringify(names));

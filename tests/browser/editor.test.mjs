@@ -83,6 +83,15 @@ for (const [language, [text, expected]] of Object.entries(SAMPLES)) {
   });
 }
 
+editorTest("a filter is wrapped, a listing keeps its columns", async ({ page, content }) => {
+  const height = () => content.evaluate((element) => element.querySelector(".cm-line").getBoundingClientRect().height);
+  await page.evaluate(() => globalThis.editor.setText("host 10.0.0.1 or ".repeat(50)));
+  const one = await height();
+  await page.evaluate(() => globalThis.editor.setLanguage("filter"));
+  await page.waitForFunction(() => document.querySelector(".cm-lineWrapping"));
+  assert.ok((await height()) > 3 * one);
+});
+
 editorTest("problems are underlined, marked, and told on hover", async ({ page }) => {
   await page.evaluate((text) => {
     globalThis.editor.setText(text);

@@ -9,7 +9,7 @@
 
 import "./constructed-styles.js";
 
-import { defaultKeymap, history, historyKeymap, toggleComment } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { search, searchKeymap } from "@codemirror/search";
@@ -54,9 +54,9 @@ export class Editor {
           history(),
           bracketMatching(),
           search({ top: true }),
-          // Before the default keys, of which Mod-Enter inserts a line. Of the lint package's keys none is taken:
-          // its F8 is the page's "continue".
-          Prec.highest(keymap.of([{ key: "Mod-Enter", run }, { key: "Mod-/", run: toggleComment }])),
+          // Before the default keys, of which Mod-Enter inserts a line; they also bring Mod-/ for comments. Of the
+          // lint package's keys none is taken: its F8 is the page's "continue".
+          Prec.highest(keymap.of([{ key: "Ctrl-Enter", run }, { key: "Mod-Enter", run }])),
           keymap.of([...searchKeymap, ...historyKeymap, ...defaultKeymap]),
           this.#language.of([]),
           theme,

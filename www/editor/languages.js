@@ -28,9 +28,16 @@ const define = (name, { token, startState, comments }) =>
     languageData: { commentTokens: comments },
   });
 
+/** A longer text than any filter is not wrapped: laying out megabytes in one paragraph takes seconds. */
+const LONGEST_WRAPPED = 20_000;
+
+const wrapping = EditorView.contentAttributes.of((view) =>
+  view.state.doc.length <= LONGEST_WRAPPED ? { class: "cm-lineWrapping" } : null,
+);
+
 const languages = {
   // One long line more often than not; listings keep their columns.
-  filter: [define("filter", filter), EditorView.lineWrapping],
+  filter: [define("filter", filter), wrapping],
   cbpf: define("cbpf", cbpf),
   ebpf: define("ebpf", ebpf),
   hex: define("hex", hex),

@@ -140,8 +140,27 @@ mod tests {
 
     use super::*;
 
-    /// A site of its own for each test, in the folder that cargo keeps for such files.
-    fn site(name: &str, base: &str) -> Site {
+    /// A site for one test, in a folder that goes with it.
+    struct Scratch {
+        site: Site,
+        folder: PathBuf,
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    impl std::ops::Deref for Scratch {
+        type Target = Site;
+
+        fn deref(&self) -> &Site {
+            &self.site
+        }
+    }
+
+    fn site(name: &str, base: &str) -> Scratch {
         let folder = std::env::temp_dir().join(format!("bpf64-site-{}-{name}", std::process::id()));
         fs::create_dir_all(folder.join("site/examples")).unwrap();
         fs::write(folder.join("secret.txt"), "secret").unwrap();
@@ -150,7 +169,8 @@ mod tests {
         {
             fs::write(folder.join("site").join(file), file).unwrap();
         }
-        Site::new(folder.join("site"), base).unwrap()
+        let site = Site::new(folder.join("site"), base).unwrap();
+        Scratch { site, folder }
     }
 
     fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
