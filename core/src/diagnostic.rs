@@ -17,19 +17,29 @@ pub struct Diagnostic {
     pub message: String,
     /// How to mend it, when that is plain: also one sentence.
     pub help: Option<String>,
+    /// The number of the instruction to blame, when the text was understood but its program is refused: then no
+    /// other spelling helps, only another program.
+    pub refused: Option<u32>,
 }
 
 impl Diagnostic {
     /// A fault without advice.
     #[must_use]
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Diagnostic { span, message: message.into(), help: None }
+        Diagnostic { span, message: message.into(), help: None, refused: None }
     }
 
     /// The same, with advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// The same, as the refusal of instruction `insn`.
+    #[must_use]
+    pub fn refusing(mut self, insn: u32) -> Self {
+        self.refused = Some(insn);
         self
     }
 }

@@ -99,7 +99,7 @@ pub fn load(
         None => detect::detect(input).map_err(|fault| vec![fault])?,
     };
     let form = match format {
-        Format::Raw => Program::decode(input).map(Form::Ebpf).map_err(|error| whole_fault(&error)),
+        Format::Raw => Program::decode(input).map(Form::Ebpf).map_err(|error| vec![program_fault(&error, 0..0)]),
         Format::RawClassic => rows::from_bytes(input),
         Format::Elf => Err(whole_fault(&"object files are not read by this version yet").map_help(
             "take the instructions out with `llvm-objcopy -O binary --only-section=NAME` and pass `--format raw`",
@@ -130,7 +130,7 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
                     ProgramError::Target { pc, .. } => spans[pc.index()].clone(),
                     ProgramError::Empty | ProgramError::TooLong { .. } | ProgramError::Decode { .. } => 0..0,
                 };
-                vec![Diagnostic::new(span, error.to_string())]
+                vec![program_fault(&error, span)]
             })
         }
         Format::Filter => {
@@ -179,9 +179,21 @@ fn checked(insns: Vec<classic::Insn>, spans: Vec<Span>) -> Result<Form, Vec<Diag
 }
 
 fn refusal_fault(refusal: &classic::Refusal, spans: &[Span]) -> Diagnostic {
-    match spans.get(refusal.pc.index()) {
+    let fault = match spans.get(refusal.pc.index()) {
         Some(span) => Diagnostic::new(span.clone(), refusal.kind.to_string()),
         None => Diagnostic::new(0..0, refusal.to_string()),
+    };
+    fault.refusing(refusal.pc.0)
+}
+
+fn program_fault(error: &ProgramError, span: Span) -> Diagnostic {
+    let fault = Diagnostic::new(span, error.to_string());
+    match *error {
+        ProgramError::Empty => fault.refusing(0),
+        ProgramError::TooLong { limit, .. } => fault.refusing(limit as u32),
+        ProgramError::Target { pc, .. } => fault.refusing(pc.0),
+        // Bytes that are no instructions were not understood.
+        ProgramError::Decode { .. } => fault,
     }
 }
 
@@ -218,5 +230,24 @@ impl Loaded {
             Form::Ebpf(program) if pc.index() < program.insns().len() => program.origin(pc).text.clone(),
             Form::Ebpf(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::SOCKET_FILTER;
+
+    #[test]
+    fn refused_programs_are_told_from_text_that_is_not_understood() {
+        let refused = |text: &[u8]| load(text, None, &SOCKET_FILTER).unwrap_err()[0].refused;
+        assert_eq!(refused(b"ldh [12]\nld M[16]\nret a"), Some(1), "Linux's checker");
+        assert_eq!(refused(b"ja 9\nret #0"), Some(0), "a jump that has no encoding");
+        assert_eq!(refused(b"1\n6 0 0 0 0"), None);
+        assert_eq!(refused(b"2\n255 0 0 0\n6 0 0 0"), Some(0), "no such code");
+        assert_eq!(refused("ret #0\n".repeat(4097).as_bytes()), Some(4096));
+        assert_eq!(refused(b"r0 = 0\ngoto +5"), Some(1));
+        assert_eq!(refused(b"ret nothing"), None);
+        assert_eq!(refused(b"\xff\0\0\0\0\0\0\0"), None, "bytes that are no instructions");
     }
 }

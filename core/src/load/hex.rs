@@ -1,6 +1,6 @@
 //! eBPF instructions as hexadecimal text; white space is ignored, so a line may hold any number of them.
 
-use super::Form;
+use super::{Form, program_fault};
 use crate::diagnostic::Diagnostic;
 use crate::isa::encoding::SLOT;
 use crate::program::{Origin, Pc, Program, ProgramError};
@@ -37,7 +37,7 @@ pub(super) fn load(source: &str) -> Result<Form, Vec<Diagnostic>> {
                 0..source.len()
             }
         };
-        vec![Diagnostic::new(span, error.to_string())]
+        vec![program_fault(&error, span)]
     })?;
     let origin =
         |pc: Pc| Origin { text: Some(span_of(program.slot(pc).0, program.insn(pc).slots())), classic: None };

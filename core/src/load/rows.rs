@@ -70,7 +70,7 @@ pub(super) fn from_bytes(input: &[u8]) -> Result<Form, Vec<Diagnostic>> {
     let raw: Vec<Raw> = chunks.iter().take(MAX_INSNS + 1).map(|&chunk| Raw::from_bytes(chunk)).collect();
     Program::from_raw(&raw)
         .map(|program| Form::Classic(program, Vec::new()))
-        .map_err(|refusal| whole_fault(&refusal))
+        .map_err(|refusal| vec![refusal_fault(&refusal, &[])])
 }
 
 type Row = (Raw, Span);

@@ -83,7 +83,7 @@ pub fn parse(source: &str) -> Result<Parsed, Vec<Diagnostic>> {
         if lines.len() > MAX_INSNS {
             let span = lines.last().map_or(0..0, |line| line.span.clone());
             let message = format!("a classic program has at most {MAX_INSNS} instructions; this is one more");
-            return Err(vec![Diagnostic::new(span, message)]);
+            return Err(vec![Diagnostic::new(span, message).refusing(MAX_INSNS as u32)]);
         }
     }
     let mut parsed = Vec::with_capacity(lines.len());
@@ -148,15 +148,16 @@ fn resolve(
                 }
             },
         };
+        let refusal = |message: String| Err(Diagnostic::new(way.span.clone(), message).refusing(pc as u32));
         match target.checked_sub(pc + 1) {
             None => {
-                fault(format!("jump from instruction {pc} back to {target}; classic jumps only go forward"))
+                refusal(format!("jump from instruction {pc} back to {target}; classic jumps only go forward"))
             }
-            Some(_) if target >= count => fault(format!(
+            Some(_) if target >= count => refusal(format!(
                 "jump to instruction {target}, but the program ends with instruction {}",
                 count.saturating_sub(1)
             )),
-            Some(distance) if distance > limit => fault(format!(
+            Some(distance) if distance > limit => refusal(format!(
                 "the target is {distance} instructions away; a conditional jump skips at most {limit}: go there with `ja`"
             )),
             Some(distance) => Ok(distance as u32),
