@@ -84,6 +84,8 @@ impl WasmRust {
         match self {
             Self::OnPath => {
                 let mut command = cargo::same();
+                // Flags that a person sets for this machine's processor mean nothing to wasm, or break it.
+                command.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
                 command.args(["build", "--target", TARGET]);
                 command
             }
