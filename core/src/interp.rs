@@ -253,7 +253,7 @@ impl Machine {
     /// A new frame: its own stack, r6 to r9 kept for the caller.
     fn enter(&mut self, observer: &mut impl Observer, return_to: Pc) -> Result<(), TrapKind> {
         if self.frames.len() + 1 >= MAX_FRAMES {
-            return Err(TrapKind::CallDepth);
+            return Err(TrapKind::CallDepth { limit: MAX_FRAMES });
         }
         self.frames.push(Frame { return_to, saved: SAVED.map(|reg| self.get(reg)) });
         let depth = self.frames.len() + 1;

@@ -191,8 +191,11 @@ pub enum TrapKind {
     },
     /// A call of a platform function, or a reference to a map or variable that was not given.
     Unresolved,
-    /// More nested calls than [`crate::interp::MAX_FRAMES`].
-    CallDepth,
+    /// Too many calls inside each other.
+    CallDepth {
+        /// How many may be, the main function counted.
+        limit: usize,
+    },
     /// Execution ran past the last instruction.
     EndOfProgram,
 }
@@ -208,7 +211,7 @@ impl TrapKind {
             TrapKind::NoContext { .. } => "no-context",
             TrapKind::UnknownFunction { .. } => "unknown-function",
             TrapKind::Unresolved => "unresolved",
-            TrapKind::CallDepth => "call-depth",
+            TrapKind::CallDepth { .. } => "call-depth",
             TrapKind::EndOfProgram => "end-of-program",
         }
     }
@@ -232,7 +235,7 @@ impl fmt::Display for TrapKind {
                 write!(f, "call of function {id}, which this program type does not have")
             }
             TrapKind::Unresolved => f.write_str("a map, variable or platform function that was not given"),
-            TrapKind::CallDepth => write!(f, "more than {} nested calls", crate::interp::MAX_FRAMES),
+            TrapKind::CallDepth { limit } => write!(f, "more than {limit} calls inside each other"),
             TrapKind::EndOfProgram => {
                 f.write_str("execution runs past the last instruction, which is no `exit`")
             }

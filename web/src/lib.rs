@@ -1,15 +1,26 @@
 //! The bpf64 playground: a Yew page around `bpf64_core`.
-use wasm_bindgen::prelude::*;
-use yew::prelude::*;
+//!
+//! Data flows one way: edit → [`state::reduce`] → [`ui`]. Everything up to the components is pure and tested
+//! natively; what touches the browser is in [`browser`] and [`editor`].
 
-#[function_component(App)]
-fn app() -> Html {
-    html! { <main>{ "bpf64" }</main> }
-}
+pub mod browser;
+pub mod editor;
+pub mod examples;
+pub mod keys;
+pub mod levels;
+pub mod packet_text;
+pub mod paint;
+pub mod player;
+pub mod say;
+pub mod state;
+pub mod ui;
+
+use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the page's boot script once the module is there.
 #[wasm_bindgen(start)]
 pub fn start() {
     console_error_panic_hook::set_once();
-    yew::Renderer::<App>::new().render();
+    let root = browser::element("app");
+    yew::Renderer::<ui::App>::with_root(root).render();
 }

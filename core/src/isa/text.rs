@@ -16,7 +16,6 @@ mod parse;
 pub use parse::{Parsed, parse};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
-use crate::program::Slot;
 use std::fmt;
 
 /// The names of callable functions: the environment's, seen from the text.
@@ -48,7 +47,7 @@ pub struct Text<'a> {
     /// The instruction.
     pub insn: &'a Insn,
     /// The slot its jump lands on, printed as it is; `None` prints the offset, `+3`.
-    pub target: Option<Slot>,
+    pub target: Option<u32>,
     /// Names for calls.
     pub names: &'a dyn FunctionNames,
 }

@@ -1,0 +1,114 @@
+//! The browser, as far as the page needs it: files, the address, the clipboard.
+//!
+//! What can fail because of the outside world gives an error in words; what can only fail because the page is
+//! broken panics.
+
+use js_sys::Uint8Array;
+use std::rc::Rc;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Element, Event, File, HtmlElement, Response, Window};
+
+/// The window.
+#[must_use]
+pub fn window() -> Window {
+    web_sys::window().expect("the page runs in a window")
+}
+
+/// The element with this id, which index.html has.
+#[must_use]
+pub fn element(id: &str) -> Element {
+    let document = window().document().expect("a window has a document");
+    document.get_element_by_id(id).unwrap_or_else(|| panic!("index.html has #{id}"))
+}
+
+/// The bytes of an example's capture: index.html knows where each file lies.
+///
+/// # Errors
+/// A sentence about what could not be fetched.
+pub async fn fetch_example(name: &str) -> Result<Rc<[u8]>, String> {
+    let failed = |why: String| format!("{name} could not be fetched: {why}. Check the connection and choose the example again.");
+    let files = element("files").text_content().unwrap_or_default();
+    let files = js_sys::JSON::parse(&files).map_err(|error| failed(text(&error)))?;
+    let path = js_sys::Reflect::get(&files, &name.into()).ok().and_then(|path| path.as_string());
+    let path = path.ok_or_else(|| failed("the page does not have it".to_owned()))?;
+    let response = JsFuture::from(window().fetch_with_str(&path)).await.map_err(|error| failed(text(&error)))?;
+    let response: Response = response.unchecked_into();
+    if !response.ok() {
+        return Err(failed(format!("the server answers {}", response.status())));
+    }
+    let buffer = response.array_buffer().map_err(|error| failed(text(&error)))?;
+    let buffer = JsFuture::from(buffer).await.map_err(|error| failed(text(&error)))?;
+    Ok(Uint8Array::new(&buffer).to_vec().into())
+}
+
+/// The largest file that is opened, in bytes: what a page can hold several times over.
+const MAX_FILE: f64 = 256.0 * 1024.0 * 1024.0;
+
+/// The bytes of a file the person chose.
+///
+/// # Errors
+/// A sentence about a file that is too large or cannot be read.
+pub async fn read_file(file: &File) -> Result<Rc<[u8]>, String> {
+    let name = file.name();
+    if file.size() > MAX_FILE {
+        return Err(format!("{name} is larger than 256 MiB; cut it with `editcap -c` or `tcpdump -c`."));
+    }
+    let buffer = JsFuture::from(file.array_buffer()).await;
+    let buffer = buffer.map_err(|error| format!("{name} could not be read: {}.", text(&error)))?;
+    Ok(Uint8Array::new(&buffer).to_vec().into())
+}
+
+/// What an exception says.
+fn text(error: &JsValue) -> String {
+    String::from(js_sys::Object::from(error.clone()).to_string())
+}
+
+/// The fragment of the address, without `#`.
+#[must_use]
+pub fn fragment() -> String {
+    let hash = window().location().hash().unwrap_or_default();
+    hash.strip_prefix('#').unwrap_or_default().to_owned()
+}
+
+/// Writes a fragment into the address, without a new entry in the history. Gives the whole address.
+pub fn set_fragment(fragment: &str) -> String {
+    let target = format!("#{fragment}");
+    // Some browsers refuse when asked too often; the next change is written again.
+    let _ = window().history().and_then(|history| {
+        history.replace_state_with_url(&JsValue::NULL, "", Some(&target))
+    });
+    let href = window().location().href().unwrap_or_default();
+    let page = href.split('#').next().unwrap_or_default();
+    format!("{page}{target}")
+}
+
+/// Puts text on the clipboard. False where the browser does not allow it.
+pub async fn copy(text: &str) -> bool {
+    let navigator: JsValue = window().navigator().into();
+    // Pages that are not served over https have no clipboard at all.
+    let has_clipboard = js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|found| found.is_object());
+    has_clipboard && JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
+}
+
+/// Notes the moment from which the page can be used, for whoever measures.
+pub fn mark_interactive() {
+    if let Some(performance) = window().performance() {
+        let _ = performance.mark("interactive");
+    }
+}
+
+/// Whether the event comes from where text is typed, so that letters are not commands.
+#[must_use]
+pub fn is_typing(event: &Event) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
+    target.is_some_and(|element| {
+        element.is_content_editable()
+            || element.closest("[contenteditable=true]").is_ok_and(|found| found.is_some())
+            || match element.tag_name().as_str() {
+                "TEXTAREA" | "SELECT" => true,
+                "INPUT" => element.get_attribute("type").as_deref() != Some("range"),
+                _ => false,
+            }
+    })
+}

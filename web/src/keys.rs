@@ -1,0 +1,76 @@
+//! The keyboard: which key does what.
+
+use crate::state::Action;
+
+/// A key press as the browser reports it.
+#[derive(Debug, Clone, Copy)]
+pub struct Press<'a> {
+    /// `KeyboardEvent.key`.
+    pub key: &'a str,
+    /// Whether shift is held.
+    pub shift: bool,
+    /// Whether control, alt or meta is held.
+    pub modified: bool,
+    /// Whether the focus is where text is typed.
+    pub typing: bool,
+}
+
+/// What a key press asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    /// An action of the state.
+    Do(Action),
+    /// A breakpoint on the row that has the focus, or on the current one.
+    Breakpoint,
+    /// The list of keys.
+    Help,
+}
+
+/// Every key with what it does, for the help: key, where it works, what it does.
+pub const HELP: &[(&str, &str)] = &[
+    ("s, F10", "step"),
+    ("b, S, Shift+F10", "step back"),
+    ("c, F8", "continue to the next breakpoint"),
+    ("r, Ctrl+Enter in the editor", "run to the end"),
+    ("0", "restart"),
+    (".", "breakpoint on the focused or current row"),
+    ("↑ ↓ Home End", "move in a listing"),
+    ("?", "this help"),
+];
+
+/// What `press` asks for, if anything. Letters work where no text is typed, function keys everywhere.
+#[must_use]
+pub fn wish(press: Press<'_>) -> Option<Wish> {
+    match (press.key, press.shift) {
+        ("F10", false) => return Some(Wish::Do(Action::Step)),
+        ("F10", true) => return Some(Wish::Do(Action::Back)),
+        ("F8", _) => return Some(Wish::Do(Action::Continue)),
+        _ if press.typing || press.modified => return None,
+        _ => {}
+    }
+    match press.key {
+        "s" => Some(Wish::Do(Action::Step)),
+        "S" | "b" => Some(Wish::Do(Action::Back)),
+        "c" => Some(Wish::Do(Action::Continue)),
+        "r" => Some(Wish::Do(Action::RunToEnd)),
+        "0" => Some(Wish::Do(Action::Restart)),
+        "." => Some(Wish::Breakpoint),
+        "?" => Some(Wish::Help),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_for_the_page_only_outside_text() {
+        let press = |key, typing| Press { key, shift: false, modified: false, typing };
+        assert_eq!(wish(press("s", false)), Some(Wish::Do(Action::Step)));
+        assert_eq!(wish(press("s", true)), None);
+        assert_eq!(wish(press("F10", true)), Some(Wish::Do(Action::Step)));
+        assert_eq!(wish(Press { shift: true, ..press("F10", true) }), Some(Wish::Do(Action::Back)));
+        assert_eq!(wish(Press { modified: true, ..press("c", false) }), None, "Ctrl+C copies");
+    }
+}

@@ -1,0 +1,227 @@
+//! From the text to everything that is shown of the program: its levels, their rows, and the problems.
+//!
+//! Pure: the whole of it is made anew on each edit.
+
+use bpf64_core::classic;
+use bpf64_core::diagnostic::{Diagnostic, Position};
+use bpf64_core::environment::{Environment, SOCKET_FILTER};
+use bpf64_core::isa::{self, Callee, Insn, text::Text};
+use bpf64_core::load::{Form, Format, load};
+use bpf64_core::program::{Pc, Program};
+use std::rc::Rc;
+
+/// The environment of every program of this page.
+pub static ENVIRONMENT: &Environment = &SOCKET_FILTER;
+
+/// A level of the program: an instruction set it is shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Level {
+    /// Classic BPF.
+    Classic,
+    /// eBPF.
+    Ebpf,
+}
+
+/// What the instructions of all levels that belong together share: the number of the instruction of the source
+/// they come from. Rows of one key share a hue and light up together.
+pub type Key = u32;
+
+/// One instruction of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its number in its level; for eBPF `slot` can be greater.
+    pub pc: Pc,
+    /// The slot it starts at.
+    pub slot: u32,
+    /// The instruction.
+    pub text: String,
+    /// What it does, in a sentence.
+    pub sentence: String,
+    /// The instruction of the source it comes from.
+    pub key: Option<Key>,
+    /// What `data-from` says: for converted instructions the classic slot, otherwise the line of the source.
+    pub from: Option<u32>,
+}
+
+/// A program in all its levels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Levels {
+    /// How the source is written.
+    pub format: Format,
+    /// The classic program, if the source is one.
+    pub classic: Option<Rc<classic::Program>>,
+    /// The eBPF program.
+    pub ebpf: Rc<Program>,
+    /// The rows of the classic listing; none if the source is eBPF.
+    pub classic_rows: Rc<[Rc<Row>]>,
+    /// The rows of the eBPF listing.
+    pub ebpf_rows: Rc<[Rc<Row>]>,
+    /// The line of the source of each key, counted from 1; 0 where there is none.
+    pub lines: Rc<[u32]>,
+}
+
+/// A fault of the source, placed for the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// Where it starts, in UTF-16 units, as the browser counts.
+    pub from: usize,
+    /// Where it ends, likewise.
+    pub to: usize,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// What is wrong and how to mend it, in one line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}: {help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+/// Reads the source.
+///
+/// # Errors
+/// What is wrong with it, in the order of the text.
+pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Problem>> {
+    let loaded = load(source.as_bytes(), language, ENVIRONMENT)
+        .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
+    let lines = LineStarts::of(source);
+    let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| lines.line(span.start));
+    let ebpf = Rc::new(loaded.ebpf());
+    let (classic, classic_rows, lines) = match &loaded.form {
+        Form::Classic(program, _) => {
+            let rows = program.pcs().zip(program.insns()).map(|(pc, insn)| {
+                Rc::new(Row {
+                    pc,
+                    slot: pc.0,
+                    text: classic::text::short(insn, pc),
+                    sentence: classic::doc::sentence(insn, pc),
+                    key: Some(pc.0),
+                    from: Some(line_of(pc)).filter(|&line| line > 0),
+                })
+            });
+            let lines: Rc<[u32]> = program.pcs().map(line_of).collect();
+            (Some(Rc::new(program.clone())), rows.collect(), lines)
+        }
+        Form::Ebpf(program) => (None, Rc::from([]), program.pcs().map(line_of).collect()),
+    };
+    let ebpf_rows = ebpf.pcs().map(|pc| {
+        let from_classic = ebpf.origin(pc).classic.map(|pc| pc.0);
+        let line = lines.get(pc.index()).copied().filter(|&line| line > 0);
+        let (key, from) = if classic.is_some() { (from_classic, from_classic) } else { (Some(pc.0), line) };
+        Rc::new(ebpf_row(&ebpf, pc, key, from))
+    });
+    let ebpf_rows = ebpf_rows.collect();
+    Ok(Levels { format: loaded.format, classic, ebpf_rows, ebpf, classic_rows, lines })
+}
+
+fn ebpf_row(program: &Program, pc: Pc, key: Option<Key>, from: Option<u32>) -> Row {
+    let insn = program.insn(pc);
+    let offset = match insn {
+        Insn::Call(Callee::Local(offset)) => Some(offset),
+        _ => insn.jump_offset(),
+    };
+    let target = offset.and_then(|offset| program.target(pc, offset)).map(|target| program.slot(target).0);
+    let function = match insn {
+        Insn::Call(Callee::Helper(id)) => ENVIRONMENT.function(id).map(|function| function.doc),
+        _ => None,
+    };
+    Row {
+        pc,
+        slot: program.slot(pc).0,
+        text: Text { insn: &insn, target, names: &ENVIRONMENT.functions }.to_string(),
+        sentence: isa::doc::sentence(&insn, target.as_ref().map(|slot| slot as &dyn std::fmt::Display), function),
+        key,
+        from,
+    }
+}
+
+impl Levels {
+    /// The rows of a level.
+    #[must_use]
+    pub fn rows(&self, level: Level) -> &Rc<[Rc<Row>]> {
+        match level {
+            Level::Classic => &self.classic_rows,
+            Level::Ebpf => &self.ebpf_rows,
+        }
+    }
+
+    /// The level that the source is written in: its lines are that level's instructions.
+    #[must_use]
+    pub fn source_level(&self) -> Level {
+        if self.classic.is_some() { Level::Classic } else { Level::Ebpf }
+    }
+
+    /// The instruction in `to` that stands for `pc` of `from`: itself, its origin, or the first made from it.
+    #[must_use]
+    pub fn partner(&self, from: Level, pc: Pc, to: Level) -> Option<Pc> {
+        if from == to {
+            return Some(pc);
+        }
+        let key = self.rows(from).get(pc.index())?.key?;
+        self.rows(to).iter().find(|row| row.key == Some(key)).map(|row| row.pc)
+    }
+
+    /// The key of the instruction in this line of the source.
+    #[must_use]
+    pub fn key_of_line(&self, line: u32) -> Option<Key> {
+        self.lines.iter().position(|&other| other == line).map(|key| key as Key)
+    }
+}
+
+/// Where lines start, for finding the line of many places in a long text.
+struct LineStarts(Vec<usize>);
+
+impl LineStarts {
+    fn of(source: &str) -> Self {
+        LineStarts(std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect())
+    }
+
+    /// Counted from 1.
+    fn line(&self, offset: usize) -> u32 {
+        self.0.partition_point(|&start| start <= offset) as u32
+    }
+}
+
+fn problem(source: &str, fault: &Diagnostic) -> Problem {
+    let Position { line, column } = Position::of(source, fault.span.start);
+    let utf16 = |offset: usize| source[..source.floor_char_boundary(offset)].encode_utf16().count();
+    let (from, to) = (utf16(fault.span.start), utf16(fault.span.end));
+    Problem { line, column, from, to, message: fault.message.clone(), help: fault.help.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_converted_program_is_linked_to_its_source() {
+        let levels = read("; ARP?\nldh [12]\njeq #0x806, 2, 3\nret #1\nret #0\n", None).unwrap();
+        assert_eq!((levels.format, levels.source_level()), (Format::Cbpf, Level::Classic));
+        assert_eq!(&*levels.lines, [2, 3, 4, 5]);
+        assert_eq!(levels.ebpf_rows[0].key, None, "the prologue comes from nowhere");
+        assert_eq!(levels.partner(Level::Classic, Pc(2), Level::Ebpf), Some(Pc(5)));
+        assert_eq!(levels.partner(Level::Ebpf, Pc(6), Level::Classic), Some(Pc(2)));
+        assert_eq!(levels.partner(Level::Ebpf, Pc(0), Level::Classic), None);
+        assert_eq!(levels.key_of_line(3), Some(1));
+        assert_eq!(levels.key_of_line(1), None);
+        assert_eq!(levels.ebpf_rows[4].text, "if w0 != 0x806 goto 7");
+    }
+
+    #[test]
+    fn problems_are_placed_in_utf16() {
+        let problems = read("; 🦀\nldq [12]\n", Some(Format::Cbpf)).unwrap_err();
+        assert_eq!((problems[0].line, problems[0].column), (2, 1));
+        assert_eq!((problems[0].from, problems[0].to), (5, 8));
+    }
+}

@@ -1,0 +1,512 @@
+//! The page's state: one value, changed only by [`reduce`], which knows no browser.
+//!
+//! Everything shown is derived from the source, the packet and the position in the run; each is made anew as
+//! soon as what it depends on changes. Tested natively.
+
+use crate::examples::{EXAMPLES, Example};
+use crate::levels::{self, Key, Level, Levels, Problem};
+use crate::packet_text;
+use crate::player::Player;
+use bpf64_core::context::skb::{Skb, link_type};
+use bpf64_core::debugger::End;
+use bpf64_core::environment::World;
+use bpf64_core::link::{self, Document};
+use bpf64_core::load::{self, Form, Format};
+use bpf64_core::packet::{self, Capture, Layer};
+use bpf64_core::program::Pc;
+use bpf64_core::{classic, interp, isa};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// How many instructions a packet of the list is given; the packet that is stepped has the debugger's limit.
+const LIST_LIMIT: u64 = 1_000_000;
+/// Captures up to this many packets are judged as a whole on every edit, which takes a few milliseconds.
+const TALLY_LIMIT: usize = 2_000;
+
+/// What the page shows and knows.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The text of the editor.
+    pub source: Rc<str>,
+    /// The language chosen; `None` recognises it.
+    pub language: Option<Format>,
+    /// The example the page shows, until its text is edited.
+    pub example: Option<&'static Example>,
+    /// The program of the last text that could be read.
+    pub levels: Option<Rc<Levels>>,
+    /// What is wrong with the text as it is now; then [`State::levels`] is of an earlier one.
+    pub problems: Rc<[Problem]>,
+    /// The open capture.
+    pub capture: Option<Rc<OpenCapture>>,
+    /// Which of its packets is chosen; `None` when the bytes were edited.
+    pub chosen: Option<usize>,
+    /// The packet.
+    pub packet: Rc<PacketInput>,
+    /// The recorded run and where it stands. `None` only as long as no text could be read.
+    pub player: Option<Player>,
+    /// How often the run executes each instruction of the stepped level.
+    pub hits: Rc<[u32]>,
+    /// The level that is stepped.
+    pub level: Level,
+    /// Breakpoints in that level.
+    pub breakpoints: BTreeSet<Pc>,
+    /// Instructions that are lit: those of this origin.
+    pub lit: Option<Key>,
+    /// What fills the screen of a phone.
+    pub tab: Tab,
+    /// Something the person should know: what could not be opened.
+    pub notice: Option<Rc<str>>,
+    /// How many packets of the capture the program accepts.
+    pub accepted: Option<usize>,
+}
+
+/// A capture and what it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenCapture {
+    /// Its file name.
+    pub name: String,
+    /// Its packets.
+    pub packets: Capture,
+}
+
+/// The packet as it goes in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PacketInput {
+    /// What the field says.
+    pub text: String,
+    /// The bytes, those of the last text that could be read.
+    pub bytes: Vec<u8>,
+    /// Length on the wire.
+    pub wire_len: u32,
+    /// Link type.
+    pub link_type: u32,
+    /// Its layers.
+    pub layers: Vec<Layer>,
+    /// What is wrong with the text.
+    pub fault: Option<String>,
+}
+
+impl PacketInput {
+    fn new(bytes: Vec<u8>, wire_len: u32, link_type: u32) -> Self {
+        let text = packet_text::print(&bytes);
+        let layers = packet::layers(&Skb::captured(bytes.clone(), wire_len, link_type), link_type);
+        PacketInput { text, bytes, wire_len, link_type, layers, fault: None }
+    }
+
+    /// The packet as a filter sees it.
+    #[must_use]
+    pub fn world(&self) -> World {
+        World::new(Skb::captured(self.bytes.clone(), self.wire_len, self.link_type))
+    }
+}
+
+/// What a phone shows one of at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    /// The editor.
+    Source,
+    /// The listings.
+    Program,
+    /// Registers and memory.
+    Machine,
+    /// The packet and the capture.
+    Packet,
+}
+
+impl Tab {
+    /// Every tab with its name, in the order of the bar.
+    pub const ALL: [(Tab, &'static str); 4] =
+        [(Tab::Source, "Source"), (Tab::Program, "Program"), (Tab::Machine, "Machine"), (Tab::Packet, "Packet")];
+}
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// The text was edited.
+    Edit(String),
+    /// A language was chosen.
+    Language(Option<Format>),
+    /// An example was chosen; its capture follows as [`Action::ExampleCapture`].
+    Example(&'static Example),
+    /// An example's capture arrived. It counts if the page still shows that example, or an edit of it.
+    ExampleCapture(&'static Example, Rc<[u8]>),
+    /// A file was opened: a capture or a program, told apart by content.
+    OpenFile(String, Rc<[u8]>),
+    /// A packet of the capture was chosen.
+    SelectPacket(usize),
+    /// The packet's bytes were edited.
+    PacketText(String),
+    /// Another level is to be stepped.
+    Level(Level),
+    /// One step.
+    Step,
+    /// One step back.
+    Back,
+    /// To the next breakpoint.
+    Continue,
+    /// To the end.
+    RunToEnd,
+    /// To the start.
+    Restart,
+    /// To a position in the run.
+    Seek(usize),
+    /// To the next step that executes this instruction, from the start if there is none behind.
+    RunTo(Level, Pc),
+    /// A breakpoint set or taken away.
+    Breakpoint(Level, Pc),
+    /// The pointer or the focus is on instructions of this origin, or has left them.
+    Light(Option<Key>),
+    /// Another tab of the phone's layout.
+    Tab(Tab),
+    /// A link was followed.
+    OpenLink(String),
+    /// Something to tell.
+    Notice(String),
+    /// It was read.
+    Dismiss,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        let first = &EXAMPLES[0];
+        let mut state = State {
+            source: first.source.into(),
+            language: None,
+            example: Some(first),
+            levels: None,
+            problems: Rc::from([]),
+            capture: None,
+            chosen: None,
+            packet: Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET)),
+            player: None,
+            hits: Rc::from([]),
+            level: Level::Ebpf,
+            breakpoints: BTreeSet::new(),
+            lit: None,
+            tab: Tab::Program,
+            notice: None,
+            accepted: None,
+        };
+        state.read_source();
+        state
+    }
+}
+
+/// The state after `action`.
+#[must_use]
+pub fn reduce(state: &State, action: Action) -> State {
+    let mut next = state.clone();
+    next.apply(action);
+    next
+}
+
+impl State {
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Edit(source) => {
+                self.example = self.example.filter(|example| example.source == source);
+                self.source = source.into();
+                self.read_source();
+            }
+            Action::Language(language) => {
+                self.language = language;
+                self.read_source();
+            }
+            Action::Example(example) => {
+                self.example = Some(example);
+                self.source = example.source.into();
+                self.language = None;
+                self.breakpoints.clear();
+                self.notice = None;
+                self.read_source();
+                self.seek(0);
+            }
+            Action::ExampleCapture(example, bytes) => {
+                if self.example.is_none_or(|shown| shown == example) {
+                    self.open_capture(example.capture.to_owned(), &bytes, example.packet);
+                }
+            }
+            Action::OpenFile(name, bytes) => self.open_file(name, &bytes),
+            Action::SelectPacket(index) => self.select_packet(index),
+            Action::PacketText(text) => self.edit_packet(text),
+            Action::Level(level) => self.set_level(level),
+            Action::Step => self.play(Player::step),
+            Action::Back => self.play(Player::back),
+            Action::Continue => self.play(Player::resume),
+            Action::RunToEnd => self.seek(usize::MAX),
+            Action::Restart => self.seek(0),
+            Action::Seek(position) => self.seek(position),
+            Action::RunTo(level, pc) => self.run_to(level, pc),
+            Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
+            Action::Light(key) => self.lit = key,
+            Action::Tab(tab) => self.tab = tab,
+            Action::OpenLink(link) => match link::decode(&link) {
+                Ok(document) => self.open(document),
+                Err(error) => self.notice = Some(error.to_string().into()),
+            },
+            Action::Notice(text) => self.notice = Some(text.into()),
+            Action::Dismiss => self.notice = None,
+        }
+    }
+
+    /// Reads the text; on success everything behind it is made anew.
+    fn read_source(&mut self) {
+        match levels::read(&self.source, self.language) {
+            Ok(levels) => {
+                if levels.classic.is_none() {
+                    self.level = Level::Ebpf;
+                }
+                self.levels = Some(Rc::new(levels));
+                self.problems = Rc::from([]);
+                self.lit = None;
+                self.record();
+                self.judge_capture();
+            }
+            Err(problems) => self.problems = problems.into(),
+        }
+    }
+
+    /// Records the run of the program over the packet, and stands where it stood: at the same step, or at the
+    /// end if it was there.
+    fn record(&mut self) {
+        let Some(levels) = &self.levels else { return };
+        let before = self.player.as_ref().map(|player| (player.position(), player.steps()));
+        let mut player = Player::new(levels, self.level, self.packet.world());
+        let rows = levels.rows(self.level).len();
+        self.breakpoints.retain(|pc| pc.index() < rows);
+        player.set_breakpoints(&self.breakpoints);
+        self.hits = player.hits().into();
+        match before {
+            Some((position, steps)) if position > 0 && position == steps => player.seek(usize::MAX),
+            Some((position, _)) => player.seek(position),
+            None => {}
+        }
+        self.player = Some(player);
+    }
+
+    fn play(&mut self, action: fn(&mut Player)) {
+        self.player.as_mut().map(action);
+    }
+
+    fn seek(&mut self, position: usize) {
+        if let Some(player) = &mut self.player {
+            player.seek(position);
+        }
+    }
+
+    fn run_to(&mut self, level: Level, pc: Pc) {
+        let Some((player, pc)) = self.player.as_mut().zip(
+            self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)),
+        ) else {
+            return;
+        };
+        let here = player.position();
+        let mut later = (here + 1..player.steps()).chain(0..here.min(player.steps()));
+        if let Some(position) = later.find(|&step| player.pc_of(step) == Some(pc)) {
+            player.seek(position);
+        }
+    }
+
+    fn open_capture(&mut self, name: String, bytes: &[u8], index: usize) {
+        match Capture::read(bytes) {
+            Ok(packets) => {
+                self.notice = packets.damage.as_ref().map(|damage| format!("{name}: {damage}.").into());
+                if packets.is_empty() && self.notice.is_none() {
+                    self.notice = Some(format!("{name} holds no packets.").into());
+                }
+                let last = packets.len().saturating_sub(1);
+                self.capture = Some(Rc::new(OpenCapture { name, packets }));
+                self.judge_capture();
+                self.select_packet(index.min(last));
+            }
+            Err(error) => self.notice = Some(format!("{name}: {error}.").into()),
+        }
+    }
+
+    fn open_file(&mut self, name: String, bytes: &[u8]) {
+        const CAPTURE_STARTS: [[u8; 4]; 5] = [
+            [0xd4, 0xc3, 0xb2, 0xa1],
+            [0xa1, 0xb2, 0xc3, 0xd4],
+            [0x4d, 0x3c, 0xb2, 0xa1],
+            [0xa1, 0xb2, 0x3c, 0x4d],
+            [0x0a, 0x0d, 0x0d, 0x0a],
+        ];
+        let named_capture = name.ends_with(".pcap") || name.ends_with(".pcapng") || name.ends_with(".cap");
+        if named_capture || CAPTURE_STARTS.iter().any(|start| bytes.starts_with(start)) {
+            return self.open_capture(name, bytes, 0);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => self.apply(Action::Edit(text.to_owned())),
+            _ => match load::load(bytes, None, levels::ENVIRONMENT) {
+                Ok(loaded) => self.apply(Action::Edit(written(&loaded.form))),
+                Err(faults) => {
+                    let fault = faults.first().map(ToString::to_string).unwrap_or_default();
+                    self.notice = Some(format!("{name}: {fault}.").into());
+                }
+            },
+        }
+    }
+
+    fn select_packet(&mut self, index: usize) {
+        let Some(open) = &self.capture else { return };
+        let Some(captured) = open.packets.get(index) else { return };
+        self.packet = Rc::new(PacketInput::new(captured.bytes.to_vec(), captured.wire_len, captured.link_type));
+        self.chosen = Some(index);
+        self.record();
+    }
+
+    fn edit_packet(&mut self, text: String) {
+        let old = &self.packet;
+        match packet_text::parse(&text) {
+            Ok(bytes) => {
+                // A packet that was typed is whole.
+                let wire_len = bytes.len() as u32;
+                let packet = PacketInput { text, ..PacketInput::new(bytes, wire_len, old.link_type) };
+                self.packet = Rc::new(packet);
+                self.chosen = None;
+                self.record();
+            }
+            Err(fault) => {
+                self.packet = Rc::new(PacketInput { text, fault: Some(fault), ..(**old).clone() });
+            }
+        }
+    }
+
+    /// Steps the other level: from the instruction that stands for the one where it was.
+    fn set_level(&mut self, level: Level) {
+        let Some(levels) = self.levels.clone() else { return };
+        if level == self.level || levels.rows(level).is_empty() {
+            return;
+        }
+        let from = self.level;
+        let key_of = |level, pc: Pc| levels.rows(level).get(pc.index()).and_then(|row| row.key);
+        // How often the origin of the next instruction had been reached: the same visit in the other level.
+        let place = self.player.as_ref().map(|player| {
+            let pc = player.pc();
+            (pc.is_none(), pc.and_then(|pc| key_of(from, pc)))
+        });
+        self.breakpoints = self.breakpoints.iter().filter_map(|&pc| levels.partner(from, pc, level)).collect();
+        self.level = level;
+        self.player = None;
+        self.record();
+        let Some(player) = &mut self.player else { return };
+        match place {
+            Some((true, _)) => player.seek(usize::MAX),
+            Some((false, Some(key))) => {
+                let found = (0..player.steps())
+                    .find(|&step| player.pc_of(step).is_some_and(|pc| key_of(level, pc) == Some(key)));
+                player.seek(found.unwrap_or(0));
+            }
+            _ => {}
+        }
+    }
+
+    fn toggle_breakpoint(&mut self, level: Level, pc: Pc) {
+        let Some(pc) = self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)) else { return };
+        if !self.breakpoints.remove(&pc) {
+            self.breakpoints.insert(pc);
+        }
+        if let Some(player) = &mut self.player {
+            player.set_breakpoints(&self.breakpoints);
+        }
+    }
+
+    fn judge_capture(&mut self) {
+        let open = self.capture.as_ref().filter(|open| open.packets.len() <= TALLY_LIMIT);
+        self.accepted = open.map(|open| {
+            (0..open.packets.len()).filter(|&index| self.result_of(index).is_some_and(|r0| r0 as u32 != 0)).count()
+        });
+    }
+
+    /// r0 after the program has run over packet `index` of the capture; `None` for a trap, or no end in sight.
+    #[must_use]
+    pub fn result_of(&self, index: usize) -> Option<u64> {
+        let levels = self.levels.as_ref()?;
+        let world = World::new(self.capture.as_ref()?.packets.get(index)?.skb());
+        if let Some(program) = &levels.classic {
+            return Some(classic::interp::run(program, world).0.into());
+        }
+        let mut machine = interp::Machine::new(Rc::clone(&levels.ebpf), levels::ENVIRONMENT, world);
+        machine.run(LIST_LIMIT).end?.ok().map(|(value, _)| value)
+    }
+
+    /// The value the run ends with.
+    #[must_use]
+    pub fn result(&self) -> Option<u64> {
+        match self.player.as_ref()?.end() {
+            End::Value(value, _) => Some(value),
+            End::Trap(_) | End::Limit(_) => None,
+        }
+    }
+
+    /// Whether what is shown is of an earlier text than the editor's.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// The origin of the instruction that comes next.
+    #[must_use]
+    pub fn current_key(&self) -> Option<Key> {
+        let pc = self.player.as_ref()?.pc()?;
+        self.levels.as_ref()?.rows(self.level).get(pc.index())?.key
+    }
+
+    /// The whole state that a colleague needs.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let slots = self.levels.as_ref().map(|levels| {
+            let rows = levels.rows(self.level);
+            self.breakpoints.iter().filter_map(|pc| rows.get(pc.index())).map(|row| row.slot).collect()
+        });
+        Document {
+            source: self.source.to_string(),
+            language: self.language.map(|format| format.name().to_owned()).unwrap_or_default(),
+            packet: Some(link::Packet {
+                bytes: self.packet.bytes.clone(),
+                wire_len: self.packet.wire_len,
+                link_type: self.packet.link_type,
+            }),
+            breakpoints: slots.unwrap_or_default(),
+            step: self.player.as_ref().map_or(0, |player| player.position() as u32),
+            classic: self.level == Level::Classic,
+        }
+    }
+
+    /// The permalink's fragment.
+    ///
+    /// # Errors
+    /// When there is more than a link can hold.
+    pub fn link(&self) -> Result<String, link::LinkError> {
+        link::encode(&self.document())
+    }
+
+    fn open(&mut self, document: Document) {
+        let Document { source, language, packet, breakpoints, step, classic } = document;
+        *self = State { tab: self.tab, ..State::default() };
+        self.example = EXAMPLES.iter().find(|example| example.source == source);
+        self.source = source.into();
+        self.language = Format::named(&language);
+        if let Some(link::Packet { bytes, wire_len, link_type }) = packet {
+            self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
+        }
+        self.level = if classic { Level::Classic } else { Level::Ebpf };
+        self.levels = None;
+        self.player = None;
+        self.read_source();
+        if let Some(levels) = self.levels.clone() {
+            let pc_at = |slot: u32| levels.rows(self.level).iter().find(|row| row.slot == slot).map(|row| row.pc);
+            self.breakpoints = breakpoints.into_iter().filter_map(pc_at).collect();
+            self.record();
+            self.seek(step as usize);
+        }
+    }
+}
+
+/// A program of a binary file as text for the editor.
+fn written(form: &Form) -> String {
+    match form {
+        Form::Classic(program, _) => classic::text::listing(program.insns(), classic::text::Style::Tcpdump),
+        Form::Ebpf(program) => program.insns().iter().map(|insn: &isa::Insn| format!("{insn}\n")).collect(),
+    }
+}

@@ -1,0 +1,69 @@
+//! The components: small functions from the state to what is seen. None keeps anything that the state knows.
+
+mod app;
+mod capture;
+mod controls;
+mod header;
+mod help;
+mod listing;
+mod machine;
+mod packet;
+mod program;
+mod source;
+mod virtual_list;
+
+pub use app::App;
+
+use crate::levels::Key;
+use crate::state::{Action, State};
+use std::rc::Rc;
+use yew::prelude::*;
+
+/// What most components are given: the state, and where actions go.
+#[derive(Properties, Clone, PartialEq)]
+pub struct PageProps {
+    /// The state as it is now.
+    pub page: Page,
+}
+
+/// The state and its dispatcher. Equal when the state is the same one, so that nothing is drawn twice.
+#[derive(Clone)]
+pub struct Page {
+    /// The state.
+    pub state: Rc<State>,
+    /// Where actions go.
+    pub dispatch: Callback<Action>,
+}
+
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+impl Page {
+    /// A callback that dispatches what `action` makes of the event.
+    pub fn on<E: 'static>(&self, action: impl Fn(E) -> Action + 'static) -> Callback<E> {
+        let dispatch = self.dispatch.clone();
+        Callback::from(move |event| dispatch.emit(action(event)))
+    }
+
+    /// A callback that always dispatches the same action.
+    pub fn send<E: 'static>(&self, action: Action) -> Callback<E> {
+        self.on(move |_| action.clone())
+    }
+}
+
+/// How many hues origins are told apart by; style.css has a rule for each.
+const HUES: u32 = 24;
+
+/// The hue of an origin: neighbours are far apart, and 24 pass before one comes again.
+#[must_use]
+pub fn hue(key: Option<Key>) -> Option<u32> {
+    key.map(|key| key * 7 % HUES)
+}
+
+/// "true" or nothing: for attributes that are there or not.
+fn flag(value: bool) -> Option<&'static str> {
+    value.then_some("true")
+}

@@ -1,0 +1,277 @@
+//! The whole page: the state, its connections to the browser, the panes in their order.
+
+use super::header::Header;
+use super::help::Help;
+use super::machine::Machine;
+use super::packet::PacketPane;
+use super::program::Program;
+use super::source::Source;
+use super::{Page, PageProps};
+use crate::browser;
+use crate::examples::{EXAMPLES, Example};
+use crate::keys::{self, Press, Wish};
+use crate::levels::Level;
+use crate::state::{Action, State, Tab, reduce};
+use bpf64_core::program::Pc;
+use gloo_timers::callback::Timeout;
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{HtmlDialogElement, HtmlElement};
+use yew::prelude::*;
+
+/// How long the state rests before it is written into the address, in milliseconds.
+const ADDRESS_DELAY: u32 = 400;
+
+/// The state for Yew.
+struct Store(Rc<State>);
+
+impl Reducible for Store {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        Rc::new(Store(Rc::new(reduce(&self.0, action))))
+    }
+}
+
+/// The page.
+#[component]
+pub fn App() -> Html {
+    let store = use_reducer(|| Store(Rc::new(State::default())));
+    let dispatch = {
+        let dispatcher = store.dispatcher();
+        use_memo((), move |()| Callback::from(move |action| dispatcher.dispatch(action)))
+    };
+    let page = Page { state: Rc::clone(&store.0), dispatch: (*dispatch).clone() };
+    let newest = use_mut_ref(|| page.clone());
+    *newest.borrow_mut() = page.clone();
+    let help = use_node_ref();
+    use_browser(&newest, &help);
+    use_address(&page);
+    use_interactive_mark(&page);
+
+    let show = page_callback(&newest, |page, example: &'static Example| show_example(page, example));
+    let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
+    let show_help = {
+        let help = help.clone();
+        Callback::from(move |()| open_dialog(&help))
+    };
+    let tab = match page.state.tab {
+        Tab::Source => "source",
+        Tab::Program => "program",
+        Tab::Machine => "machine",
+        Tab::Packet => "packet",
+    };
+    html! {
+        <>
+            <Header page={page.clone()} {show} help={show_help} />
+            <Notice page={page.clone()} />
+            <main data-tab={tab}>
+                <div class="col left"><Source page={page.clone()} /><PacketPane page={page.clone()} {open} /></div>
+                <div class="col middle"><About page={page.clone()} /><Program page={page.clone()} /></div>
+                <div class="col right"><Machine page={page.clone()} /></div>
+            </main>
+            <Tabs page={page.clone()} />
+            <Help dialog={help} />
+        </>
+    }
+}
+
+/// What the example is about.
+#[component]
+fn About(PageProps { page }: &PageProps) -> Html {
+    match page.state.example {
+        Some(example) => html! { <p class="about">{ example.about }</p> },
+        None => Html::default(),
+    }
+}
+
+/// Something to tell, until it is read.
+#[component]
+fn Notice(PageProps { page }: &PageProps) -> Html {
+    html! {
+        <div class="notice-place" role="alert">
+            if let Some(text) = &page.state.notice {
+                <p class="notice" data-testid="notice"><span>{ text.as_ref() }</span>
+                    <button type="button" class="btn small" onclick={page.send(Action::Dismiss)}>{ "Close" }</button></p>
+            }
+        </div>
+    }
+}
+
+/// The bar of a phone.
+#[component]
+fn Tabs(PageProps { page }: &PageProps) -> Html {
+    html! {
+        <nav class="tabs" aria-label="Panes">
+            { for Tab::ALL.into_iter().map(|(tab, name)| html! {
+                <button type="button" aria-pressed={(page.state.tab == tab).to_string()} data-testid={format!("tab-{}", name.to_lowercase())}
+                    onclick={page.send(Action::Tab(tab))}>{ name }</button>
+            }) }
+        </nav>
+    }
+}
+
+/// A callback that is given the page as it is when it is called.
+fn page_callback<T: 'static>(newest: &Rc<RefCell<Page>>, call: fn(Page, T)) -> Callback<T> {
+    let newest = Rc::clone(newest);
+    Callback::from(move |value| call(newest.borrow().clone(), value))
+}
+
+/// Shows an example at once, and its packet as soon as that has arrived.
+fn show_example(page: Page, example: &'static Example) {
+    page.dispatch.emit(Action::Example(example));
+    yew::platform::spawn_local(async move {
+        page.dispatch.emit(match browser::fetch_example(example.capture).await {
+            Ok(bytes) => Action::ExampleCapture(example, bytes),
+            Err(error) => Action::Notice(error),
+        });
+    });
+}
+
+fn open_file(page: Page, file: web_sys::File) {
+    yew::platform::spawn_local(async move {
+        page.dispatch.emit(match browser::read_file(&file).await {
+            Ok(bytes) => Action::OpenFile(file.name(), bytes),
+            Err(error) => Action::Notice(error),
+        });
+    });
+}
+
+/// Opens the link in the address; without one, the first example.
+fn open_address(page: Page) {
+    let fragment = browser::fragment();
+    if fragment.is_empty() {
+        return show_example(page, &EXAMPLES[0]);
+    }
+    page.dispatch.emit(Action::OpenLink(fragment.clone()));
+    if bpf64_core::link::decode(&fragment).is_err() {
+        // What the link should have shown is lost; the page still has something to show.
+        yew::platform::spawn_local(async move {
+            if let Ok(bytes) = browser::fetch_example(EXAMPLES[0].capture).await {
+                page.dispatch.emit(Action::ExampleCapture(&EXAMPLES[0], bytes));
+                page.dispatch.emit(Action::OpenLink(fragment));
+            }
+        });
+    }
+}
+
+/// Connects keys, dropped files and the address, for as long as the page lives.
+#[hook]
+fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
+    let (newest, help) = (Rc::clone(newest), help.clone());
+    use_effect_with((), move |()| {
+        open_address(newest.borrow().clone());
+        let listen = |event: &str, call: Box<dyn Fn(web_sys::Event)>| {
+            let closure = Closure::<dyn Fn(web_sys::Event)>::wrap(call);
+            let target = browser::window();
+            target
+                .add_event_listener_with_callback(event, closure.as_ref().unchecked_ref())
+                .expect("a window takes listeners");
+            closure
+        };
+        let on = |call: fn(&Page, web_sys::Event)| {
+            let newest = Rc::clone(&newest);
+            Box::new(move |event| call(&newest.borrow().clone(), event)) as Box<dyn Fn(web_sys::Event)>
+        };
+        let keys = {
+            let newest = Rc::clone(&newest);
+            Box::new(move |event: web_sys::Event| pressed(&newest.borrow().clone(), &help, &event))
+        };
+        let listeners = [
+            listen("keydown", keys),
+            listen("hashchange", on(|page, _| page.dispatch.emit(Action::OpenLink(browser::fragment())))),
+            // Without this the browser would leave the page for the dropped file.
+            listen("dragover", on(|_, event| event.prevent_default())),
+            listen("drop", on(dropped)),
+        ];
+        // The page lives as long as its window.
+        listeners.into_iter().for_each(Closure::forget);
+    });
+}
+
+fn dropped(page: &Page, event: web_sys::Event) {
+    event.prevent_default();
+    let transfer = event.dyn_into::<web_sys::DragEvent>().ok().and_then(|event| event.data_transfer());
+    if let Some(file) = transfer.and_then(|transfer| transfer.files()).and_then(|files| files.get(0)) {
+        open_file(page.clone(), file);
+    }
+}
+
+fn pressed(page: &Page, help: &NodeRef, event: &web_sys::Event) {
+    let Some(key) = event.dyn_ref::<web_sys::KeyboardEvent>() else { return };
+    let in_dialog = help.cast::<HtmlDialogElement>().is_some_and(|dialog| dialog.open());
+    if in_dialog || event.default_prevented() {
+        return;
+    }
+    let press = Press {
+        key: &key.key(),
+        shift: key.shift_key(),
+        modified: key.ctrl_key() || key.alt_key() || key.meta_key(),
+        typing: browser::is_typing(event),
+    };
+    let Some(wish) = keys::wish(press) else { return };
+    event.prevent_default();
+    match wish {
+        Wish::Do(action) => page.dispatch.emit(action),
+        Wish::Help => open_dialog(help),
+        Wish::Breakpoint => {
+            let focused = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
+            let pc = page.state.player.as_ref().and_then(|player| player.pc());
+            let current = pc.map(|pc| (page.state.level, pc));
+            if let Some((level, pc)) = focused.and_then(|row| row_of(page, &row)).or(current) {
+                page.dispatch.emit(Action::Breakpoint(level, pc));
+            }
+        }
+    }
+}
+
+/// The instruction whose row an element is, or is in.
+fn row_of(page: &Page, element: &HtmlElement) -> Option<(Level, Pc)> {
+    let row = element.closest(".insn").ok()??;
+    let level = if row.get_attribute("data-testid")?.starts_with("classic") { Level::Classic } else { Level::Ebpf };
+    let slot: u32 = row.get_attribute("data-slot")?.parse().ok()?;
+    let rows = page.state.levels.as_ref()?.rows(level);
+    Some((level, rows.iter().find(|row| row.slot == slot)?.pc))
+}
+
+fn open_dialog(dialog: &NodeRef) {
+    if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
+        // Fails only when it is open already.
+        let _ = dialog.show_modal();
+    }
+}
+
+/// Keeps the address up with the page, so that copying it is sharing. A page nobody has touched keeps its short one.
+#[hook]
+fn use_address(page: &Page) {
+    let timer = use_mut_ref(|| None::<Timeout>);
+    let first = use_mut_ref(|| true);
+    let document = page.state.document();
+    let pristine = page.state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
+    let state = Rc::clone(&page.state);
+    use_effect_with(document, move |_| {
+        let untouched = *first.borrow() && pristine;
+        if !untouched {
+            *first.borrow_mut() = false;
+            // Replacing the timer cancels the one before.
+            *timer.borrow_mut() = Some(Timeout::new(ADDRESS_DELAY, move || {
+                if let Ok(fragment) = state.link() {
+                    browser::set_fragment(&fragment);
+                }
+            }));
+        }
+    });
+}
+
+/// Notes when the page can first be used: something can be stepped, over a packet.
+#[hook]
+fn use_interactive_mark(page: &Page) {
+    let ready = page.state.player.is_some() && !page.state.packet.bytes.is_empty();
+    use_effect_with(ready, |ready| {
+        if *ready {
+            browser::mark_interactive();
+        }
+    });
+}

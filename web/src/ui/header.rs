@@ -1,0 +1,132 @@
+//! The bar on top: examples, program type, run controls, sharing, help.
+
+use super::PageProps;
+use super::controls::Controls;
+use crate::browser;
+use crate::examples::{EXAMPLES, Example};
+use crate::levels::ENVIRONMENT;
+use crate::state::Action;
+use std::rc::Rc;
+use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::prelude::*;
+
+/// Properties of [`Header`].
+#[derive(Properties, PartialEq)]
+pub(super) struct Props {
+    /// The page.
+    pub page: super::Page,
+    /// Shows an example and fetches its capture.
+    pub show: Callback<&'static Example>,
+    /// Shows the help.
+    pub help: Callback<()>,
+}
+
+/// The bar.
+#[component]
+pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
+    let help = help.clone();
+    html! {
+        <header>
+            <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
+            <Gallery page={page.clone()} show={show.clone()} />
+            <span class="field"><label for="type">{ "Runs as" }</label>
+                <select id="type" data-testid="type-select"><option value={ENVIRONMENT.name} selected={true}>{ "socket filter" }</option></select></span>
+            <Controls page={page.clone()} />
+            <span class="spacer"></span>
+            <Share page={page.clone()} />
+            <button type="button" class="btn" aria-label="Help and keys" title="Help and keys (?)" data-testid="help"
+                onclick={move |_| help.emit(())}>{ "?" }</button>
+        </header>
+    }
+}
+
+/// Properties of [`Gallery`].
+#[derive(Properties, PartialEq)]
+struct GalleryProps {
+    page: super::Page,
+    show: Callback<&'static Example>,
+}
+
+#[component]
+fn Gallery(GalleryProps { page, show }: &GalleryProps) -> Html {
+    let shown = page.state.example;
+    let onchange = {
+        let show = show.clone();
+        Callback::from(move |event: Event| {
+            let id = event.target_unchecked_into::<HtmlSelectElement>().value();
+            if let Some(example) = crate::examples::find(&id) {
+                show.emit(example);
+            }
+        })
+    };
+    let option = |example: &&'static Example| {
+        html! { <option value={example.id} selected={shown == Some(*example)}>{ example.title }</option> }
+    };
+    let mut groups: Vec<(&str, Vec<&'static Example>)> = Vec::new();
+    for example in EXAMPLES {
+        match groups.last_mut() {
+            Some((group, examples)) if *group == example.group => examples.push(example),
+            _ => groups.push((example.group, vec![example])),
+        }
+    }
+    html! {
+        <span class="field"><label for="example">{ "Example" }</label>
+            <select id="example" data-testid="example-select" {onchange}>
+                if shown.is_none() { <option value="" selected={true}>{ "your own" }</option> }
+                { for groups.iter().map(|(group, examples)| html! {
+                    <optgroup label={*group}>{ for examples.iter().map(option) }</optgroup>
+                }) }
+            </select></span>
+    }
+}
+
+/// The share button, and once pressed the link.
+#[component]
+fn Share(PageProps { page }: &PageProps) -> Html {
+    let link = use_state_eq(|| None::<String>);
+    let said = use_state_eq(|| "");
+    let field = use_node_ref();
+    // A link is of one state: when that changes, the field goes.
+    {
+        let (link, said) = (link.clone(), said.clone());
+        let player = page.state.player.as_ref().map(|player| player.position());
+        let of = (Rc::clone(&page.state.source), Rc::clone(&page.state.packet), player, page.state.level);
+        use_effect_with(of, move |_| {
+            link.set(None);
+            said.set("");
+        });
+    }
+    {
+        let field = field.clone();
+        use_effect_with(link.is_some(), move |_| {
+            if let Some(input) = field.cast::<HtmlInputElement>() {
+                input.select();
+            }
+        });
+    }
+    let onclick = {
+        let (page, link, said) = (page.clone(), link.clone(), said.clone());
+        Callback::from(move |_: MouseEvent| match page.state.link() {
+            Ok(fragment) => {
+                let address = browser::set_fragment(&fragment);
+                link.set(Some(address.clone()));
+                let said = said.clone();
+                yew::platform::spawn_local(async move {
+                    said.set(if browser::copy(&address).await { "Copied" } else { "Copy it from here" });
+                });
+            }
+            Err(error) => page.dispatch.emit(Action::Notice(format!("The link would be too long: {error}."))),
+        })
+    };
+    html! {
+        <span class="share">
+            if let Some(link) = &*link {
+                <input class="mono" type="text" readonly={true} ref={field} aria-label="Permalink" data-testid="permalink" value={link.clone()} />
+                <span class="said" role="status">{ *said }</span>
+            }
+            <button type="button" class="btn" data-testid="share" {onclick}>
+                <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M10 14a4 4 0 005.7 0l3-3a4 4 0 00-5.7-5.7l-1 1M14 10a4 4 0 00-5.7 0l-3 3a4 4 0 005.7 5.7l1-1" /></svg>
+                { "Share" }</button>
+        </span>
+    }
+}

@@ -1,0 +1,122 @@
+//! One level of the program as a list of instructions.
+
+use super::virtual_list::VirtualList;
+use super::{Page, flag, hue};
+use crate::levels::{Key, Level, Row};
+use crate::paint;
+use crate::state::Action;
+use bpf64_core::program::Pc;
+use std::rc::Rc;
+use yew::prelude::*;
+
+/// Properties of [`Listing`].
+#[derive(Properties, PartialEq)]
+pub(super) struct Props {
+    /// The page.
+    pub page: Page,
+    /// The level shown.
+    pub level: Level,
+}
+
+/// A listing: rows with origin, breakpoint, number, instruction and hits.
+#[component]
+pub(super) fn Listing(Props { page, level }: &Props) -> Html {
+    let (state, level) = (&page.state, *level);
+    let Some(levels) = &state.levels else { return Html::default() };
+    let rows = Rc::clone(levels.rows(level));
+    let pc = state.player.as_ref().and_then(|player| player.pc());
+    let partner = |pc: Pc| levels.partner(state.level, pc, level);
+    let current = pc.and_then(partner);
+    let breakpoints: Vec<Pc> = state.breakpoints.iter().copied().filter_map(partner).collect();
+    let stepped = state.level == level;
+    let focus_row = current.unwrap_or(Pc(0));
+    let row = {
+        let page = page.clone();
+        let (rows, current_key) = (Rc::clone(&rows), state.current_key());
+        Callback::from(move |index: usize| {
+            let row = Rc::clone(&rows[index]);
+            let state = &page.state;
+            let lit = row.key.is_some() && row.key == state.lit;
+            html! {
+                <InsnRow key={index} {level} dispatch={page.dispatch.clone()} {lit}
+                    current={current == Some(row.pc)}
+                    partner={row.key.is_some() && row.key == current_key}
+                    breakpoint={breakpoints.contains(&row.pc)}
+                    hits={stepped.then(|| state.hits.get(index).copied().unwrap_or(0))}
+                    focusable={focus_row == row.pc} {row} />
+            }
+        })
+    };
+    let (testid, label) = match level {
+        Level::Classic => ("classic-listing", "Classic instructions"),
+        Level::Ebpf => ("ebpf-listing", "eBPF instructions"),
+    };
+    html! {
+        <VirtualList len={rows.len()} {row} follow={current.map(Pc::index)} {label} {testid}
+            class={classes!("listing", "mono", state.is_stale().then_some("stale"))} />
+    }
+}
+
+/// Properties of [`InsnRow`]: all it shows, so that it is drawn again only when that changes.
+#[derive(Properties, PartialEq)]
+struct RowProps {
+    level: Level,
+    row: Rc<Row>,
+    /// Execution stands here.
+    current: bool,
+    /// Execution stands at an instruction of the same origin.
+    partner: bool,
+    /// The pointer or the focus is on an instruction of the same origin.
+    lit: bool,
+    breakpoint: bool,
+    /// How often the run executes it; unknown in the level that is not stepped.
+    hits: Option<u32>,
+    /// Whether the Tab key comes here.
+    focusable: bool,
+    dispatch: Callback<Action>,
+}
+
+#[component]
+fn InsnRow(props: &RowProps) -> Html {
+    let RowProps { level, row, current, partner, lit, breakpoint, hits, focusable, dispatch } = props;
+    let (level, pc, slot) = (*level, row.pc, row.slot);
+    let name = match level {
+        Level::Classic => "classic",
+        Level::Ebpf => "ebpf",
+    };
+    let send = |action: Action| {
+        let dispatch = dispatch.clone();
+        move || dispatch.emit(action.clone())
+    };
+    let light = |key: Option<Key>| send(Action::Light(key));
+    let (on, off) = (light(row.key), light(None));
+    let (focus_on, focus_off) = (on.clone(), off.clone());
+    let toggle = send(Action::Breakpoint(level, pc));
+    let run_to = send(Action::RunTo(level, pc));
+    let classes = classes!(
+        "insn",
+        current.then_some("now"),
+        (*lit || *partner).then_some("lit"),
+        breakpoint.then_some("brk"),
+        (*hits == Some(0)).then_some("never")
+    );
+    html! {
+        <div class={classes} role="listitem" tabindex={if *focusable { "0" } else { "-1" }}
+            title={row.sentence.clone()} aria-current={current.then_some("step")}
+            data-testid={format!("{name}-{slot}")} data-slot={slot.to_string()} data-from={row.from.map(|from| from.to_string())}
+            data-hue={hue(row.key).map(|hue| hue.to_string())} data-current={flag(*current)} data-lit={flag(*lit)}
+            data-breakpoint={flag(*breakpoint)} data-hits={hits.map(|hits| hits.to_string())}
+            onmouseenter={move |_| on()} onmouseleave={move |_| off()}
+            onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>
+            <button class="dot" type="button" tabindex="-1" aria-pressed={breakpoint.to_string()}
+                aria-label={format!("Breakpoint at {name} instruction {slot}")} onclick={move |_| toggle()}></button>
+            <span class="n">{ slot }</span>
+            <span class="text">{ for paint::pieces(&row.text).into_iter().map(piece) }</span>
+            <span class="hits">{ hits.filter(|&hits| hits > 0).map(|hits| format!("{hits}×")) }</span>
+        </div>
+    }
+}
+
+fn piece((class, text): paint::Piece<'_>) -> Html {
+    if class.is_empty() { html! { { text } } } else { html! { <span {class}>{ text }</span> } }
+}

@@ -1,0 +1,156 @@
+//! The source pane: the editor, the language, and the problems below.
+
+use super::{Page, PageProps, hue};
+use crate::editor::{Editor, LineMark, Report};
+use crate::levels::Problem;
+use crate::state::{Action, State};
+use bpf64_core::load::Format;
+use bpf64_core::program::Pc;
+use std::cell::RefCell;
+use std::rc::Rc;
+use web_sys::HtmlSelectElement;
+use yew::prelude::*;
+
+/// What the language can be set to; the first recognises it.
+const LANGUAGES: &[(&str, &str)] = &[
+    ("auto", "recognised"),
+    ("filter", "pcap filter"),
+    ("cbpf", "classic assembly"),
+    ("ddd", "decimal (-ddd)"),
+    ("c", "C rows (-dd)"),
+    ("ebpf", "eBPF assembly"),
+    ("hex", "eBPF as hex"),
+];
+
+/// The most problems listed; fixing the first often fixes many.
+const LISTED: usize = 50;
+
+/// The pane. The editor is CodeMirror's element: it is made once and only told what changed.
+#[component]
+pub fn Source(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let parent = use_node_ref();
+    let editor = use_mut_ref(|| None::<Editor>);
+    // The editor calls back later, when the page's newest state is another than at its making.
+    let newest = use_mut_ref(|| page.clone());
+    *newest.borrow_mut() = page.clone();
+    {
+        let (editor, parent, newest) = (Rc::clone(&editor), parent.clone(), Rc::clone(&newest));
+        use_effect_with((), move |()| {
+            if let Some(element) = parent.cast::<web_sys::Element>() {
+                let source = newest.borrow().state.source.clone();
+                let made = Editor::new(&element, &source, move |report| heard(&newest, report));
+                *editor.borrow_mut() = Some(made);
+            }
+            move || drop(editor.borrow_mut().take())
+        });
+    }
+    use_told(Rc::clone(&editor), state.source.clone(), |editor, source| editor.set_text(source));
+    let highlighted = state.language.or(state.levels.as_ref().map(|levels| levels.format)).unwrap_or(Format::Cbpf);
+    let colours = match highlighted {
+        Format::Ddd | Format::C => "c",
+        Format::Raw | Format::RawClassic | Format::Elf => "hex",
+        other => other.name(),
+    };
+    use_told(Rc::clone(&editor), colours, |editor, colours| editor.set_language(colours));
+    use_told(Rc::clone(&editor), Rc::clone(&state.problems), |editor, problems| editor.set_problems(problems));
+    use_told(Rc::clone(&editor), line_marks(state), |editor, marks| editor.set_lines(marks));
+
+    let language = state.language.map_or("auto", Format::name);
+    let onchange = page.on(|event: Event| {
+        Action::Language(Format::named(&event.target_unchecked_into::<HtmlSelectElement>().value()))
+    });
+    let recognised = state.levels.as_ref().filter(|_| !state.is_stale()).map(|levels| levels.format.name());
+    let select: Callback<(usize, usize)> = {
+        let editor = Rc::clone(&editor);
+        Callback::from(move |(from, to)| {
+            if let Some(editor) = &*editor.borrow() {
+                editor.select(from, to);
+            }
+        })
+    };
+    html! {
+        <section class="pane source" aria-label="Source">
+            <h2>{ "Source" }<span class="end">
+                if let (None, Some(name)) = (state.language, recognised) { <small>{ name }</small> }
+                <select aria-label="Language" data-testid="language-select" {onchange}>
+                    { for LANGUAGES.iter().map(|&(value, name)| html! { <option {value} selected={value == language}>{ name }</option> }) }
+                </select></span></h2>
+            <div class="editor" ref={parent} data-testid="source-editor"></div>
+            <Problems problems={Rc::clone(&state.problems)} {select} />
+        </section>
+    }
+}
+
+/// Tells the editor something whenever it changes.
+#[hook]
+fn use_told<T: PartialEq + 'static>(editor: Rc<RefCell<Option<Editor>>>, value: T, tell: fn(&Editor, &T)) {
+    use_effect_with(value, move |value| {
+        if let Some(editor) = &*editor.borrow() {
+            tell(editor, value);
+        }
+    });
+}
+
+/// What the editor reports, as actions.
+fn heard(newest: &RefCell<Page>, report: Report) {
+    let Page { state, dispatch } = newest.borrow().clone();
+    let key_of = |line: u32| state.levels.as_ref().filter(|_| !state.is_stale())?.key_of_line(line);
+    match report {
+        Report::Changed(text) => dispatch.emit(Action::Edit(text)),
+        Report::Run => dispatch.emit(Action::RunToEnd),
+        Report::Cursor(line) | Report::Hover(line) => dispatch.emit(Action::Light(key_of(line))),
+        Report::Breakpoint(line) => {
+            if let (Some(key), Some(levels)) = (key_of(line), &state.levels) {
+                dispatch.emit(Action::Breakpoint(levels.source_level(), Pc(key)));
+            }
+        }
+    }
+}
+
+/// The marks of all lines that hold an instruction.
+fn line_marks(state: &State) -> Vec<LineMark> {
+    let Some(levels) = state.levels.as_ref().filter(|_| !state.is_stale()) else { return Vec::new() };
+    let current = state.current_key();
+    let level = levels.source_level();
+    let breakpoints: Vec<Pc> =
+        state.breakpoints.iter().filter_map(|&pc| levels.partner(state.level, pc, level)).collect();
+    let keys = (0..).zip(levels.lines.iter()).filter(|(_, line)| **line > 0);
+    keys.map(|(key, &line)| LineMark {
+        line,
+        hue: hue(Some(key)).map_or(-1, |hue| hue as i32),
+        lit: state.lit == Some(key),
+        current: current == Some(key),
+        breakpoint: breakpoints.contains(&Pc(key)),
+    })
+    .collect()
+}
+
+/// Properties of [`Problems`].
+#[derive(Properties, PartialEq)]
+struct ProblemsProps {
+    problems: Rc<[Problem]>,
+    /// Shows a range in the editor.
+    select: Callback<(usize, usize)>,
+}
+
+#[component]
+fn Problems(ProblemsProps { problems, select }: &ProblemsProps) -> Html {
+    let more = problems.len().saturating_sub(LISTED);
+    html! {
+        <ul class="problems" data-testid="diagnostics" aria-label="Problems" aria-live="polite">
+            { for problems.iter().take(LISTED).map(|problem| {
+                let (select, range) = (select.clone(), (problem.from, problem.to));
+                html! {
+                    <li data-testid="diagnostic" data-line={problem.line.to_string()} data-severity="error">
+                        <button type="button" onclick={move |_| select.emit(range)}>
+                            <span class="where">{ format!("{}:{}", problem.line, problem.column) }</span>
+                            <span>{ &problem.message }if let Some(help) = &problem.help { <em>{ help }</em> }</span>
+                        </button>
+                    </li>
+                }
+            }) }
+            if more > 0 { <li class="more">{ format!("and {more} more") }</li> }
+        </ul>
+    }
+}

@@ -1,0 +1,117 @@
+//! A list of rows of one height, of which only those in view are in the page.
+
+use yew::prelude::*;
+
+/// The height of a row in pixels: `--row` in style.css.
+pub(super) const ROW: usize = 22;
+/// Lists up to this length are drawn whole: searching in the page finds everything.
+const WHOLE: usize = 600;
+/// Rows drawn above and below what is seen, so that scrolling shows no gaps.
+const MARGIN: usize = 30;
+
+/// Properties of [`VirtualList`].
+#[derive(Properties, PartialEq)]
+pub(super) struct Props {
+    /// How many rows there are.
+    pub len: usize,
+    /// Draws row `index`. A new callback draws all rows in view again.
+    pub row: Callback<usize, Html>,
+    /// The row to bring into view whenever it changes.
+    pub follow: Option<usize>,
+    /// The list's name, for screen readers.
+    pub label: AttrValue,
+    /// What tests call it.
+    pub testid: AttrValue,
+    /// Classes of the scrolling element.
+    #[prop_or_default]
+    pub class: Classes,
+}
+
+/// The list. Arrow keys, Home and End move the focus between rows.
+#[component]
+pub(super) fn VirtualList(props: &Props) -> Html {
+    let scroller = use_node_ref();
+    let (above, below) = (use_node_ref(), use_node_ref());
+    let first = use_state_eq(|| 0usize);
+    let whole = props.len <= WHOLE;
+    let seen = if whole { 0..props.len } else { window(*first, props.len) };
+
+    {
+        let scroller = scroller.clone();
+        use_effect_with((props.follow, props.len), move |(follow, _)| {
+            if let (Some(index), Some(element)) = (*follow, scroller.cast::<web_sys::Element>()) {
+                reveal(&element, index);
+            }
+        });
+    }
+    {
+        let (above, below) = (above.clone(), below.clone());
+        // The policy of the page forbids style attributes; the style object is allowed.
+        use_effect_with((seen.clone(), props.len), move |(seen, len)| {
+            for (spacer, rows) in [(above, seen.start), (below, len - seen.end)] {
+                if let Some(element) = spacer.cast::<web_sys::HtmlElement>() {
+                    let _ = element.style().set_property("height", &format!("{}px", rows * ROW));
+                }
+            }
+        });
+    }
+    let onscroll = {
+        let (scroller, first) = (scroller.clone(), first.clone());
+        Callback::from(move |_: Event| {
+            if let Some(element) = scroller.cast::<web_sys::Element>() {
+                // Half a margin at a time: rows are drawn again now and then, not at every pixel.
+                let step = MARGIN / 2;
+                first.set(element.scroll_top().max(0) as usize / ROW / step * step);
+            }
+        })
+    };
+    html! {
+        <div class={classes!("scroll", props.class.clone())} ref={scroller} {onscroll} onkeydown={move_focus}
+            role="list" aria-label={props.label.clone()} data-testid={props.testid.clone()}>
+            <div class="spacer" ref={above} role="presentation"></div>
+            { for seen.map(|index| props.row.emit(index)) }
+            <div class="spacer" ref={below} role="presentation"></div>
+        </div>
+    }
+}
+
+/// The rows drawn when row `first` is the topmost seen. A view is never higher than 100 rows.
+fn window(first: usize, len: usize) -> std::ops::Range<usize> {
+    let start = first.saturating_sub(MARGIN).min(len);
+    start..(first + 100 + MARGIN).min(len)
+}
+
+/// Scrolls the list, and nothing around it, so that row `index` is seen with some rows around it.
+fn reveal(scroller: &web_sys::Element, index: usize) {
+    let (top, height) = (scroller.scroll_top(), scroller.client_height());
+    // What stands above the rows, such as a heading that sticks, is part of the scrolled content.
+    let row_top = (index * ROW) as i32;
+    let room = (ROW as i32 * 2).min(height / 4);
+    if row_top < top + room {
+        scroller.set_scroll_top((row_top - room).max(0));
+    } else if row_top + ROW as i32 + room > top + height {
+        scroller.set_scroll_top(row_top + ROW as i32 + room - height);
+    }
+}
+
+/// Moves the focus from row to row.
+fn move_focus(event: KeyboardEvent) {
+    use wasm_bindgen::JsCast;
+    let Some(target) = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()) else { return };
+    let Ok(Some(row)) = target.closest("[role=listitem]") else { return };
+    let siblings = |next: fn(&web_sys::Element) -> Option<web_sys::Element>| {
+        next(&row).filter(|sibling| sibling.get_attribute("role").as_deref() == Some("listitem"))
+    };
+    let list = row.parent_element();
+    let wanted = match event.key().as_str() {
+        "ArrowDown" => siblings(web_sys::Element::next_element_sibling),
+        "ArrowUp" => siblings(web_sys::Element::previous_element_sibling),
+        "Home" => list.and_then(|list| list.query_selector("[role=listitem]").ok().flatten()),
+        "End" => list.and_then(|list| list.query_selector("[role=listitem]:nth-last-child(2)").ok().flatten()),
+        _ => None,
+    };
+    if let Some(element) = wanted.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        event.prevent_default();
+        let _ = element.focus();
+    }
+}
