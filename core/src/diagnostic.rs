@@ -8,6 +8,11 @@ use std::ops::Range;
 /// A range of bytes of the source text.
 pub type Span = Range<usize>;
 
+/// The longest message or advice, in bytes: what quotes a megabyte of somebody's text is cut.
+const MAX_MESSAGE: usize = 300;
+/// How many faults of a text get a suggestion: each costs a comparison with every known name.
+pub(crate) const SUGGESTIONS: usize = 20;
+
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -26,13 +31,13 @@ impl Diagnostic {
     /// A fault without advice.
     #[must_use]
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Diagnostic { span, message: message.into(), help: None, refused: None }
+        Diagnostic { span, message: shortened(message.into()), help: None, refused: None }
     }
 
     /// The same, with advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(shortened(help.into()));
         self
     }
 
@@ -52,6 +57,14 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > MAX_MESSAGE {
+        text.truncate(text.floor_char_boundary(MAX_MESSAGE));
+        text.push('…');
+    }
+    text
+}
 
 /// Line and column, both counted from 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +136,13 @@ mod tests {
         assert_eq!(Position::of(text, 5), Position { line: 2, column: 2 });
         assert_eq!(Position::of(text, 4), Position { line: 2, column: 1 }, "inside ç");
         assert_eq!(Position::of(text, 99), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn quoted_text_does_not_fill_the_message() {
+        let fault = Diagnostic::new(0..0, format!("found `{}`", "ä".repeat(1 << 20))).help("b".repeat(301));
+        assert_eq!(fault.message.len(), MAX_MESSAGE - 1 + '…'.len_utf8(), "cut before half a character");
+        assert_eq!(fault.help.map(|help| help.chars().count()), Some(MAX_MESSAGE + 1));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::super::{
     AluOp, Ancillary, CmpOp, Insn, MAX_INSNS, Operand, PacketOffset, Returned, Value, encoding,
 };
-use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::Size;
 use std::collections::HashMap;
 
@@ -91,7 +91,8 @@ pub fn parse(source: &str) -> Result<Parsed, Vec<Diagnostic>> {
     // Lines that were not understood hide labels and shift numbers: do not blame jumps for them.
     let complete = faults.is_empty();
     for (pc, Line { insn, ways, span }) in (0u64..).zip(lines) {
-        match resolve(insn, &ways, pc, count, &labels) {
+        let suggest = complete && faults.len() < SUGGESTIONS;
+        match resolve(insn, &ways, pc, count, &labels, suggest) {
             Ok(insn) => parsed.push(Statement { insn, span }),
             Err(fault) if complete => faults.push(fault),
             Err(_) => {}
@@ -128,6 +129,7 @@ fn resolve(
     pc: u64,
     count: u64,
     labels: &HashMap<String, u64>,
+    suggest: bool,
 ) -> Result<Insn, Diagnostic> {
     let skipped = |way: &Way, limit: u64| {
         let fault = |message: String| Err(Diagnostic::new(way.span.clone(), message));
@@ -138,7 +140,7 @@ fn resolve(
             Target::Label(name) => match labels.get(name) {
                 Some(&target) => target,
                 None => {
-                    let known = labels.keys().map(String::as_str);
+                    let known = labels.keys().map(String::as_str).filter(|_| suggest);
                     return fault(match nearest(name, known) {
                         Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
                         None => format!(

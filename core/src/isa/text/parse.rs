@@ -2,7 +2,7 @@
 
 use super::lexer::{Kind, Token, tokens};
 use super::{FunctionNames, atomic_prefix};
-use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::{
     AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
 };
@@ -69,14 +69,17 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
         }
     }
     let mut parsed = Vec::with_capacity(statements.len());
+    // Lines that were not understood hide labels: do not blame jumps for them.
+    let complete = faults.is_empty();
     let mut next = 0;
     for Statement { mut insn, target, span } in statements {
         next += i64::from(insn.slots());
         if let Some((target, target_span)) = target {
-            let resolved = offset(&target, next, &labels).and_then(|offset| set_offset(&mut insn, offset));
+            let suggest = complete && faults.len() < SUGGESTIONS;
+            let resolved =
+                offset(&target, next, &labels, suggest).and_then(|offset| set_offset(&mut insn, offset));
             if let Err(message) = resolved {
-                // Lines that were not understood hide labels: do not blame the jump for them.
-                if faults.is_empty() || !matches!(target, Target::Label(_)) {
+                if complete || !matches!(target, Target::Label(_)) {
                     faults.push(Diagnostic::new(target_span, message));
                 }
                 continue;
@@ -92,12 +95,12 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     }
 }
 
-fn offset(target: &Target<'_>, next: i64, labels: &HashMap<&str, i64>) -> Result<i64, String> {
+fn offset(target: &Target<'_>, next: i64, labels: &HashMap<&str, i64>, suggest: bool) -> Result<i64, String> {
     match target {
         Target::Relative(offset) => Ok(*offset),
         Target::Absolute(slot) => Ok(slot - next),
         Target::Label(name) => labels.get(name).map(|slot| slot - next).ok_or_else(|| {
-            match nearest(name, labels.keys().copied()) {
+            match nearest(name, labels.keys().copied().filter(|_| suggest)) {
                 Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
                 None => format!("there is no label `{name}`; a label is a line such as `{name}:`"),
             }
