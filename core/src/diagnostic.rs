@@ -12,6 +12,8 @@ pub type Span = Range<usize>;
 const MAX_MESSAGE: usize = 300;
 /// How many faults of a text get a suggestion: each costs a comparison with every known name.
 pub(crate) const SUGGESTIONS: usize = 20;
+/// How many names are compared for a suggestion: a text of a megabyte can have a hundred thousand labels.
+const CANDIDATES: usize = 1000;
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +102,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let allowed = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        .take(CANDIDATES)
         .map(|candidate| (edit_distance(word, candidate), candidate))
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
