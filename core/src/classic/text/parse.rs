@@ -140,8 +140,8 @@ fn resolve(
             Target::Label(name) => match labels.get(name) {
                 Some(&target) => target,
                 None => {
-                    let known = labels.keys().map(String::as_str).filter(|_| suggest);
-                    return fault(match nearest(name, known) {
+                    let known = labels.keys().map(String::as_str);
+                    return fault(match suggest.then(|| nearest(name, known)).flatten() {
                         Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
                         None => format!(
                             "there is no label `{name}`; a label is written `{name}:` before an instruction"
@@ -232,7 +232,7 @@ impl<'a> Cursor<'a> {
                 format!("expected {expected}, found the end of the line"),
             );
         };
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let length =
             if is_word(first) { rest.find(|c| !is_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
         self.at += length;

@@ -100,7 +100,7 @@ fn offset(target: &Target<'_>, next: i64, labels: &HashMap<&str, i64>, suggest: 
         Target::Relative(offset) => Ok(*offset),
         Target::Absolute(slot) => Ok(slot - next),
         Target::Label(name) => labels.get(name).map(|slot| slot - next).ok_or_else(|| {
-            match nearest(name, labels.keys().copied().filter(|_| suggest)) {
+            match suggest.then(|| nearest(name, labels.keys().copied())).flatten() {
                 Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
                 None => format!("there is no label `{name}`; a label is a line such as `{name}:`"),
             }
