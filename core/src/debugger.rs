@@ -30,6 +30,8 @@ struct Recording {
     reads: Vec<Read>,
     changes: Vec<Change>,
     end: End,
+    /// Where the machine stands at the end.
+    last_pc: Pc,
 }
 
 /// A step: its instruction, and where in the lists its reads and changes end. They begin where the step before
@@ -83,7 +85,8 @@ impl Recording {
         let last = steps.last().map_or((0, 0), |step| (step.reads_end as usize, step.changes_end as usize));
         log.reads.truncate(last.0);
         log.changes.truncate(last.1);
-        Recording { steps, reads: log.reads, changes: log.changes, end }
+        let last_pc = machine.pc();
+        Recording { steps, reads: log.reads, changes: log.changes, end, last_pc }
     }
 
     fn reads(&self, step: usize) -> &[Read] {
@@ -139,15 +142,15 @@ impl<M: Machine> Session<M> {
         self.recording.end
     }
 
-    /// The instruction of step `step`, counted from 0; for the step after the last, the one that trapped or the
-    /// limit stopped, if one did.
+    /// The instruction of step `step`, counted from 0; for the step after the last, the one that trapped,
+    /// if one did.
     #[must_use]
     pub fn pc_of(&self, step: usize) -> Option<Pc> {
         match self.recording.steps.get(step) {
             Some(step) => Some(step.pc),
             None => match self.recording.end {
-                End::Trap(trap) => Some(trap.pc),
-                End::Value(..) | End::Limit(_) => None,
+                End::Trap(trap) if step == self.steps() => Some(trap.pc),
+                End::Trap(_) | End::Value(..) | End::Limit(_) => None,
             },
         }
     }
@@ -255,8 +258,7 @@ impl<M: Machine> Session<M> {
     }
 
     fn place_pc(&mut self) {
-        if let Some(pc) = self.pc() {
-            self.machine.set_pc(pc);
-        }
+        let step = self.recording.steps.get(self.position);
+        self.machine.set_pc(step.map_or(self.recording.last_pc, |step| step.pc));
     }
 }

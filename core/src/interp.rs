@@ -287,7 +287,14 @@ impl crate::machine::Machine for Machine {
     fn put(&mut self, place: Place, value: u64) {
         match place {
             Place::Reg(reg) => self.registers[reg.index()] = value,
-            Place::Memory { region, offset, size } => self.put_memory(region, offset, size, value),
+            Place::Memory { region, offset, size } => {
+                // A machine that is moved by a session has not entered the frame that it now writes to.
+                let end = offset as usize + size.bytes();
+                if region == Region::Stack && self.stack.len() < end {
+                    self.stack.resize(end.next_multiple_of(STACK_SIZE), 0);
+                }
+                self.put_memory(region, offset, size, value);
+            }
             Place::A | Place::X | Place::Scratch(_) => {}
         }
     }
