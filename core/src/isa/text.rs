@@ -77,7 +77,7 @@ impl fmt::Display for Text<'_> {
                     WideImm::MapFd(fd) => write!(f, "map_fd[{fd}]"),
                     WideImm::MapFdValue { fd, offset } => write!(f, "map_fd_value[{fd}, {offset}]"),
                     WideImm::Variable { id, btf } => write!(f, "variable[{id}, {btf}]"),
-                    WideImm::Code(offset) => write!(f, "code[{offset}]"),
+                    WideImm::Code(offset) => write!(f, "code[{}]", self.jump_target(offset)),
                     WideImm::MapIndex(index) => write!(f, "map_index[{index}]"),
                     WideImm::MapIndexValue { index, offset } => {
                         write!(f, "map_index_value[{index}, {offset}]")

@@ -76,8 +76,10 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
         next += i64::from(insn.slots());
         if let Some((target, target_span)) = target {
             let suggest = complete && faults.len() < SUGGESTIONS;
+            // Jumps count from the next instruction, addresses from the slot behind their own first one.
+            let from = if matches!(insn, Insn::LoadImm { .. }) { next - 1 } else { next };
             let resolved =
-                offset(&target, next, &labels, suggest).and_then(|offset| set_offset(&mut insn, offset));
+                offset(&target, from, &labels, suggest).and_then(|offset| set_offset(&mut insn, offset));
             if let Err(message) = resolved {
                 if complete || !matches!(target, Target::Label(_)) {
                     faults.push(Diagnostic::new(target_span, message));
@@ -95,11 +97,12 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     }
 }
 
-fn offset(target: &Target<'_>, next: i64, labels: &HashMap<&str, i64>, suggest: bool) -> Result<i64, String> {
+/// How many slots the target is behind slot `from`.
+fn offset(target: &Target<'_>, from: i64, labels: &HashMap<&str, i64>, suggest: bool) -> Result<i64, String> {
     match target {
         Target::Relative(offset) => Ok(*offset),
-        Target::Absolute(slot) => Ok(slot - next),
-        Target::Label(name) => labels.get(name).map(|slot| slot - next).ok_or_else(|| {
+        Target::Absolute(slot) => Ok(slot - from),
+        Target::Label(name) => labels.get(name).map(|slot| slot - from).ok_or_else(|| {
             match suggest.then(|| nearest(name, labels.keys().copied())).flatten() {
                 Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
                 None => format!("there is no label `{name}`; a label is a line such as `{name}:`"),
