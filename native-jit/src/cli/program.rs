@@ -1,0 +1,89 @@
+//! `PROGRAM`, the argument nearly every command has.
+
+use super::failure::Failure;
+use super::input::{self, Source};
+use bpf64_core::environment::{Environment, SOCKET_FILTER};
+use bpf64_core::load::{self, Form, Format, Loaded};
+use std::path::PathBuf;
+
+/// The most that is read of a program: its longest binary form is 8 MB, and longer text is refused by the core,
+/// which wants to say how long it is.
+const MAX_INPUT: usize = 64 << 20;
+
+/// The formats that this version reads. The others have names too, and loading them says what to do instead.
+const FORMATS: &str = "ebpf, cbpf, ddd, c, hex, raw or raw-classic";
+
+/// The program types of this version.
+const TYPES: [&Environment; 1] = [&SOCKET_FILTER];
+
+/// Which program, and how to read it.
+#[derive(clap::Args)]
+pub(crate) struct ProgramArguments {
+    /// File with the program; `-` for standard input
+    #[arg(value_name = "PROGRAM", conflicts_with = "text")]
+    path: Option<PathBuf>,
+    /// A line of the program, instead of a file; repeat it for more
+    #[arg(short = 'e', value_name = "TEXT", allow_hyphen_values = true)]
+    text: Vec<String>,
+    #[arg(long, value_name = "NAME", value_parser = format_named, help = format!("{FORMATS}; recognised without this"))]
+    format: Option<Format>,
+    /// Program type
+    #[arg(long = "type", value_name = "NAME", value_parser = type_named, default_value = SOCKET_FILTER.name)]
+    environment: &'static Environment,
+}
+
+fn format_named(name: &str) -> Result<Format, String> {
+    Format::named(name).ok_or_else(|| format!("no such format; choose {FORMATS}"))
+}
+
+fn type_named(name: &str) -> Result<&'static Environment, String> {
+    TYPES.into_iter().find(|known| known.name == name).ok_or_else(|| {
+        let known: Vec<&str> = TYPES.iter().map(|known| known.name).collect();
+        format!("not known yet to this version; known: {}", known.join(", "))
+    })
+}
+
+impl ProgramArguments {
+    /// Reads the input.
+    pub(crate) fn read(&self) -> Result<Source, Failure> {
+        match &self.path {
+            Some(path) => input::read(path, MAX_INPUT),
+            None if self.text.is_empty() => Err(Failure::not_understood("no program is given")
+                .help("name a file, `-` for standard input, or write the program as -e TEXT")),
+            None => {
+                let mut text = self.text.join("\n");
+                text.push('\n');
+                Ok(Source { name: "<command line>".to_owned(), bytes: text.into_bytes() })
+            }
+        }
+    }
+
+    /// The program in what [`ProgramArguments::read`] gave.
+    pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
+        load::load(&source.bytes, self.format, self.environment)
+            .map_err(|faults| Failure::Faults(source.clone(), faults))
+    }
+
+    /// The format asked for, if one was.
+    pub(crate) fn format(&self) -> Option<Format> {
+        self.format
+    }
+
+    /// The program type.
+    pub(crate) fn environment(&self) -> &'static Environment {
+        self.environment
+    }
+
+    /// Whether the program comes from standard input.
+    pub(crate) fn uses_stdin(&self) -> bool {
+        self.path.as_deref().is_some_and(input::is_stdin)
+    }
+}
+
+/// The name of a program's instruction set, for messages and JSON.
+pub(crate) fn instruction_set(form: &Form) -> &'static str {
+    match form {
+        Form::Classic(..) => "classic",
+        Form::Ebpf(_) => "ebpf",
+    }
+}

@@ -1,0 +1,126 @@
+//! `bpf64 run`: a program over a packet, or over every packet of a capture.
+
+mod capture;
+mod engine;
+mod progress;
+mod single;
+
+use super::Status;
+use super::failure::Failure;
+use super::input::Source;
+use super::output::Output;
+use super::packet::{PacketArguments, Packets};
+use super::program::ProgramArguments;
+use bpf64_core::machine::Trap;
+use engine::{End, Engine, EngineName};
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  bpf64 run filter.txt --pcap traffic.pcap              a line for every packet
+  bpf64 run filter.txt --pcap traffic.pcap --index 6    one of them, in full
+  bpf64 run -e 'ldh [12]' -e 'ret a' --packet ffffffffffff0200000000010806";
+
+/// Run a program over a packet or a capture
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, disable_help_flag = true, override_usage = "bpf64 run [OPTIONS] PROGRAM")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    program: ProgramArguments,
+    #[command(flatten)]
+    packets: PacketArguments,
+    /// The machine
+    #[arg(long, value_name = "NAME", default_value = "interp")]
+    engine: EngineName,
+    /// Run so often, and say how long a run takes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPEAT))]
+    repeat: u64,
+    /// Instructions after which a run is given up
+    #[arg(long, value_name = "N", default_value_t = LIMIT)]
+    limit: u64,
+}
+
+/// So often that the clock's precision no longer matters, and that even a long program ends some day.
+const MAX_REPEAT: u64 = 1_000_000_000;
+/// More than any sensible filter needs, and over in a moment.
+const LIMIT: u64 = 10_000_000;
+
+/// What all runs of a command have in common.
+struct Job<'a> {
+    engine: Engine,
+    source: &'a Source,
+    repeat: u64,
+    limit: u64,
+}
+
+/// A trap or a limit as JSON has it.
+#[derive(Serialize)]
+struct TrapDocument {
+    insn: u32,
+    code: &'static str,
+    message: String,
+}
+
+/// The registers' width in digits, so that results stand below each other.
+fn r0_text(value: u64) -> String {
+    format!("{value:#018x}")
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
+    let source = arguments.program.read()?;
+    let loaded = arguments.program.load(&source)?;
+    let engine = Engine::new(&loaded, arguments.engine, arguments.program.environment())?;
+    let packets = arguments.packets.read(arguments.program.uses_stdin())?;
+    let job = Job { engine, source: &source, repeat: arguments.repeat, limit: arguments.limit };
+    match packets {
+        Packets::None => Err(Failure::not_understood("there is no packet to run the program on")
+            .help("give one as `--packet HEX` or `--packet @FILE`, many as `--pcap FILE`, or an empty one as `--packet ''`")),
+        Packets::One(packet) => single::run(&job, packet, out),
+        Packets::All(capture, name) => capture::run(&job, &capture, &name, out),
+    }
+}
+
+impl Job<'_> {
+    /// The trap as JSON has it; the number of an instruction is that of its first slot, as in listings.
+    fn trap_document(&self, end: &End) -> Option<TrapDocument> {
+        match end {
+            End::Returned { .. } => None,
+            End::Trapped(Trap { pc, kind }) => Some(TrapDocument {
+                insn: self.engine.slot(*pc),
+                code: kind.code(),
+                message: kind.to_string(),
+            }),
+            End::Limit { pc } => Some(TrapDocument {
+                insn: self.engine.slot(*pc),
+                code: "limit",
+                message: self.limit_message(),
+            }),
+        }
+    }
+
+    fn limit_message(&self) -> String {
+        format!("the program did not end within {} instructions", self.limit)
+    }
+
+    /// The trap as a fault, at its place in the program's text if it has one.
+    fn trap_failure(&self, end: &End) -> Option<Failure> {
+        let (pc, message, help) = match end {
+            End::Returned { .. } => return None,
+            End::Trapped(Trap { pc, kind }) => (*pc, format!("the program trapped: {kind}"), None),
+            End::Limit { pc } => (*pc, self.limit_message(), Some("`--limit N` allows more")),
+        };
+        Some(match (self.engine.span(pc), self.source.text()) {
+            (Some(span), Some(_)) => {
+                let fault =
+                    bpf64_core::diagnostic::Diagnostic::new(span, message).refusing(self.engine.slot(pc));
+                let fault = help.iter().fold(fault, |fault, help| fault.help(*help));
+                Failure::Faults(self.source.clone(), vec![fault])
+            }
+            _ => {
+                let place = self.engine.describe(pc).map(|insn| format!(" ({insn})")).unwrap_or_default();
+                let failure = Failure::refused(message + &place);
+                help.iter().fold(failure, |failure, help| failure.help(*help))
+            }
+        })
+    }
+}

@@ -1,0 +1,169 @@
+//! A capture: a line for every packet, and one about them all.
+
+use super::engine::{End, Run};
+use super::progress::Progress;
+use super::{Job, TrapDocument, r0_text};
+use crate::cli::Status;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::packet;
+use bpf64_core::environment::{Random, Verdict};
+use bpf64_core::packet::capture::{Capture, Captured};
+use bpf64_core::packet::layers;
+use clap::builder::styling::{AnsiColor, Effects, Style};
+use serde::Serialize;
+use std::time::Instant;
+
+const ACCEPTED: Style = AnsiColor::Green.on_default();
+const DROPPED: Style = Style::new().effects(Effects::DIMMED);
+const TRAPPED: Style = AnsiColor::Red.on_default();
+
+#[derive(Serialize)]
+struct Document {
+    packets: usize,
+    accepted: usize,
+    results: Vec<Row>,
+    insns: u64,
+    /// What kept the rest of the capture from being read.
+    damage: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ns_per_packet: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    index: usize,
+    r0: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trap: Option<TrapDocument>,
+}
+
+/// What is counted over all packets.
+#[derive(Default)]
+struct Totals {
+    packets: usize,
+    accepted: usize,
+    trapped: usize,
+    insns: u64,
+}
+
+pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output) -> Result<Status, Failure> {
+    let runs = capture.len() as u64 * job.repeat;
+    // Lines running over a terminal are progress enough, and a bar would get between them.
+    let mut progress = Progress::new(runs, out.json || !out.is_terminal() || job.repeat > 1);
+    let started = Instant::now();
+    let mut totals = Totals::default();
+    let mut rows = Vec::new();
+    let mut random = Random(0);
+    let mut given_up = None;
+    let width = capture.len().saturating_sub(1).to_string().len().max("packet".len());
+    if !out.json && !capture.is_empty() {
+        out.text(format_args!("{:>width$}  verdict     kept  summary\n", "packet"))?;
+    }
+    for (index, captured) in capture.iter().enumerate() {
+        let run = job.engine.run(captured.skb(), random, job.limit);
+        random = run.random;
+        totals.count(job, &run);
+        progress.reached(index as u64 + 1);
+        if out.json {
+            let r0 = if let End::Returned { r0, .. } = run.end { Some(r0_text(r0)) } else { None };
+            rows.push(Row { index, r0, trap: job.trap_document(&run.end) });
+        } else {
+            line(job, index, width, captured, &run, out)?;
+        }
+        if let End::Limit { .. } = run.end {
+            // Every packet would take as long.
+            given_up = Some(run.end);
+            break;
+        }
+        if let (End::Trapped(_), 1, false) = (&run.end, totals.trapped, out.json) {
+            given_up = Some(run.end);
+        }
+    }
+    repeat(job, capture, &mut progress);
+    progress.finish();
+    let ns_per_packet =
+        (job.repeat > 1 && runs > 0).then(|| started.elapsed().as_nanos() as f64 / runs as f64);
+    let damage = capture.damage.as_ref().map(|damage| packet::in_file(name, damage));
+    if out.json {
+        let Totals { packets, accepted, insns, .. } = totals;
+        let damage = capture.damage.as_ref().map(ToString::to_string);
+        out.document(&Document { packets, accepted, results: rows, insns, damage, ns_per_packet })?;
+    } else {
+        out.text(totals.summary())?;
+        if let Some(time) = ns_per_packet {
+            out.text(format_args!("{time:.0} ns a packet, {runs} runs\n"))?;
+        }
+    }
+    match (damage, given_up) {
+        (Some(_), _) if out.json => Ok(Status::NotUnderstood),
+        (Some(damage), _) => Err(damage),
+        (None, Some(end)) if !out.json => job.trap_failure(&end).map_or(Ok(Status::Refused), Err),
+        (None, _) if totals.trapped > 0 => Ok(Status::Refused),
+        (None, _) => Ok(Status::Done),
+    }
+}
+
+/// All passes but the first, which exist for the clock.
+fn repeat(job: &Job<'_>, capture: &Capture, progress: &mut Progress) {
+    let mut done = capture.len() as u64;
+    for _ in 1..job.repeat {
+        let mut random = Random(0);
+        for captured in capture.iter() {
+            let run = job.engine.run(captured.skb(), random, job.limit);
+            random = run.random;
+            done += 1;
+            progress.reached(done);
+            if let End::Limit { .. } = run.end {
+                return;
+            }
+        }
+        if capture.is_empty() {
+            return;
+        }
+    }
+}
+
+impl Totals {
+    fn count(&mut self, job: &Job<'_>, run: &Run) {
+        self.packets += 1;
+        self.insns += run.executed;
+        match run.end {
+            End::Returned { r0, .. } => {
+                self.accepted += usize::from(job.engine.verdict(r0) != Verdict::Dropped);
+            }
+            End::Trapped(_) | End::Limit { .. } => self.trapped += 1,
+        }
+    }
+
+    fn summary(&self) -> String {
+        let Totals { packets, accepted, trapped, insns } = *self;
+        let dropped = packets - accepted - trapped;
+        let plural = if packets == 1 { "" } else { "s" };
+        let trapped = if trapped == 0 { String::new() } else { format!(", {trapped} trapped") };
+        format!(
+            "{packets} packet{plural}: {accepted} accepted, {dropped} dropped{trapped}; {insns} instructions\n"
+        )
+    }
+}
+
+fn line(
+    job: &Job<'_>,
+    index: usize,
+    width: usize,
+    captured: Captured<'_>,
+    run: &Run,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let (word, style, kept) = match run.end {
+        End::Returned { r0, .. } => match job.engine.verdict(r0) {
+            Verdict::Dropped => ("dropped", DROPPED, String::new()),
+            Verdict::Accepted { kept } => ("accepted", ACCEPTED, kept.min(captured.wire_len).to_string()),
+        },
+        End::Trapped(_) => ("trapped", TRAPPED, String::new()),
+        End::Limit { .. } => ("given up", TRAPPED, String::new()),
+    };
+    let summary = layers::summary(&layers::layers(&captured.skb(), captured.link_type));
+    let word = out.paint(style, &format!("{word:8}"));
+    out.text(format_args!("{index:width$}  {word}  {kept:>6}  {summary}\n"))
+}

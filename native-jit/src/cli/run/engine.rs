@@ -1,0 +1,181 @@
+//! The machines a program can run on, behind one face.
+
+use crate::cli::disasm::{Names, insn_text};
+use crate::cli::failure::Failure;
+use bpf64_core::classic::{self, text};
+use bpf64_core::context::skb::Skb;
+use bpf64_core::diagnostic::Span;
+use bpf64_core::environment::{Environment, Random, World};
+use bpf64_core::interp;
+use bpf64_core::load::{Form, Loaded};
+use bpf64_core::machine::{Ending, Flow, Machine as _, Trap};
+use bpf64_core::program::{Pc, Program};
+use clap::ValueEnum;
+use std::rc::Rc;
+
+/// A machine by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EngineName {
+    /// The eBPF interpreter; classic programs are converted
+    Interp,
+    /// The reference interpreter for classic programs
+    Classic,
+}
+
+/// A program on its machine.
+pub(super) struct Engine {
+    loaded: Loaded,
+    environment: &'static Environment,
+    on: On,
+}
+
+enum On {
+    Interp(Rc<Program>),
+    Classic(Rc<classic::Program>),
+}
+
+/// How a run ended, and where.
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    /// With a result.
+    Returned {
+        /// r0, or A.
+        r0: u64,
+        /// Why.
+        ending: Ending,
+        /// The last instruction.
+        pc: Pc,
+    },
+    /// The program did what it may not.
+    Trapped(Trap),
+    /// It was given up.
+    Limit {
+        /// The next instruction.
+        pc: Pc,
+    },
+}
+
+/// A run that is over.
+pub(super) struct Run {
+    pub(super) end: End,
+    pub(super) executed: u64,
+    /// The packet after it.
+    pub(super) packet: Vec<u8>,
+    /// The random numbers go on with the next packet.
+    pub(super) random: Random,
+}
+
+impl Engine {
+    /// The program on the machine of that name.
+    pub(super) fn new(
+        loaded: &Loaded,
+        name: EngineName,
+        environment: &'static Environment,
+    ) -> Result<Self, Failure> {
+        let on = match (name, &loaded.form) {
+            (EngineName::Interp, _) => On::Interp(Rc::new(loaded.ebpf())),
+            (EngineName::Classic, Form::Classic(program, _)) => On::Classic(Rc::new(program.clone())),
+            (EngineName::Classic, Form::Ebpf(_)) => {
+                return Err(Failure::not_understood(
+                    "the engine `classic` runs classic programs, and this one is eBPF",
+                )
+                .help("leave out `--engine`, or choose `--engine interp`"));
+            }
+        };
+        Ok(Engine { loaded: loaded.clone(), environment, on })
+    }
+
+    /// Runs the program once.
+    pub(super) fn run(&self, skb: Skb, random: Random, limit: u64) -> Run {
+        let world = World { random, ..World::new(skb) };
+        match &self.on {
+            On::Interp(program) => {
+                let mut machine = interp::Machine::new(Rc::clone(program), self.environment, world);
+                let outcome = machine.run(limit);
+                let end = match outcome.end {
+                    Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: machine.pc() },
+                    Some(Err(trap)) => End::Trapped(trap),
+                    None => End::Limit { pc: machine.pc() },
+                };
+                Run::over(end, outcome.executed, machine.world)
+            }
+            On::Classic(program) => {
+                let mut machine = classic::interp::Machine::new(Rc::clone(program), world);
+                let mut executed = 0;
+                let end = loop {
+                    if executed == limit {
+                        break End::Limit { pc: machine.pc() };
+                    }
+                    match machine.step(&mut ()) {
+                        Ok(Flow::Next) => executed += 1,
+                        Ok(Flow::End(r0, ending)) => {
+                            executed += 1;
+                            break End::Returned { r0, ending, pc: machine.pc() };
+                        }
+                        Err(trap) => break End::Trapped(trap),
+                    }
+                };
+                Run::over(end, executed, machine.world)
+            }
+        }
+    }
+
+    /// What a result means.
+    pub(super) fn verdict(&self, r0: u64) -> bpf64_core::environment::Verdict {
+        (self.environment.verdict)(r0)
+    }
+
+    /// The number of an instruction as listings show it.
+    pub(super) fn slot(&self, pc: Pc) -> u32 {
+        match &self.on {
+            On::Interp(program) => program.slot(pc).0,
+            On::Classic(_) => pc.0,
+        }
+    }
+
+    /// Where the instruction stands in the program's text. None for what ran past the last one.
+    pub(super) fn span(&self, pc: Pc) -> Option<Span> {
+        match &self.on {
+            On::Interp(program) if pc.index() < program.insns().len() => {
+                let origin = program.origin(pc);
+                origin.text.clone().or_else(|| self.loaded.span(origin.classic?))
+            }
+            On::Interp(_) => None,
+            On::Classic(_) => self.loaded.span(pc),
+        }
+    }
+
+    /// The instruction and its number; of a converted program, the classic one. `None` behind the last.
+    pub(super) fn describe(&self, pc: Pc) -> Option<String> {
+        let classic = |program: &classic::Program, pc: Pc| {
+            let insn = program.insns().get(pc.index())?;
+            Some(format!("({:03}) {}", pc.0, text::short(insn, pc)))
+        };
+        let names: &Names = &self.environment.functions;
+        match (&self.on, &self.loaded.form) {
+            (On::Classic(program), _) => classic(program, pc),
+            (On::Interp(program), _) if pc.index() >= program.insns().len() => None,
+            (On::Interp(program), Form::Classic(from, _)) if program.origin(pc).classic.is_some() => {
+                program.origin(pc).classic.and_then(|pc| classic(from, pc))
+            }
+            (On::Interp(program), _) => {
+                Some(format!("{}: {}", program.slot(pc).0, insn_text(program, pc, names)))
+            }
+        }
+    }
+
+    /// What the executed instructions are: "eBPF instructions, converted from classic".
+    pub(super) fn counted(&self) -> &'static str {
+        match (&self.on, &self.loaded.form) {
+            (On::Classic(_), _) => "classic instructions",
+            (On::Interp(_), Form::Classic(..)) => "eBPF instructions, converted from classic",
+            (On::Interp(_), Form::Ebpf(_)) => "eBPF instructions",
+        }
+    }
+}
+
+impl Run {
+    fn over(end: End, executed: u64, world: World) -> Self {
+        Run { end, executed, packet: world.skb.packet, random: world.random }
+    }
+}

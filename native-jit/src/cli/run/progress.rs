@@ -1,0 +1,49 @@
+//! A bar for work that takes longer than a second, on a terminal only.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Shorter work is over before a bar is read.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How far the work is.
+pub(super) struct Progress {
+    total: u64,
+    wanted: bool,
+    started: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Nothing done yet of `total`. Nothing is ever shown unless `wanted` and somebody sees standard error.
+    pub(super) fn new(total: u64, wanted: bool) -> Self {
+        let wanted = wanted && std::io::stderr().is_terminal();
+        Progress { total, wanted, started: Instant::now(), bar: None }
+    }
+
+    /// So much is done.
+    pub(super) fn reached(&mut self, done: u64) {
+        if !self.wanted {
+            return;
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        } else if self.started.elapsed() > PATIENCE {
+            let style = ProgressStyle::with_template("{bar:40} {percent}% of {len} runs, {eta} left");
+            let bar = ProgressBar::new(self.total);
+            self.bar = Some(match style {
+                Ok(style) => bar.with_style(style),
+                // The library's own style is as good a bar.
+                Err(_) => bar,
+            });
+        }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! One packet: everything about the run.
+
+use super::engine::{End, Run};
+use super::progress::Progress;
+use super::{Job, TrapDocument, r0_text};
+use crate::cli::Status;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::{Random, Verdict};
+use bpf64_core::link::Packet;
+use bpf64_core::machine::Ending;
+use data_encoding::HEXLOWER;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+#[derive(Serialize)]
+struct Document {
+    r0: Option<String>,
+    insns: u64,
+    packet: String,
+    trap: Option<TrapDocument>,
+    /// Programs of this version have no maps, and none of their functions prints.
+    maps: BTreeMap<String, Vec<()>>,
+    printk: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ns_per_run: Option<f64>,
+}
+
+pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Status, Failure> {
+    let skb = Skb::captured(packet.bytes, packet.wire_len, packet.link_type);
+    let started = Instant::now();
+    let mut progress = Progress::new(job.repeat, true);
+    let mut run = job.engine.run(skb.clone(), Random(0), job.limit);
+    for done in 1..job.repeat {
+        if matches!(run.end, End::Limit { .. }) {
+            break;
+        }
+        run = job.engine.run(skb.clone(), Random(0), job.limit);
+        progress.reached(done + 1);
+    }
+    progress.finish();
+    let ns_per_run = (job.repeat > 1).then(|| nanoseconds(started.elapsed(), job.repeat));
+    let trapped = job.trap_document(&run.end);
+    let status = if trapped.is_some() { Status::Refused } else { Status::Done };
+    if out.json {
+        let r0 = match run.end {
+            End::Returned { r0, .. } => Some(r0_text(r0)),
+            End::Trapped(_) | End::Limit { .. } => None,
+        };
+        let packet = HEXLOWER.encode(&run.packet);
+        let (maps, printk) = (BTreeMap::new(), Vec::new());
+        out.document(&Document { r0, insns: run.executed, packet, trap: trapped, maps, printk, ns_per_run })?;
+        return Ok(status);
+    }
+    describe(job, &skb, &run, out)?;
+    if let Some(time) = ns_per_run {
+        out.text(format_args!("time      {time:.0} ns a run, {} runs\n", job.repeat))?;
+    }
+    job.trap_failure(&run.end).map_or(Ok(status), Err)
+}
+
+/// Time of each of `runs`.
+fn nanoseconds(elapsed: Duration, runs: u64) -> f64 {
+    elapsed.as_nanos() as f64 / runs as f64
+}
+
+fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<(), Failure> {
+    if let End::Returned { r0, ending, pc } = run.end {
+        out.text(format_args!("r0        {}\n", r0_text(r0)))?;
+        out.text(format_args!("verdict   {}{}\n", job.engine.verdict(r0), reason(job, r0, ending, before)))?;
+        if let Some(insn) = job.engine.describe(pc) {
+            out.text(format_args!("ended at  {insn}\n"))?;
+        }
+    }
+    out.text(format_args!("executed  {} {}\n", run.executed, job.engine.counted()))?;
+    if run.packet != before.packet {
+        out.text(format_args!("packet    {}\n", HEXLOWER.encode(&run.packet)))?;
+    }
+    Ok(())
+}
+
+/// What the verdict does not say by itself: why a filter ended early, and how long the packet is.
+fn reason(job: &Job<'_>, r0: u64, ending: Ending, before: &Skb) -> String {
+    match (ending, job.engine.verdict(r0)) {
+        (Ending::Returned, Verdict::Dropped) => String::new(),
+        (Ending::Returned, Verdict::Accepted { .. }) => format!(" (the packet has {})", before.len),
+        (Ending::OutsidePacket | Ending::DivisionByZero | Ending::NoDevice, _) => format!(": {ending}"),
+    }
+}
