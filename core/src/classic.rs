@@ -222,7 +222,7 @@ pub enum Ancillary {
     Protocol,
     /// For whom the packet is.
     PacketType,
-    /// The interface's number; no device ends the filter with 0.
+    /// The interface's number; no device ends the filter with A as it is.
     Ifindex,
     /// The offset of the netlink attribute of type X at or behind offset A.
     Nlattr,
@@ -232,7 +232,7 @@ pub enum Ancillary {
     Mark,
     /// The queue.
     Queue,
-    /// The device's hardware type; no device ends the filter with 0.
+    /// The device's hardware type; no device ends the filter with A as it is.
     HardwareType,
     /// The flow hash.
     RxHash,

@@ -136,7 +136,7 @@ pub enum Ending {
     OutsidePacket,
     /// A classic division by a zero X, which ends a filter with 0.
     DivisionByZero,
-    /// A classic load of a device's property of a packet that has no device, which ends a filter with 0.
+    /// A classic load of a device's property of a packet that has no device, which ends a filter with A.
     NoDevice,
 }
 
@@ -146,7 +146,7 @@ impl fmt::Display for Ending {
             Ending::Returned => "returned",
             Ending::OutsidePacket => "a load outside the packet ends the program with 0",
             Ending::DivisionByZero => "a division by zero ends the program with 0",
-            Ending::NoDevice => "the packet has no device, which ends the program with 0",
+            Ending::NoDevice => "the packet has no device, which ends the program with A as it is",
         })
     }
 }

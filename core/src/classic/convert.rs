@@ -9,7 +9,8 @@
 //! | X | r7 | kept over calls |
 //! | the packet | r6 | packet loads expect the context there |
 //! | M\[k\] | 4 bytes at r10 - 4 (k + 1) | |
-//! | – | r2 | constants too wide for an immediate, and A while X is loaded |
+//! | – | r2 | what must not go through A: a load whose result may end the program, A while X is loaded |
+//! | – | r8 | A over a call that may end the program with it |
 
 use super::check::Program as Classic;
 use super::{AluOp, Ancillary, CmpOp, Insn, Operand, PacketOffset, Returned, Value};
@@ -22,6 +23,7 @@ const A: Reg = Reg::R0;
 const X: Reg = Reg::R7;
 const CONTEXT: Reg = Reg::R6;
 const TEMPORARY: Reg = Reg::R2;
+const KEPT: Reg = Reg::R8;
 
 /// Converts a classic program. The result computes the same for every packet; each of its instructions knows
 /// the classic one it came from, the first three none.
@@ -194,19 +196,21 @@ impl Output {
             Ancillary::Protocol => self.big_endian_field("protocol"),
             Ancillary::PacketType => self.load_field(A, Size::W, "pkt_type"),
             Ancillary::Ifindex => {
-                // A packet without a device reads 0, a number that no device has.
-                self.load_field(A, Size::W, "ifindex");
-                self.skip_if(isa::CmpOp::Ne, A, 0, 1);
+                // A packet without a device reads 0, a number that no device has. Linux then returns A as it is.
+                self.load_field(TEMPORARY, Size::W, "ifindex");
+                self.skip_if(isa::CmpOp::Ne, TEMPORARY, 0, 1);
                 self.push(isa::Insn::Exit);
+                self.mov(A, TEMPORARY);
             }
             Ancillary::Nlattr => self.call_with_a_and_x(helpers::NLATTR.id),
             Ancillary::NlattrNest => self.call_with_a_and_x(helpers::NLATTR_NEST.id),
             Ancillary::Mark => self.load_field(A, Size::W, "mark"),
             Ancillary::Queue => self.load_field(A, Size::W, "queue_mapping"),
             Ancillary::HardwareType => {
+                self.mov(KEPT, A);
                 self.call_with_context(helpers::HATYPE.id);
                 self.skip_if(isa::CmpOp::SGe, A, 0, 2);
-                self.mov(A, 0);
+                self.mov(A, KEPT);
                 self.push(isa::Insn::Exit);
             }
             Ancillary::RxHash => self.load_field(A, Size::W, "hash"),

@@ -1,4 +1,6 @@
-//! The reference interpreter: classic programs as the old kernel ran them (`sk_run_filter()`, before 3.15).
+//! The reference interpreter: classic programs as the old kernel ran them (`sk_run_filter()`, before 3.15), but
+//! where today's kernel differs: asked for the device of a packet that has none, it returned 0, and today's
+//! returns A.
 //!
 //! It is what converted programs are held against, so it is written to be plainly right, not fast.
 
@@ -97,7 +99,9 @@ impl Machine {
                 self.set_a(observer, value);
             }
             Insn::LoadAncillary { what, .. } => {
-                let Some(value) = self.ancillary(what) else { return Flow::End(0, Ending::NoDevice) };
+                let Some(value) = self.ancillary(what) else {
+                    return Flow::End(self.a.into(), Ending::NoDevice);
+                };
                 self.set_a(observer, value);
             }
             Insn::LoadA(from) => {
