@@ -1,1 +1,11 @@
-//! Suites.
+//! What the tests of bpf64 share: suites as text files, engines, generators, examples, and the running kernel.
+//!
+//! The tests themselves are in `tests/`, the cases in `suites/`; README.md tells the formats and how to add one.
+
+pub mod engine;
+pub mod examples;
+pub mod generate;
+pub mod input;
+pub mod kernel;
+pub mod property;
+pub mod suite;

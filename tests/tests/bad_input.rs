@@ -1,0 +1,336 @@
+//! Bad input of every kind: each gets a clear message at its place, and nothing panics or hangs.
+
+use bpf64_core::diagnostic::{Diagnostic, Position};
+use bpf64_core::environment::SOCKET_FILTER;
+use bpf64_core::load::{Format, MAX_TEXT, load};
+use bpf64_core::packet::{Capture, CaptureError, layers};
+use bpf64_tests::examples;
+use bpf64_tests::generate::Generator;
+use bpf64_tests::property::check;
+
+/// Loads it in every way; what is not read must say where and why.
+fn load_all(input: &[u8]) -> Result<(), String> {
+    let formats = Format::TABLE.iter().map(|row| Some(row.0)).chain([None]);
+    formats.into_iter().try_for_each(|format| load_one(input, format))
+}
+
+fn load_one(input: &[u8], format: Option<Format>) -> Result<(), String> {
+    match load(input, format, &SOCKET_FILTER) {
+        Ok(loaded) => {
+            // Whatever was accepted can be used.
+            let program = loaded.ebpf();
+            drop((program.encode(), program.insns().iter().map(ToString::to_string).collect::<String>()));
+            let text = String::from_utf8_lossy(input);
+            program.pcs().filter_map(|pc| loaded.span(pc)).try_for_each(|span| {
+                if text.get(span.clone()).is_some_and(|text| !text.is_empty()) {
+                    return Ok(());
+                }
+                Err(format!("instruction's place {span:?} of {} bytes as {format:?}\n{text}", text.len()))
+            })
+        }
+        Err(faults) => {
+            let whole = std::str::from_utf8(input).unwrap_or_default();
+            let checked = faults.iter().try_for_each(|fault| sound(whole, fault));
+            let many = if faults.is_empty() { Err("refused without a word".to_owned()) } else { checked };
+            many.map_err(|why| format!("{why}\n{format:?}: {}", whole.chars().take(2000).collect::<String>()))
+        }
+    }
+}
+
+/// What every fault must be: a sentence about a place that exists.
+fn sound(text: &str, fault: &Diagnostic) -> Result<(), String> {
+    let Diagnostic { span, message, help, .. } = fault;
+    if text.get(span.clone()).is_none() {
+        return Err(format!("{span:?} is no place of the text: {message}"));
+    }
+    for sentence in [Some(message), help.as_ref()].into_iter().flatten() {
+        let bad = sentence.is_empty() || sentence.ends_with('.') || sentence.chars().any(|c| c.is_control());
+        if bad || sentence.len() > 500 {
+            return Err(format!("not a sentence: {sentence:?}"));
+        }
+    }
+    Ok(())
+}
+
+const WORDS: [&str; 60] = [
+    "ld",
+    "ldh",
+    "ldb",
+    "ldx",
+    "ldxb",
+    "st",
+    "stx",
+    "M[3]",
+    "[12]",
+    "[x + 2]",
+    "4*([14]&0xf)",
+    "#0x800",
+    "jeq",
+    "jset",
+    "jt",
+    "jf",
+    "ja",
+    "ret",
+    "a",
+    "x",
+    "tax",
+    "neg",
+    "len",
+    "proto",
+    "l1:",
+    "l1",
+    "(000)",
+    "(001)",
+    "r0",
+    "w1",
+    "r10",
+    "*(u32 *)",
+    "(r1 + 4)",
+    "skb[3]",
+    "+=",
+    "s>>=",
+    "if",
+    "goto",
+    "+3",
+    "call",
+    "pc",
+    "exit",
+    "ll",
+    "lock",
+    "be16",
+    "atomic64_fetch_add",
+    "load_acquire",
+    "store_release",
+    "map_fd[5]",
+    "code[2]",
+    "platform[1]",
+    "may_goto",
+    "{ 0x28,",
+    "0, 0, 12 },",
+    "4",
+    "40 0 0 12",
+    "6 0 0 0,",
+    "b700000001000000",
+    "9500000000000000",
+    "-",
+];
+
+#[test]
+fn arbitrary_bytes_never_panic() {
+    check("bytes", 3_000, |make| {
+        let length = make.below(80);
+        let mut bytes = make.bytes(length);
+        // Some look like instructions.
+        for slot in bytes.chunks_mut(8) {
+            if make.percent(60) {
+                slot[0] = make.pick(&[0x06, 0x16, 0x15, 0x28, 0x95, 0xb7, 0x18, 0x85, 0x05, 0x61]);
+            }
+            if make.percent(60) {
+                slot.iter_mut().skip(1).for_each(|byte| *byte = 0);
+            }
+        }
+        load_all(&bytes)
+    });
+}
+
+#[test]
+fn arbitrary_text_never_panics() {
+    check("text", 6_000, |make| load_all(make.text(&WORDS).as_bytes()));
+}
+
+#[test]
+fn damaged_programs_never_panic() {
+    let mut inputs: Vec<Vec<u8>> = examples::files("txt").into_iter().map(|(_, text)| text).collect();
+    for (_, program) in examples::programs() {
+        let converted = bpf64_core::classic::convert(&program);
+        inputs.push(program.encode());
+        inputs.push(converted.encode());
+        inputs.push(
+            converted.encode().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes(),
+        );
+        inputs
+            .push(converted.insns().iter().map(|insn| format!("{insn}\n")).collect::<String>().into_bytes());
+        let rows = program.raw();
+        let row = |raw: &bpf64_core::classic::encoding::Raw| {
+            format!("{} {} {} {}\n", raw.code, raw.jt, raw.jf, raw.k)
+        };
+        inputs.push(format!("{}\n{}", rows.len(), rows.iter().map(row).collect::<String>()).into_bytes());
+    }
+    check("damaged programs", 3_000, |make| {
+        let mut bytes = make.pick(&inputs);
+        make.damage(&mut bytes);
+        load_all(&bytes)
+    });
+}
+
+#[test]
+fn large_nonsense_is_answered() {
+    let of = |piece: &str| piece.repeat(MAX_TEXT / piece.len());
+    let distinct = |what: fn(usize) -> String| {
+        let lines: String = (0..)
+            .map(what)
+            .scan(0, |length, line| {
+                *length += line.len();
+                (*length < MAX_TEXT).then_some(line)
+            })
+            .collect();
+        lines
+    };
+    let inputs = [
+        of("{"),
+        of("{") + "}",
+        of("{}"),
+        of("x\n"),
+        of("a:\n"),
+        of("/*"),
+        of("("),
+        of("9"),
+        of("9 "),
+        of("9\n"),
+        of("1,"),
+        of("ja x\n"),
+        of("exit\n"),
+        of("r0 = 1 ll\n"),
+        of("é"),
+        of("goto +1\n"),
+        of("ff"),
+        of("#"),
+        of("-"),
+        of("0x"),
+        of(":"),
+        of("ldh [12]\n"),
+        distinct(|n| format!("l{n}: goto l{}\n", n + 1)),
+        distinct(|n| format!("label{n:06}:\n")) + "ja label\n",
+        distinct(|n| format!("goto m{n:06}\nl{n:06}:\n")),
+        distinct(|n| format!("{n}: r0 = r{n}\n")),
+    ];
+    for input in &inputs {
+        let input = &input.as_bytes()[..input.len().min(MAX_TEXT)];
+        if let Err(why) = load_all(input) {
+            panic!("{}", why.chars().take(3000).collect::<String>());
+        }
+    }
+}
+
+/// The faults of a text: `line:column message; help`.
+fn faults(input: &[u8], format: Option<Format>) -> Vec<String> {
+    let text = String::from_utf8_lossy(input);
+    let shown = |fault: &Diagnostic| {
+        let Position { line, column } = Position::of(&text, fault.span.start);
+        format!("{line}:{column} {fault}")
+    };
+    load(input, format, &SOCKET_FILTER).err().unwrap_or_default().iter().map(shown).collect()
+}
+
+#[test]
+fn what_does_not_fit_a_suite_has_its_message() {
+    let megabytes = "ldh [12]\n".repeat(10 * (1 << 20) / 9);
+    assert_eq!(
+        faults(megabytes.as_bytes(), None),
+        [
+            "1:1 the text has 10.0 MiB; up to 1 MiB are read; a classic program has at most 4096 instructions: cut the text down to the program"
+        ]
+    );
+    let long = "ret #0\n".repeat(4097);
+    assert_eq!(
+        faults(long.as_bytes(), None),
+        ["4097:1 a classic program has at most 4096 instructions; this is one more"]
+    );
+    let rows = format!("4097\n{}", "6 0 0 0\n".repeat(4097));
+    assert_eq!(
+        faults(rows.as_bytes(), None),
+        ["4098:1 the program has 4097 instructions; a classic program has at most 4096"]
+    );
+    let bytes = [6, 0, 0, 0, 0, 0, 0, 0].repeat(5000);
+    assert_eq!(
+        faults(&bytes, Some(Format::RawClassic)),
+        ["1:1 the program has 5000 instructions; a classic program has at most 4096"]
+    );
+    assert_eq!(
+        faults(b"ldh [12]\xff\nret #0", None),
+        ["1:1 slot 0: no instruction has opcode 0x6c"],
+        "taken for bytes"
+    );
+    assert_eq!(
+        faults(b"ldh [12]\xff\nret #0", Some(Format::Cbpf)),
+        [
+            "1:1 the input is not text: byte 8 is no UTF-8; for instructions as bytes, say `--format raw` or `--format raw-classic`"
+        ]
+    );
+    for input in [&b""[..], b" \n\t\n", b"; nothing but a comment\n", b"# nothing\n"] {
+        assert_eq!(faults(input, None).len(), 1, "{input:?}");
+        assert!(faults(input, None)[0].contains("there is no program here yet"), "{:?}", faults(input, None));
+    }
+    // Line ends and tabs of other systems, and a mark that editors put in front.
+    for text in ["ldh\t[12]\r\nret\t#0\r\n", "\u{feff}ldh [12]\nret #0", "ldh [12]\nret #0\n\n\n"] {
+        assert_eq!(faults(text.as_bytes(), None), Vec::<String>::new(), "{text:?}");
+    }
+}
+
+#[test]
+fn damaged_captures_give_what_is_whole() {
+    let captures = examples::files("pcap");
+    check("damaged captures", 2_000, |make: &mut Generator| {
+        let mut bytes = make.pick(&captures).1;
+        if make.percent(50) {
+            // In the headers of file and packets, where damage matters most.
+            let at = make.below(bytes.len().min(200));
+            bytes[at] = make.pick(&[0, 1, 0x7f, 0x80, 0xff]);
+        } else {
+            make.damage(&mut bytes);
+        }
+        match Capture::read(&bytes) {
+            Ok(capture) => {
+                for packet in capture.iter() {
+                    let skb = packet.skb();
+                    let end = layers(&skb, packet.link_type).iter().fold(0, |_, layer| layer.bytes.end);
+                    if end != skb.packet.len() || (skb.len as usize) < skb.packet.len() {
+                        return Err(format!("layers end at {end} of {}", skb.packet.len()));
+                    }
+                    drop((skb.payload_offset(), skb.context()));
+                }
+                Ok(())
+            }
+            Err(error) if error.to_string().is_empty() => Err("refused without a word".to_owned()),
+            Err(_) => Ok(()),
+        }
+    });
+    check("noise as capture", 2_000, |make| {
+        let magic = make.pick(&[
+            &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..],
+            &[0xa1, 0xb2, 0x3c, 0x4d, 0, 2, 0, 4],
+            &[0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0],
+            &[],
+        ]);
+        let length = make.below(200);
+        let noise = make.bytes(length);
+        let mut bytes = [magic, &noise].concat();
+        bytes.iter_mut().skip(magic.len()).for_each(|byte| {
+            if make.percent(60) {
+                *byte = 0;
+            }
+        });
+        drop(Capture::read(&bytes));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_capture_cut_anywhere_keeps_its_whole_packets() {
+    for (name, bytes) in examples::files("pcap") {
+        let whole = Capture::read(&bytes).unwrap();
+        for end in (0..bytes.len()).step_by(7) {
+            match Capture::read(&bytes[..end]) {
+                Ok(capture) => {
+                    assert!(capture.len() <= whole.len(), "{name} cut at {end}");
+                    assert!(capture.iter().zip(whole.iter()).all(|(a, b)| a == b), "{name} cut at {end}");
+                }
+                Err(error) => {
+                    let first = 24 + 16 + whole.get(0).unwrap().bytes.len();
+                    assert!(end < first, "{name} cut at {end}: {error}");
+                    assert_eq!(error == CaptureError::NotACapture, end < 4, "{name} cut at {end}: {error:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! Properties of encodings, texts, conversion, stepping and links, on generated inputs.
+
+use bpf64_core::classic::{self, convert, encoding as classic_encoding, text::Style};
+use bpf64_core::debugger::Session;
+use bpf64_core::environment::SOCKET_FILTER;
+use bpf64_core::interp;
+use bpf64_core::isa::encoding::{self, Raw};
+use bpf64_core::isa::text::{FunctionNames, Text};
+use bpf64_core::isa::{self, Callee, Insn, WideImm};
+use bpf64_core::link::{self, Document, Packet};
+use bpf64_core::machine::{Flow, Machine};
+use bpf64_core::program::{Pc, Program};
+use bpf64_tests::engine::{
+    ClassicSession, Converted, ConvertedSession, Engine, Interpreter, Reference, Reread, Stepped, agree,
+    machine,
+};
+use bpf64_tests::examples;
+use bpf64_tests::generate::Generator;
+use bpf64_tests::input::Input;
+use bpf64_tests::property::check;
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Display};
+use std::rc::Rc;
+
+fn same<T: PartialEq + Debug>(found: T, wanted: T, what: impl Display) -> Result<(), String> {
+    if found == wanted { Ok(()) } else { Err(format!("{what}\nfound  {found:?}\nwanted {wanted:?}")) }
+}
+
+// Encodings.
+
+#[test]
+fn ebpf_decodes_to_what_was_encoded() {
+    check("eBPF decode(encode)", 20_000, |make| {
+        let insn = make.insn();
+        let (first, second) = encoding::encode(&insn);
+        same(Raw::from_bytes(first.to_bytes()), first, "the slot's bytes")?;
+        same(encoding::decode(first, second), Ok(insn), insn)
+    });
+}
+
+#[test]
+fn ebpf_encodes_to_the_bytes_it_was_decoded_from() {
+    let mut opcodes = BTreeSet::new();
+    check("eBPF encode(decode)", 200_000, |make| {
+        let [first, second] = [raw_slot(make), raw_slot(make)];
+        if let Ok(insn) = encoding::decode(first, Some(second)) {
+            opcodes.insert(first.opcode);
+            let (again, again_second) = encoding::encode(&insn);
+            same(again, first, insn)?;
+            same(again_second.unwrap_or(second), second, insn)?;
+            same(again_second.is_some(), insn.slots() == 2, insn)?;
+        }
+        Ok(())
+    });
+    // RFC 9669 has 125 opcode bytes; beyond it: JCOND, and atomic operations on bytes and half words.
+    assert_eq!(opcodes.len(), 125 + 3, "{opcodes:x?}");
+}
+
+/// Any opcode, and fields that are often 0 or small, so that much of it decodes.
+fn raw_slot(make: &mut Generator) -> Raw {
+    let field = |make: &mut Generator| match make.below(6) {
+        0 => make.bits() as i32,
+        1 => make.pick(&[0x100, 0x110, 0x01, 0x40, 0x41, 0xa1, 0xe1, 0xf1, 16, 32, 64, 0x111]),
+        2 => make.pick(&[1, 8, 16, 32, 0x101, 0x108]),
+        _ => 0,
+    };
+    let reg = |make: &mut Generator| if make.percent(50) { 0 } else { make.below(16) as u8 };
+    Raw {
+        opcode: if make.percent(30) { 0 } else { make.bits() as u8 },
+        dst: reg(make),
+        src: reg(make),
+        offset: field(make) as i16,
+        imm: field(make),
+    }
+}
+
+#[test]
+fn classic_decodes_to_what_was_encoded_and_back() {
+    check("classic decode(encode)", 20_000, |make| {
+        let insn = make.classic_insn();
+        let raw = classic_encoding::encode(&insn);
+        same(classic_encoding::Raw::from_bytes(raw.to_bytes()), raw, "the bytes")?;
+        same(classic_encoding::decode(raw), Ok(insn), insn)
+    });
+    let mut codes = BTreeSet::new();
+    check("classic encode(decode)", 100_000, |make| {
+        let raw = classic_encoding::Raw {
+            code: make.below(0x120) as u16,
+            jt: make.bits() as u8,
+            jf: make.bits() as u8,
+            k: make.constant(),
+        };
+        let Ok(insn) = classic_encoding::decode(raw) else { return Ok(()) };
+        codes.insert(raw.code);
+        // Linux does not look at fields that an instruction has no use for, so they are not kept.
+        let again = classic_encoding::encode(&insn);
+        same(again.code, raw.code, insn)?;
+        same(classic_encoding::decode(again), Ok(insn), insn)?;
+        let jumps = matches!(insn, classic::Insn::Branch { .. });
+        same((again.jt, again.jf), if jumps { (raw.jt, raw.jf) } else { (0, 0) }, insn)?;
+        same(again.k, if again.k == 0 { 0 } else { raw.k }, insn)
+    });
+    assert_eq!(codes.len(), 49, "{codes:x?}");
+}
+
+#[test]
+fn programs_decode_to_what_was_encoded() {
+    check("programs decode(encode)", 500, |make| {
+        let program = make.program(30);
+        same(Program::decode(&program.encode()), Ok(program.clone()), "eBPF")?;
+        let program = make.classic_program(30);
+        same(classic::Program::from_raw(&program.raw()), Ok(program), "classic")
+    });
+}
+
+// Texts.
+
+fn parse_ebpf(text: &str) -> Result<Vec<Insn>, String> {
+    match isa::text::parse(text, &SOCKET_FILTER.functions) {
+        Ok(parsed) => Ok(parsed.into_iter().map(|(insn, _)| insn).collect()),
+        Err(faults) => Err(format!("{text}\n{}", faults[0])),
+    }
+}
+
+#[test]
+fn ebpf_text_is_read_as_what_was_printed() {
+    check("eBPF parse(print), alone", 20_000, |make| {
+        let insn = make.insn();
+        let text = insn.to_string();
+        same(parse_ebpf(&text)?, vec![insn], &text)?;
+        let named = Text { insn: &insn, target: None, names: &SOCKET_FILTER.functions }.to_string();
+        same(parse_ebpf(&named)?, vec![insn], &named)
+    });
+    check("eBPF parse(print), listings", 1_000, |make| {
+        let program = make.program(30);
+        for numbered in [false, true] {
+            let text = listing(&program, numbered);
+            same(parse_ebpf(&text)?, program.insns().to_vec(), &text)?;
+        }
+        Ok(())
+    });
+}
+
+/// A listing as the page shows it: jumps name slots.
+fn listing(program: &Program, numbered: bool) -> String {
+    let mut text = String::new();
+    for pc in program.pcs() {
+        let insn = program.insn(pc);
+        let target = target(&insn).and_then(|offset| program.target(pc, offset)).map(|to| program.slot(to).0);
+        if numbered {
+            text += &format!("{}: ", program.slot(pc));
+        }
+        text += &format!("{}\n", Text { insn: &insn, target, names: &SOCKET_FILTER.functions });
+    }
+    text
+}
+
+fn target(insn: &Insn) -> Option<i32> {
+    match *insn {
+        Insn::Call(Callee::Local(offset)) => Some(offset),
+        ref insn => insn.jump_offset(),
+    }
+}
+
+#[test]
+fn classic_text_is_read_as_what_was_printed() {
+    let parse = |text: &str| match classic::text::parse(text) {
+        Ok(parsed) => Ok(parsed.into_iter().map(|statement| statement.insn).collect::<Vec<_>>()),
+        Err(faults) => Err(format!("{text}\n{}", faults[0])),
+    };
+    check("classic parse(print)", 2_000, |make| {
+        let program = make.classic_program(60);
+        let insns = program.insns();
+        for style in [Style::Tcpdump, Style::BpfAsm] {
+            let text = classic::text::listing(insns, style);
+            same(parse(&text)?, insns.to_vec(), &text)?;
+        }
+        let lines = program.pcs().zip(insns).map(|(pc, insn)| classic::text::short(insn, pc));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        same(parse(&text)?, insns.to_vec(), &text)
+    });
+}
+
+// Conversion and engines.
+
+const CLASSIC: [&dyn Engine<classic::Program>; 4] =
+    [&Reference, &Converted, &ClassicSession, &ConvertedSession];
+const EBPF: [&dyn Engine<Program>; 3] = [&Interpreter, &Stepped, &Reread];
+
+#[test]
+fn converted_examples_give_what_the_classic_ones_give() {
+    let (programs, captures) = (examples::programs(), examples::captures());
+    let mut runs = 0;
+    for (name, program) in &programs {
+        for (file, capture) in &captures {
+            for (number, packet) in capture.iter().enumerate() {
+                let input = Input::from(bpf64_core::environment::World::new(packet.skb()));
+                if let Err(why) = agree(&CLASSIC, program, &input) {
+                    panic!("{name} on {file}#{number}: {why}");
+                }
+                runs += 1;
+            }
+        }
+    }
+    println!(
+        "{} programs, {} captures, {runs} runs on {} engines",
+        programs.len(),
+        captures.len(),
+        CLASSIC.len()
+    );
+}
+
+#[test]
+fn converted_programs_give_what_the_classic_ones_give() {
+    let mut executed = BTreeSet::new();
+    check("reference, converted, stepped", 10_000, |make| {
+        let program = Rc::new(make.classic_program(40));
+        let world = make.world();
+        let input = Input::from(world.clone());
+        agree(&CLASSIC, &program, &input).map_err(|why| shown(&program, &input, &why))?;
+        let session = Session::new(classic::interp::Machine::new(Rc::clone(&program), world), 10_000);
+        let steps = (0..session.steps()).filter_map(|step| session.pc_of(step));
+        executed.extend(steps.map(|pc| program.raw()[pc.index()].code));
+        Ok(())
+    });
+    if std::env::var_os("BPF64_CASES").is_none() {
+        assert_eq!(executed.len(), 49, "all codes are executed: {executed:x?}");
+    }
+}
+
+fn shown(program: &classic::Program, input: &Input, why: &str) -> String {
+    let text = classic::text::listing(program.insns(), Style::Tcpdump);
+    format!("{text}\n{:?}\n{why}", input.world)
+}
+
+#[test]
+fn converted_instructions_know_where_they_come_from() {
+    check("origins", 1_000, |make| {
+        let program = make.classic_program(60);
+        let converted = convert(&program);
+        let mut last = None;
+        let mut seen = BTreeSet::new();
+        for pc in converted.pcs() {
+            let origin = converted.origin(pc).classic;
+            match origin {
+                None if pc.0 < 3 => {}
+                Some(classic) if classic.index() < program.insns().len() && origin >= last => {
+                    seen.insert(classic);
+                }
+                _ => {
+                    return Err(format!(
+                        "instruction {pc} comes from {origin:?}, the one before from {last:?}"
+                    ));
+                }
+            }
+            last = origin;
+        }
+        same(seen.len(), program.insns().len(), "every classic instruction is somebody's origin")
+    });
+}
+
+#[test]
+fn the_longest_programs_convert() {
+    use bpf64_core::classic::{CmpOp, MAX_INSNS, Operand, Returned};
+    let end = classic::Insn::Return(Returned::A);
+    let filled = |first, with| {
+        let mut insns = vec![with; MAX_INSNS];
+        (insns[0], insns[MAX_INSNS - 1]) = (first, end);
+        classic::Program::new(insns).expect("Linux accepts it")
+    };
+    // The longest jump over the longest translation.
+    let over = filled(classic::Insn::Jump(MAX_INSNS as u32 - 2), classic::Insn::LoadXHeaderLength(0));
+    let through = filled(
+        classic::Insn::LoadA(classic::Value::Imm(7)),
+        classic::Insn::Branch { op: CmpOp::Set, with: Operand::X, jt: 0, jf: 0 },
+    );
+    for (program, wanted) in [(over, 0), (through, 7)] {
+        let input = bpf64_tests::input::parse("").expect("an empty packet");
+        let found = agree(&CLASSIC, &Rc::new(program), &input);
+        assert_eq!(found, Ok(bpf64_tests::engine::Outcome::Value(wanted)));
+    }
+}
+
+// Stepping.
+
+#[test]
+fn running_and_stepping_agree() {
+    let mut ends = [0; 3];
+    check("interpreter, session, reread", 3_000, |make| {
+        let program = Rc::new(make.running_program(30));
+        let input = Input::from(make.world());
+        let outcome =
+            agree(&EBPF, &program, &input).map_err(|why| format!("{}\n{why}", listing(&program, true)))?;
+        ends[match outcome {
+            bpf64_tests::engine::Outcome::Value(_) => 0,
+            bpf64_tests::engine::Outcome::Trap(_) => 1,
+            bpf64_tests::engine::Outcome::Endless => 2,
+        }] += 1;
+        Ok(())
+    });
+    println!("{} values, {} traps, {} without end", ends[0], ends[1], ends[2]);
+}
+
+/// What of a machine a person sees; stacks that grew and were left are as good as those that never did.
+trait Seen: Machine + Debug {
+    fn seen(&self) -> String;
+}
+
+impl Seen for classic::interp::Machine {
+    fn seen(&self) -> String {
+        format!("pc {} A {:#x} X {:#x} M {:x?}", self.pc(), self.a, self.x, self.scratch)
+    }
+}
+
+impl Seen for interp::Machine {
+    fn seen(&self) -> String {
+        let stack = self.stack.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        format!(
+            "pc {} r {:x?} context {:x?} packet {:x?} stack {:x?}",
+            self.pc(),
+            self.registers,
+            self.context,
+            self.world.skb.packet,
+            &self.stack[..stack]
+        )
+    }
+}
+
+/// Executes from the start as often as the session says it did.
+fn walk<M: Seen>(make: &mut Generator, start: M, limit: usize) -> Result<(), String> {
+    let mut session = Session::new(start.clone(), limit);
+    let steps = session.steps();
+    // What executing leads to, for every position.
+    let mut machine = start;
+    let mut states = vec![machine.seen()];
+    while states.len() <= steps {
+        match machine.step(&mut ()) {
+            Ok(flow) => {
+                states.push(machine.seen());
+                same(
+                    flow == Flow::Next || states.len() == steps + 1,
+                    true,
+                    "the session ends where the run does",
+                )?;
+            }
+            Err(trap) => return Err(format!("step {} traps: {trap}", states.len())),
+        }
+    }
+    for _ in 0..20 {
+        let position = session.position();
+        let wanted = match make.below(6) {
+            0 | 1 => position + usize::from(session.step()),
+            2 | 3 => position - usize::from(session.back()),
+            4 => {
+                session.seek(steps);
+                steps
+            }
+            _ => {
+                let to = make.below(steps + 1);
+                session.seek(to);
+                to
+            }
+        };
+        same(session.position(), wanted, "position")?;
+        same(session.machine().seen(), states[wanted].clone(), format!("after {wanted} of {steps} steps"))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_session_stands_where_execution_would() {
+    check("walks", 1_500, |make| {
+        let world = make.world();
+        let limit = make.pick(&[0, 1, 7, 300, 300, 300]);
+        let classic = Rc::new(make.classic_program(30));
+        let converted = Rc::new(convert(&classic));
+        let own = Rc::new(make.running_program(30));
+        walk(make, classic::interp::Machine::new(Rc::clone(&classic), world.clone()), limit)
+            .map_err(|why| format!("{}\n{why}", classic::text::listing(classic.insns(), Style::Tcpdump)))?;
+        for program in [converted, own] {
+            let start = machine(&program, &Input::from(world.clone()));
+            walk(make, start, limit).map_err(|why| format!("{}\n{why}", listing(&program, true)))?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn breakpoints_stop_in_both_directions() {
+    check("breakpoints", 500, |make| {
+        let program = Rc::new(make.running_program(20));
+        let start = machine(&program, &Input::from(make.world()));
+        let mut session = Session::new(start, 300);
+        let set: BTreeSet<Pc> = program.pcs().filter(|_| make.percent(20)).collect();
+        session.set_breakpoints(set.clone());
+        let stops = |position: usize| session.pc_of(position).is_some_and(|pc| set.contains(&pc));
+        let forward: Vec<usize> =
+            (1..session.steps()).filter(|&at| stops(at)).chain([session.steps()]).collect();
+        let back: Vec<usize> = (1..session.steps()).rev().filter(|&at| stops(at)).chain([0]).collect();
+        for wanted in forward {
+            session.resume();
+            same(session.position(), wanted, "forward")?;
+        }
+        for wanted in back {
+            session.resume_back();
+            same(session.position(), wanted, "back")?;
+        }
+        Ok(())
+    });
+}
+
+// Links.
+
+fn document(make: &mut Generator) -> Document {
+    let words = ["ldh [12]", "jeq #0x800", "ret #0", "r0 = 1", "exit", "tcp port 22"];
+    Document {
+        source: make.text(&words),
+        language: make.pick(&["", "cbpf", "ebpf", "é"]).to_owned(),
+        packet: make.percent(60).then(|| Packet {
+            bytes: make.packet(),
+            wire_len: make.constant(),
+            link_type: make.constant(),
+        }),
+        breakpoints: (0..make.below(5)).map(|_| make.constant()).collect(),
+        step: make.constant(),
+        classic: make.percent(50),
+    }
+}
+
+#[test]
+fn links_open_to_what_they_were_made_of() {
+    check("link decode(encode)", 500, |make| {
+        let document = document(make);
+        let link = link::encode(&document).map_err(|error| error.to_string())?;
+        same(link.ends_with(['-', '_']), false, &link)?;
+        same(link.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), true, &link)?;
+        same(link::decode(&link), Ok(document), &link)
+    });
+}
+
+#[test]
+fn damaged_links_are_refused_and_nothing_else() {
+    check("damaged links", 3_000, |make| {
+        let whole = document(make);
+        let link = link::encode(&whole).map_err(|error| error.to_string())?;
+        let mut bytes = link.clone().into_bytes();
+        make.damage(&mut bytes);
+        let damaged = String::from_utf8_lossy(&bytes).into_owned();
+        match link::decode(&damaged) {
+            // Damage that undoes itself, or lies in bits that no byte uses.
+            Ok(document) => same(document, whole, damaged),
+            Err(error) => same(error.to_string().is_empty(), false, damaged),
+        }
+    });
+    check("arbitrary links", 3_000, |make| {
+        let text = make.text(&["#", "1.", "#1.", "AAAA", "http://", "2.", "..", "=", "-_"]);
+        drop(link::decode(&text));
+        let noise = make.below(60);
+        let noise = make.bytes(noise);
+        drop(link::decode(&format!("#1.{}", String::from_utf8_lossy(&noise))));
+        Ok(())
+    });
+}
+
+/// Names are for people only: the numbers decide.
+#[test]
+fn every_function_is_called_by_its_name() {
+    for name in SOCKET_FILTER.functions.all() {
+        let id = SOCKET_FILTER.functions.number(name).expect("its own name");
+        for text in [
+            format!("call {name}"),
+            format!("call bpf_{name}"),
+            format!("call {name}#{id}"),
+            format!("call {id}"),
+        ] {
+            assert_eq!(parse_ebpf(&text), Ok(vec![Insn::Call(Callee::Helper(id))]), "{text}");
+        }
+    }
+}
+
+/// The address of an instruction counts from the slot after the first of its own two.
+#[test]
+fn a_label_as_address_is_where_the_label_stands() {
+    let insns = parse_ebpf("r1 = code[f]\nexit\nf: r0 = 1\nexit").expect("it is well-formed");
+    assert_eq!(insns[0], Insn::LoadImm { dst: isa::Reg::R1, imm: WideImm::Code(2) });
+    let text = Text { insn: &insns[0], target: Some(3), names: &() }.to_string();
+    assert_eq!(parse_ebpf(&text), Ok(vec![insns[0]]), "{text}");
+}
