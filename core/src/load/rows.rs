@@ -56,6 +56,9 @@ pub(super) fn from_c(source: &str) -> Result<Form, Vec<Diagnostic>> {
         rows.push(row(open + 1, &source[open + 1..close], 0));
         at = close + 1;
     }
+    if rows.is_empty() {
+        return Err(whole_fault(&"there is no row of C here, such as `{ 0x28, 0, 0, 0x0000000c },`"));
+    }
     let (rows, faults) = collect(rows.into_iter());
     if faults.is_empty() { checked(rows) } else { Err(faults) }
 }
@@ -181,6 +184,7 @@ mod tests {
         assert_eq!(first_fault(from_decimal(text), text), "300 | jt is 300, but at most 255");
         let text = "{ 0x28, 0, 0, zwölf },";
         assert_eq!(first_fault(from_c(text), text), "zwölf | `zwölf` is no number; expected k");
+        assert_eq!(from_c("6 0 0 0").unwrap_err()[0].refused, None, "not an empty program, but no program");
         let text = "{ 0x28, 0, 0";
         assert_eq!(
             first_fault(from_c(text), text),
