@@ -175,7 +175,8 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// `None` for what is about the whole input (an empty span) and for inputs that are no text.
+    /// `None` for what is about the whole input (an empty span, or nothing to see there) and for inputs that are
+    /// no text.
     fn of(source: &'a Source, span: &Range<usize>) -> Option<Self> {
         let text = source.text()?;
         if span.is_empty() {
@@ -187,7 +188,8 @@ impl<'a> Place<'a> {
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let line = text[line_start..line_end].trim_end_matches('\r');
         let inside = |at: usize| (at - line_start).min(line.len());
-        Some(Place { position: Position::of(text, start), line, span: inside(start)..inside(end.max(start)) })
+        let span = inside(start)..inside(end.max(start));
+        (!span.is_empty()).then(|| Place { position: Position::of(text, start), line, span })
     }
 }
 

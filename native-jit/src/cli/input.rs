@@ -26,12 +26,18 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// A stranger's text with its control characters made harmless: it must not drive the terminal.
+pub(crate) fn tame(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control() || c == '\n' || c == '\t';
+    text.chars().map(|c| if is_plain(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Opens a file, or standard input for `-`, with its name.
 pub(crate) fn open(path: &Path) -> Result<(String, Box<dyn Read>), Failure> {
     if is_stdin(path) {
         return Ok(("<stdin>".to_owned(), Box::new(io::stdin().lock())));
     }
-    let name = path.display().to_string();
+    let name = tame(&path.display().to_string());
     let file = File::open(path).map_err(|error| cannot_read(&name, &error))?;
     Ok((name, Box::new(file)))
 }
@@ -70,4 +76,14 @@ pub(crate) fn cannot_read(name: &str, error: &io::Error) -> Failure {
         _ => error.to_string(),
     };
     Failure::not_understood(format!("cannot read {name}: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_text_cannot_drive_the_terminal() {
+        assert_eq!(tame("ret #0\n\t\x1b[2J\u{9b}1m"), "ret #0\n\t\u{fffd}[2J\u{fffd}1m");
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Status;
 use super::failure::Failure;
-use super::input::{self, Source};
+use super::input::{self, Source, tame};
 use super::output::{Output, warn};
 use super::packet::{PacketArguments, Packets};
 use super::program::ProgramArguments;
@@ -143,7 +143,7 @@ fn open(link: &str, out: &mut Output) -> Result<Status, Failure> {
         out.document(&Opened { source, language, packet, breakpoints, step, classic })?;
         return Ok(Status::Done);
     }
-    // A link comes from a stranger: it must not drive the terminal. In a file, the text is what it was.
+    // In a file, the text is what it was.
     let source = if out.is_terminal() { tame(&document.source) } else { document.source.clone() };
     out.text(&source)?;
     if !source.is_empty() && !source.ends_with('\n') {
@@ -152,12 +152,6 @@ fn open(link: &str, out: &mut Output) -> Result<Status, Failure> {
     out.flush()?;
     notes(&document);
     Ok(Status::Done)
-}
-
-/// The text with control characters made visible.
-fn tame(text: &str) -> String {
-    let is_plain = |c: char| !c.is_control() || c == '\n' || c == '\t';
-    text.chars().map(|c| if is_plain(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 /// What a link says beside the program, on standard error, so that the program can be piped on.
@@ -182,15 +176,5 @@ fn notes(document: &Document) {
     }
     if *step > 0 {
         warn(format_args!("note: after {step} steps of the {level}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_strangers_text_cannot_drive_the_terminal() {
-        assert_eq!(tame("ret #0\n\t\x1b[2J\u{9b}1m"), "ret #0\n\t\u{fffd}[2J\u{fffd}1m");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::engine::{End, Run};
 use super::progress::Progress;
+use super::single::nanoseconds;
 use super::{Job, TrapDocument, r0_text};
 use crate::cli::Status;
 use crate::cli::failure::Failure;
@@ -43,7 +44,8 @@ struct Row {
 struct Totals {
     packets: usize,
     accepted: usize,
-    trapped: usize,
+    /// Trapped or given up.
+    failed: usize,
     insns: u64,
 }
 
@@ -55,7 +57,7 @@ pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output
     let mut totals = Totals::default();
     let mut rows = Vec::new();
     let mut random = Random(0);
-    let mut given_up = None;
+    let mut first_failure = None;
     let width = capture.len().saturating_sub(1).to_string().len().max("packet".len());
     if !out.json && !capture.is_empty() {
         out.text(format_args!("{:>width$}  verdict     kept  summary\n", "packet"))?;
@@ -71,19 +73,18 @@ pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output
         } else {
             line(job, index, width, captured, &run, out)?;
         }
-        if let End::Limit { .. } = run.end {
+        let given_up = matches!(run.end, End::Limit { .. });
+        if !matches!(run.end, End::Returned { .. }) {
+            first_failure.get_or_insert(run.end);
+        }
+        if given_up {
             // Every packet would take as long.
-            given_up = Some(run.end);
             break;
         }
-        if let (End::Trapped(_), 1, false) = (&run.end, totals.trapped, out.json) {
-            given_up = Some(run.end);
-        }
     }
-    repeat(job, capture, &mut progress);
+    let all_ran = repeat(job, capture, &mut progress);
     progress.finish();
-    let ns_per_packet =
-        (job.repeat > 1 && runs > 0).then(|| started.elapsed().as_nanos() as f64 / runs as f64);
+    let ns_per_packet = (job.repeat > 1 && all_ran).then(|| nanoseconds(started.elapsed(), runs));
     let damage = capture.damage.as_ref().map(|damage| packet::in_file(name, damage));
     if out.json {
         let Totals { packets, accepted, insns, .. } = totals;
@@ -95,17 +96,21 @@ pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output
             out.text(format_args!("{time:.0} ns a packet, {runs} runs\n"))?;
         }
     }
-    match (damage, given_up) {
+    // In JSON, the document has said it all.
+    match (damage, first_failure) {
         (Some(_), _) if out.json => Ok(Status::NotUnderstood),
         (Some(damage), _) => Err(damage),
-        (None, Some(end)) if !out.json => job.trap_failure(&end).map_or(Ok(Status::Refused), Err),
-        (None, _) if totals.trapped > 0 => Ok(Status::Refused),
-        (None, _) => Ok(Status::Done),
+        (None, Some(_)) if out.json => Ok(Status::Refused),
+        (None, Some(end)) => job.trap_failure(&end).map_or(Ok(Status::Refused), Err),
+        (None, None) => Ok(Status::Done),
     }
 }
 
-/// All passes but the first, which exist for the clock.
-fn repeat(job: &Job<'_>, capture: &Capture, progress: &mut Progress) {
+/// All passes but the first, which exist for the clock. False when they did not all run.
+fn repeat(job: &Job<'_>, capture: &Capture, progress: &mut Progress) -> bool {
+    if capture.is_empty() {
+        return false;
+    }
     let mut done = capture.len() as u64;
     for _ in 1..job.repeat {
         let mut random = Random(0);
@@ -115,13 +120,11 @@ fn repeat(job: &Job<'_>, capture: &Capture, progress: &mut Progress) {
             done += 1;
             progress.reached(done);
             if let End::Limit { .. } = run.end {
-                return;
+                return false;
             }
         }
-        if capture.is_empty() {
-            return;
-        }
     }
+    true
 }
 
 impl Totals {
@@ -132,17 +135,17 @@ impl Totals {
             End::Returned { r0, .. } => {
                 self.accepted += usize::from(job.engine.verdict(r0) != Verdict::Dropped);
             }
-            End::Trapped(_) | End::Limit { .. } => self.trapped += 1,
+            End::Trapped(_) | End::Limit { .. } => self.failed += 1,
         }
     }
 
     fn summary(&self) -> String {
-        let Totals { packets, accepted, trapped, insns } = *self;
-        let dropped = packets - accepted - trapped;
+        let Totals { packets, accepted, failed, insns } = *self;
+        let dropped = packets - accepted - failed;
         let plural = if packets == 1 { "" } else { "s" };
-        let trapped = if trapped == 0 { String::new() } else { format!(", {trapped} trapped") };
+        let failed = if failed == 0 { String::new() } else { format!(", {failed} without a verdict") };
         format!(
-            "{packets} packet{plural}: {accepted} accepted, {dropped} dropped{trapped}; {insns} instructions\n"
+            "{packets} packet{plural}: {accepted} accepted, {dropped} dropped{failed}; {insns} instructions\n"
         )
     }
 }

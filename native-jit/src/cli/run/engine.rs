@@ -164,13 +164,15 @@ impl Engine {
         }
     }
 
-    /// What the executed instructions are: "eBPF instructions, converted from classic".
-    pub(super) fn counted(&self) -> &'static str {
-        match (&self.on, &self.loaded.form) {
-            (On::Classic(_), _) => "classic instructions",
-            (On::Interp(_), Form::Classic(..)) => "eBPF instructions, converted from classic",
-            (On::Interp(_), Form::Ebpf(_)) => "eBPF instructions",
-        }
+    /// So many instructions, and of which set: "7 eBPF instructions, converted from classic".
+    pub(super) fn count(&self, executed: u64) -> String {
+        let (set, note) = match (&self.on, &self.loaded.form) {
+            (On::Classic(_), _) => ("classic", ""),
+            (On::Interp(_), Form::Classic(..)) => ("eBPF", ", converted from classic"),
+            (On::Interp(_), Form::Ebpf(_)) => ("eBPF", ""),
+        };
+        let plural = if executed == 1 { "" } else { "s" };
+        format!("{executed} {set} instruction{plural}{note}")
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Sta
         progress.reached(done + 1);
     }
     progress.finish();
-    let ns_per_run = (job.repeat > 1).then(|| nanoseconds(started.elapsed(), job.repeat));
+    let all_ran = !matches!(run.end, End::Limit { .. });
+    let ns_per_run = (job.repeat > 1 && all_ran).then(|| nanoseconds(started.elapsed(), job.repeat));
     let trapped = job.trap_document(&run.end);
     let status = if trapped.is_some() { Status::Refused } else { Status::Done };
     if out.json {
@@ -61,8 +62,8 @@ pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Sta
     job.trap_failure(&run.end).map_or(Ok(status), Err)
 }
 
-/// Time of each of `runs`.
-fn nanoseconds(elapsed: Duration, runs: u64) -> f64 {
+/// The time of each of `runs`, with what it takes to set one up.
+pub(super) fn nanoseconds(elapsed: Duration, runs: u64) -> f64 {
     elapsed.as_nanos() as f64 / runs as f64
 }
 
@@ -74,7 +75,7 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
             out.text(format_args!("ended at  {insn}\n"))?;
         }
     }
-    out.text(format_args!("executed  {} {}\n", run.executed, job.engine.counted()))?;
+    out.text(format_args!("executed  {}\n", job.engine.count(run.executed)))?;
     if run.packet != before.packet {
         out.text(format_args!("packet    {}\n", HEXLOWER.encode(&run.packet)))?;
     }
