@@ -1,7 +1,7 @@
 //! Permalinks: everything a colleague needs, in the fragment of the page's address.
 //!
 //! `#1.DATA`: the version, a dot, and base64url of the raw-deflated document. A document is a list of
-//! [`Section`]s, only those that differ from what a new page shows, encoded by postcard, with a CRC-32 behind
+//! [`Section`]s, only those that differ from what a new page shows, encoded by postcard, with its Adler-32 behind
 //! it. New kinds of sections are added at the end of the enum; those that exist never change, so that a link
 //! made once opens forever.
 
@@ -131,7 +131,7 @@ fn to_bytes(document: &Document, padding: Option<u8>) -> Vec<u8> {
     .collect();
     let mut bytes =
         postcard::to_allocvec(&sections).expect("strings, numbers and lists can always be written");
-    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    bytes.extend(adler2::adler32_slice(&bytes).to_le_bytes());
     bytes
 }
 
@@ -155,7 +155,7 @@ pub fn decode(link: &str) -> Result<Document, LinkError> {
             }
         })?;
     let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(LinkError::Damaged)?;
-    if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
+    if adler2::adler32_slice(body) != u32::from_le_bytes(*checksum) {
         return Err(LinkError::Damaged);
     }
     let sections: Vec<Section> = postcard::from_bytes(body).map_err(|_| LinkError::Newer)?;

@@ -78,27 +78,26 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Puts an editor with `text` into `parent`; what happens in it goes to `report`.
+    /// Puts an editor with `source` into `parent`; what happens in it goes to `report`.
     #[must_use]
-    pub fn new(parent: &Element, text: &str, report: impl Fn(Report) + Clone + 'static) -> Self {
-        let line = |value: JsValue| value.as_f64().unwrap_or(0.0) as u32;
-        let names = ["changed", "run", "cursor", "hover", "breakpoint"];
-        let reports: [fn(JsValue, fn(JsValue) -> u32) -> Report; 5] = [
-            |value, _| Report::Changed(value.as_string().unwrap_or_default()),
-            |_, _| Report::Run,
-            |value, line| Report::Cursor(line(value)),
-            |value, line| Report::Hover(line(value)),
-            |value, line| Report::Breakpoint(line(value)),
-        ];
-        let callbacks = reports.map(|make| {
-            let report = report.clone();
-            Closure::<dyn Fn(JsValue)>::new(move |value| report(make(value, line)))
-        });
+    pub fn new(parent: &Element, source: &str, report: impl Fn(Report) + Clone + 'static) -> Self {
+        let number = |value: JsValue| value.as_f64().unwrap_or(0.0) as u32;
+        let text = |value: JsValue| value.as_string().unwrap_or_default();
         let object = js_sys::Object::new();
-        for (name, callback) in names.iter().zip(&callbacks) {
-            js_sys::Reflect::set(&object, &(*name).into(), callback.as_ref()).expect("a new object takes properties");
-        }
-        Editor { editor: JsEditor::new(parent, text, &object), _callbacks: callbacks }
+        let callback = |name: &str, make: Box<dyn Fn(JsValue) -> Report>| {
+            let report = report.clone();
+            let closure = Closure::<dyn Fn(JsValue)>::new(move |value| report(make(value)));
+            js_sys::Reflect::set(&object, &name.into(), closure.as_ref()).expect("a new object takes properties");
+            closure
+        };
+        let callbacks = [
+            callback("changed", Box::new(move |value| Report::Changed(text(value)))),
+            callback("run", Box::new(|_| Report::Run)),
+            callback("cursor", Box::new(move |value| Report::Cursor(number(value)))),
+            callback("hover", Box::new(move |value| Report::Hover(number(value)))),
+            callback("breakpoint", Box::new(move |value| Report::Breakpoint(number(value)))),
+        ];
+        Editor { editor: JsEditor::new(parent, source, &object), _callbacks: callbacks }
     }
 
     /// Replaces the text if it is another.

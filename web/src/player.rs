@@ -172,7 +172,7 @@ impl Player {
                 [("a", Place::A, machine.a), ("x", Place::X, machine.x)]
                     .map(|(id, place, value)| Register {
                         id: id.to_owned(),
-                        name: id.to_uppercase(),
+                        name: id.to_ascii_uppercase(),
                         value: value.into(),
                         changed: changed(place),
                         kind: "scalar",

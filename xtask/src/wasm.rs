@@ -61,9 +61,9 @@ pub(crate) fn build(rust: &WasmRust, node: &Node) -> Outcome<Module> {
         .map_err(|error| {
             Failure::new(format!("wasm-bindgen cannot bind {}: {error:?}", compiled.display()))
         })?;
-    println!("optimising: wasm-opt -O3 (some ten seconds)");
+    println!("optimising: wasm-opt -Oz (some ten seconds)");
     let mut optimise = node.script("www/node_modules/binaryen/bin/wasm-opt");
-    optimise.arg("-O3").args(FEATURES).arg(folder.join("bpf64_web_bg.wasm")).arg("-o").arg(&module.wasm);
+    optimise.arg("-Oz").args(FEATURES).arg(folder.join("bpf64_web_bg.wasm")).arg("-o").arg(&module.wasm);
     process::run("optimising the wasm", &mut optimise)?;
     stamp.write()?;
     Ok(module)
@@ -75,6 +75,21 @@ fn compile(rust: &WasmRust) -> Outcome<PathBuf> {
     let target = workspace::path("target/web");
     let mut cargo = rust.cargo_build();
     cargo.args(["--package", "bpf64-web", "--lib", "--profile", "web", "--target-dir"]).arg(&target);
+    cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags = [{}]", remap_paths()));
     process::run("compiling the page", &mut cargo)?;
     Ok(target.join("wasm32-unknown-unknown/web/bpf64_web.wasm"))
+}
+
+/// Panics name their source files; these flags cut off where the checkout and cargo's registry lie on this
+/// machine, so that the module is smaller and the same wherever it is built.
+fn remap_paths() -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let registry = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let sources = registry.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let flags = sources.chain([workspace::root().to_owned()]).map(|path| {
+        // A TOML string in single quotes takes everything literally.
+        format!("'--remap-path-prefix={}='", path.display())
+    });
+    flags.collect::<Vec<_>>().join(", ")
 }

@@ -106,7 +106,7 @@ fn Tabs(PageProps { page }: &PageProps) -> Html {
     html! {
         <nav class="tabs" aria-label="Panes">
             { for Tab::ALL.into_iter().map(|(tab, name)| html! {
-                <button type="button" aria-pressed={(page.state.tab == tab).to_string()} data-testid={format!("tab-{}", name.to_lowercase())}
+                <button type="button" aria-pressed={(page.state.tab == tab).to_string()} data-testid={format!("tab-{}", name.to_ascii_lowercase())}
                     onclick={page.send(Action::Tab(tab))}>{ name }</button>
             }) }
         </nav>
