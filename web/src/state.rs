@@ -45,7 +45,7 @@ pub struct State {
     /// The recorded run and where it stands. `None` only as long as no text could be read.
     pub player: Option<Player>,
     /// How often the run executes each instruction of the stepped level.
-    pub hits: Rc<[u32]>,
+    hits: Rc<[u32]>,
     /// The level that is stepped.
     pub level: Level,
     /// Breakpoints in that level.
@@ -437,6 +437,23 @@ impl State {
             End::Value(value, _) => Some(value),
             End::Trap(_) | End::Limit(_) => None,
         }
+    }
+
+    /// How often the run executes each instruction of a level, as far as that can be told: a classic instruction
+    /// as often as the first one it became, but not the other way round, for not all it became may be executed.
+    #[must_use]
+    pub fn hits_in(&self, level: Level) -> Option<Rc<[u32]>> {
+        if level == self.level {
+            return Some(Rc::clone(&self.hits));
+        }
+        let levels = self.levels.as_ref().filter(|_| level == Level::Classic)?;
+        let mut hits = vec![0; levels.classic_rows.len()];
+        for (index, row) in levels.ebpf_rows.iter().enumerate().rev() {
+            if let Some(key) = row.key {
+                hits[key as usize] = self.hits.get(index).copied().unwrap_or(0);
+            }
+        }
+        Some(hits.into())
     }
 
     /// Whether what is shown is of an earlier text than the editor's.

@@ -3,6 +3,7 @@
 mod app;
 mod capture;
 mod controls;
+mod footer;
 mod header;
 mod help;
 mod listing;

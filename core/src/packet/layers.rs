@@ -57,18 +57,18 @@ pub fn layers(skb: &Skb, link: u32) -> Vec<Layer> {
     walk.layers
 }
 
-/// A line about the packet: "192.0.2.1 > 192.0.2.2  TCP 51204 > 22 SYN".
+/// A line about the packet, what matters most first: "TCP 51204 > 22 SYN, 192.0.2.1 > 192.0.2.2".
 #[must_use]
 pub fn summary(layers: &[Layer]) -> String {
     let mut line = String::new();
     let network = layers.iter().rfind(|layer| layer.kind == Kind::Network);
     let transport = layers.iter().find(|layer| layer.kind == Kind::Transport);
     if let Some(tag) = layers.iter().find(|layer| layer.kind == Kind::Tag) {
-        let _ = write!(line, "{} {}  ", tag.name, tag.summary);
+        let _ = write!(line, "{} {}, ", tag.name, tag.summary);
     }
     match (network, transport) {
         (Some(network), Some(transport)) => {
-            let _ = write!(line, "{}  {} {}", network.summary, transport.name, transport.summary);
+            let _ = write!(line, "{} {}, {}", transport.name, transport.summary, network.summary);
         }
         (Some(network), None) => {
             let _ = write!(line, "{} {}", network.name, network.summary);
@@ -270,7 +270,7 @@ mod tests {
             bounds,
             [("Ethernet", 0..14), ("VLAN", 14..18), ("IPv4", 18..38), ("TCP", 38..62), ("Payload", 62..63)]
         );
-        assert_eq!(summary(&found), "VLAN 42  192.0.2.1 > 192.0.2.2  TCP 51204 > 22 SYN+ACK");
+        assert_eq!(summary(&found), "VLAN 42, TCP 51204 > 22 SYN+ACK, 192.0.2.1 > 192.0.2.2");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The whole page: the state, its connections to the browser, the panes in their order.
 
+use super::capture::CapturePane;
+use super::footer::Footer;
 use super::header::Header;
 use super::help::Help;
 use super::machine::Machine;
@@ -68,10 +70,11 @@ pub fn App() -> Html {
             <Header page={page.clone()} {show} help={show_help} />
             <Notice page={page.clone()} />
             <main data-tab={tab}>
-                <div class="col left"><Source page={page.clone()} /><PacketPane page={page.clone()} {open} /></div>
+                <div class="col left"><Source page={page.clone()} /><CapturePane page={page.clone()} {open} /></div>
                 <div class="col middle"><About page={page.clone()} /><Program page={page.clone()} /></div>
-                <div class="col right"><Machine page={page.clone()} /></div>
+                <div class="col right"><Machine page={page.clone()} /><PacketPane page={page.clone()} /></div>
             </main>
+            <Footer page={page.clone()} />
             <Tabs page={page.clone()} />
             <Help dialog={help} />
         </>

@@ -1,15 +1,57 @@
-//! The packets of the open capture, each with its verdict.
+//! The capture pane: the packets of the open capture, each with its verdict.
 
 use super::virtual_list::VirtualList;
 use super::{PageProps, flag};
 use crate::state::Action;
 use bpf64_core::packet;
 use std::rc::Rc;
+use web_sys::HtmlInputElement;
 use yew::prelude::*;
+
+/// Properties of [`CapturePane`].
+#[derive(Properties, PartialEq)]
+pub(super) struct Props {
+    /// The page.
+    pub page: super::Page,
+    /// Where chosen files go.
+    pub open: Callback<web_sys::File>,
+}
+
+/// The pane. A capture can also be dropped anywhere on the page.
+#[component]
+pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
+    let state = &page.state;
+    let name = state.capture.as_ref().map_or("none is open", |open| open.name.as_str()).to_owned();
+    let tally = state.capture.as_ref().map(|open| match state.accepted {
+        Some(accepted) => format!("{accepted} of {} accepted", open.packets.len()),
+        None => format!("{} packets", open.packets.len()),
+    });
+    let onchange = {
+        let open = open.clone();
+        Callback::from(move |event: Event| {
+            let input: HtmlInputElement = event.target_unchecked_into();
+            if let Some(file) = input.files().and_then(|files| files.get(0)) {
+                open.emit(file);
+            }
+            // So that choosing the same file again is a change.
+            input.set_value("");
+        })
+    };
+    html! {
+        <section class="pane capture" aria-label="Capture">
+            <h2>{ "Capture" }<small>{ name }</small><span class="end">
+                if let Some(tally) = tally { <span class="chip" data-testid="tally">{ tally }</span> }
+                <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
+                    <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
+                        accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
+            <Packets page={page.clone()} />
+        </section>
+    }
+}
 
 /// The list. Rows are judged as they come into view, so that a long capture costs no more than a short one.
 #[component]
-pub fn Packets(PageProps { page }: &PageProps) -> Html {
+fn Packets(PageProps { page }: &PageProps) -> Html {
     let Some(open) = &page.state.capture else { return Html::default() };
     let chosen = page.state.chosen;
     let row = {

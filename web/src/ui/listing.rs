@@ -28,7 +28,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
     let partner = |pc: Pc| levels.partner(state.level, pc, level);
     let current = pc.and_then(partner);
     let breakpoints: Vec<Pc> = state.breakpoints.iter().copied().filter_map(partner).collect();
-    let stepped = state.level == level;
+    let hits = state.hits_in(level);
     let focus_row = current.unwrap_or(Pc(0));
     let row = {
         let page = page.clone();
@@ -42,7 +42,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
                     current={current == Some(row.pc)}
                     partner={row.key.is_some() && row.key == current_key}
                     breakpoint={breakpoints.contains(&row.pc)}
-                    hits={stepped.then(|| state.hits.get(index).copied().unwrap_or(0))}
+                    hits={hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0))}
                     focusable={focus_row == row.pc} {row} />
             }
         })

@@ -1,11 +1,10 @@
-//! The packet pane: the capture's packets, the packet's bytes and layers, and the field to edit them in.
+//! The packet pane: bytes, layers, and the field to edit them in.
 
-use super::capture::Packets;
 use super::{PageProps, flag};
 use crate::state::{Action, State};
 use bpf64_core::machine::{Place, Region};
 use bpf64_core::packet::layers::Kind;
-use web_sys::{HtmlInputElement, HtmlTextAreaElement};
+use web_sys::HtmlTextAreaElement;
 use yew::prelude::*;
 
 /// Bytes in a line of the hex view.
@@ -13,48 +12,23 @@ const LINE: usize = 8;
 /// The most bytes that are shown; a jumbo frame is 9,000.
 const SHOWN: usize = 4096;
 
-/// Properties of [`PacketPane`].
-#[derive(Properties, PartialEq)]
-pub(super) struct Props {
-    /// The page.
-    pub page: super::Page,
-    /// Where chosen files go.
-    pub open: Callback<web_sys::File>,
-}
-
 /// The pane.
 #[component]
-pub(super) fn PacketPane(Props { page, open }: &Props) -> Html {
+pub fn PacketPane(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
     let title = match (&state.capture, state.chosen) {
-        (Some(open), Some(index)) => format!("{}, packet {index} of {}", open.name, open.packets.len()),
-        _ => format!("{} bytes, edited", state.packet.bytes.len()),
+        (Some(open), Some(index)) => format!("{index} of {}", open.name),
+        _ => "edited".to_owned(),
     };
-    let tally = state.capture.as_ref().zip(state.accepted).map(|(open, accepted)| {
-        html! { <span class="chip" data-testid="tally" title="packets of this capture that the program accepts">
-            { format!("{accepted} of {} accepted", open.packets.len()) }</span> }
-    });
-    let onchange = {
-        let open = open.clone();
-        Callback::from(move |event: Event| {
-            let input: HtmlInputElement = event.target_unchecked_into();
-            if let Some(file) = input.files().and_then(|files| files.get(0)) {
-                open.emit(file);
-            }
-            // So that choosing the same file again is a change.
-            input.set_value("");
-        })
-    };
+    let (captured, wire) = (state.packet.bytes.len(), state.packet.wire_len as usize);
+    let length = if captured == wire { format!("{wire} bytes") } else { format!("{captured} of {wire} bytes") };
     html! {
         <section class="pane packet" aria-label="Packet">
-            <h2>{ "Packet" }<small>{ title }</small><span class="end">{ tally }
-                <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
-                    <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
-                        accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
-            <Packets page={page.clone()} />
-            <Bytes page={page.clone()} />
-            <Layers page={page.clone()} />
-            <Input page={page.clone()} />
+            <h2>{ "Packet" }<small>{ title }</small><span class="end"><small>{ length }</small></span></h2>
+            <div class="packet-parts">
+                <Bytes page={page.clone()} />
+                <div class="packet-rest"><Layers page={page.clone()} /><Input page={page.clone()} /></div>
+            </div>
         </section>
     }
 }
