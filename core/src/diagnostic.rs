@@ -33,13 +33,13 @@ impl Diagnostic {
     /// A fault without advice.
     #[must_use]
     pub fn new(span: Span, message: impl Into<String>) -> Self {
-        Diagnostic { span, message: shortened(message.into()), help: None, refused: None }
+        Diagnostic { span, message: readable(message.into()), help: None, refused: None }
     }
 
     /// The same, with advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(shortened(help.into()));
+        self.help = Some(readable(help.into()));
         self
     }
 
@@ -60,12 +60,20 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-fn shortened(mut text: String) -> String {
-    if text.len() > MAX_MESSAGE {
-        text.truncate(text.floor_char_boundary(MAX_MESSAGE));
-        text.push('…');
+/// The text as a line that can be read: control characters spelt out, and cut to [`MAX_MESSAGE`].
+fn readable(text: String) -> String {
+    if text.len() <= MAX_MESSAGE && !text.contains(char::is_control) {
+        return text;
     }
-    text
+    let mut line = String::new();
+    for c in text.chars() {
+        if line.len() + c.len_utf8() > MAX_MESSAGE {
+            line.push('…');
+            break;
+        }
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
 }
 
 /// Line and column, both counted from 1; columns count characters.
@@ -146,6 +154,7 @@ mod tests {
         let fault = Diagnostic::new(0..0, format!("found `{}`", "ä".repeat(1 << 20))).help("b".repeat(301));
         assert_eq!(fault.message.len(), MAX_MESSAGE - 1 + '…'.len_utf8(), "cut before half a character");
         assert_eq!(fault.help.map(|help| help.chars().count()), Some(MAX_MESSAGE + 1));
+        assert_eq!(Diagnostic::new(0..0, "found `\n\0`").message, "found `\\n\\u{0}`", "on one line");
     }
 
     #[test]
