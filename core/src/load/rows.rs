@@ -1,8 +1,8 @@
 //! Classic instructions as four numbers each: `tcpdump -ddd`, `tcpdump -dd`, and `struct sock_filter` bytes.
 
 use super::{Form, refusal_fault, whole_fault};
+use crate::classic::Program;
 use crate::classic::encoding::{LENGTH, Raw};
-use crate::classic::{MAX_INSNS, Program};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// The names of an instruction's four numbers, as C has them, and the largest each may be.
@@ -42,19 +42,16 @@ pub(super) fn from_decimal(source: &str) -> Result<Form, Vec<Diagnostic>> {
 pub(super) fn from_c(source: &str) -> Result<Form, Vec<Diagnostic>> {
     let mut rows = Vec::new();
     let mut at = 0;
-    while let Some(open) = source[at..].find('{').map(|found| at + found) {
-        let Some(close) = source[open..].find('}').map(|found| open + found) else {
-            let fault =
-                Diagnostic::new(open..source.len(), "this row does not end").help("a row ends with `}`");
-            return Err(vec![fault]);
-        };
-        if source[open + 1..close].contains('{') {
-            // The brace that opens the array, not a row.
-            at = open + 1;
-            continue;
+    while let Some(close) = source[at..].find('}').map(|found| at + found) {
+        // The nearest brace opens the row; one before it opens the array, and one of these two closes for both.
+        if let Some(open) = source[at..close].rfind('{').map(|found| at + found) {
+            rows.push(row(open + 1, &source[open + 1..close], 0));
         }
-        rows.push(row(open + 1, &source[open + 1..close], 0));
         at = close + 1;
+    }
+    if let Some(open) = source[at..].rfind('{').map(|found| at + found) {
+        let end = source.trim_end().len();
+        return Err(vec![Diagnostic::new(open..end, "this row does not end").help("a row ends with `}`")]);
     }
     if rows.is_empty() {
         return Err(whole_fault(&"there is no row of C here, such as `{ 0x28, 0, 0, 0x0000000c },`"));
@@ -70,7 +67,7 @@ pub(super) fn from_bytes(input: &[u8]) -> Result<Form, Vec<Diagnostic>> {
         let message = format!("the length is not a multiple of {LENGTH}: {} bytes are left over", rest.len());
         return Err(whole_fault(&message));
     }
-    let raw: Vec<Raw> = chunks.iter().take(MAX_INSNS + 1).map(|&chunk| Raw::from_bytes(chunk)).collect();
+    let raw: Vec<Raw> = chunks.iter().map(|&chunk| Raw::from_bytes(chunk)).collect();
     Program::from_raw(&raw)
         .map(|program| Form::Classic(program, Vec::new()))
         .map_err(|refusal| vec![refusal_fault(&refusal, &[])])
