@@ -94,6 +94,15 @@ pub fn load(
     format: Option<Format>,
     environment: &Environment,
 ) -> Result<Loaded, Vec<Diagnostic>> {
+    // A byte order mark, which some editors put in front of text, becomes spaces: places stay what they are.
+    let blanked;
+    let input = match input.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => {
+            blanked = [b"   ", rest].concat();
+            &blanked
+        }
+        None => input,
+    };
     let format = match format {
         Some(format) => format,
         None => detect::detect(input).map_err(|fault| vec![fault])?,
@@ -117,9 +126,9 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
                 statements.into_iter().map(|statement| (statement.insn, statement.span)).unzip();
             checked(insns, spans)
         }
-        Format::Ddd => rows::from_decimal(source),
+        Format::Ddd => rows::from_decimal(&without_comments(source)),
         Format::C => rows::from_c(source),
-        Format::Hex => hex::load(source),
+        Format::Hex => hex::load(&without_comments(source)),
         Format::Ebpf => {
             let (insns, spans): (Vec<_>, Vec<_>) =
                 isa::text::parse(source, &environment.functions)?.into_iter().unzip();
@@ -168,6 +177,13 @@ fn text_of(input: &[u8]) -> Result<&str, Vec<Diagnostic>> {
                 .help("for instructions as bytes, say `--format raw` or `--format raw-classic`"),
         ]
     })
+}
+
+/// Numbers alone, with every byte in its place: lines that are comments become spaces.
+fn without_comments(source: &str) -> String {
+    let blank = |line: &str| line.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+    let kept = |line: &str| if detect::is_comment(line.trim()) { blank(line) } else { line.to_owned() };
+    source.split_inclusive('\n').map(kept).collect()
 }
 
 /// A classic program of these instructions, or the checker's refusal at its place.

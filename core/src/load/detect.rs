@@ -14,6 +14,10 @@ pub fn detect(input: &[u8]) -> Result<Format, Diagnostic> {
     }
     match std::str::from_utf8(input) {
         Ok(text) if !text.contains('\0') => detect_text(text),
+        // Text in another encoding, which will be told to be no UTF-8: programs have bytes that no text has.
+        _ if !input.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()) => {
+            Ok(detect_text(&String::from_utf8_lossy(input)).unwrap_or(Format::Cbpf))
+        }
         _ if is_classic(input) => Ok(Format::RawClassic),
         _ => Ok(Format::Raw),
     }
@@ -34,7 +38,10 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
         return Err(Diagnostic::new(0..text.len(), "there is no program here yet")
             .help("paste what `tcpdump -d` prints, or write one, for example `ret #0`"));
     };
-    if first.starts_with('{') {
+    let is_row = |line: &str| {
+        line.strip_prefix('{').is_some_and(|row| row.trim_start().starts_with(|c: char| c.is_ascii_digit()))
+    };
+    if first.starts_with('{') || first.contains("struct sock_filter") || lines().any(is_row) {
         return Ok(Format::C);
     }
     let numbers = |line: &str| line.split([' ', '\t', ',']).filter(|word| !word.is_empty()).all(is_decimal);
@@ -53,7 +60,7 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
     Ok(lines().find_map(language).unwrap_or(Format::Filter))
 }
 
-fn is_comment(line: &str) -> bool {
+pub(super) fn is_comment(line: &str) -> bool {
     line.starts_with([';', '#']) || line.starts_with("//") || (line.starts_with("/*") && line.ends_with("*/"))
 }
 
@@ -109,6 +116,8 @@ mod tests {
         check("2\n40 0 0 12\n6 0 0 0\n", Format::Ddd);
         check("24", Format::Ddd);
         check("{ 0x28, 0, 0, 0x0000000c },\n", Format::C);
+        check("static struct sock_filter f[] = { { 0x6, 0, 0, 0 } };", Format::C);
+        check("struct sock_filter\nf[] = {\n\t{ 0x6, 0, 0, 0 },\n};", Format::C);
         check("r0 = 1\nexit", Format::Ebpf);
         check("l: if r1 == 0 goto l\nexit", Format::Ebpf);
         check("b700000000000000 9500000000000000", Format::Hex);
