@@ -44,7 +44,8 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     let mut start = 0;
     for line in source.split_inclusive('\n') {
         let parsed = tokens(line.trim_end(), start).and_then(|tokens| {
-            let mut cursor = Cursor { tokens: &tokens, at: 0, end: start + line.trim_end().len(), names };
+            let end = tokens.last().map_or(start, |token| token.span.end);
+            let mut cursor = Cursor { tokens: &tokens, at: 0, end, names };
             while let Some((label, span)) = cursor.label() {
                 if labels.insert(label, slot).is_some() {
                     return Err(Diagnostic::new(
