@@ -27,12 +27,15 @@ pub fn element(id: &str) -> Element {
 /// # Errors
 /// A sentence about what could not be fetched.
 pub async fn fetch_example(name: &str) -> Result<Rc<[u8]>, String> {
-    let failed = |why: String| format!("{name} could not be fetched: {why}. Check the connection and choose the example again.");
+    let failed = |why: String| {
+        format!("{name} could not be fetched: {why}. Check the connection and choose the example again.")
+    };
     let files = element("files").text_content().unwrap_or_default();
     let files = js_sys::JSON::parse(&files).map_err(|error| failed(text(&error)))?;
     let path = js_sys::Reflect::get(&files, &name.into()).ok().and_then(|path| path.as_string());
     let path = path.ok_or_else(|| failed("the page does not have it".to_owned()))?;
-    let response = JsFuture::from(window().fetch_with_str(&path)).await.map_err(|error| failed(text(&error)))?;
+    let response =
+        JsFuture::from(window().fetch_with_str(&path)).await.map_err(|error| failed(text(&error)))?;
     let response: Response = response.unchecked_into();
     if !response.ok() {
         return Err(failed(format!("the server answers {}", response.status())));
@@ -75,9 +78,9 @@ pub fn fragment() -> String {
 pub fn set_fragment(fragment: &str) -> String {
     let target = format!("#{fragment}");
     // Some browsers refuse when asked too often; the next change is written again.
-    let _ = window().history().and_then(|history| {
-        history.replace_state_with_url(&JsValue::NULL, "", Some(&target))
-    });
+    let _ = window()
+        .history()
+        .and_then(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(&target)));
     let href = window().location().href().unwrap_or_default();
     let page = href.split('#').next().unwrap_or_default();
     format!("{page}{target}")
@@ -87,7 +90,8 @@ pub fn set_fragment(fragment: &str) -> String {
 pub async fn copy(text: &str) -> bool {
     let navigator: JsValue = window().navigator().into();
     // Pages that are not served over https have no clipboard at all.
-    let has_clipboard = js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|found| found.is_object());
+    let has_clipboard =
+        js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|found| found.is_object());
     has_clipboard && JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
 }
 

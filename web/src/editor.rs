@@ -87,7 +87,8 @@ impl Editor {
         let callback = |name: &str, make: Box<dyn Fn(JsValue) -> Report>| {
             let report = report.clone();
             let closure = Closure::<dyn Fn(JsValue)>::new(move |value| report(make(value)));
-            js_sys::Reflect::set(&object, &name.into(), closure.as_ref()).expect("a new object takes properties");
+            js_sys::Reflect::set(&object, &name.into(), closure.as_ref())
+                .expect("a new object takes properties");
             closure
         };
         let callbacks = [

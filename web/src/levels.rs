@@ -140,7 +140,11 @@ fn ebpf_row(program: &Program, pc: Pc, key: Option<Key>, from: Option<u32>) -> R
         pc,
         slot: program.slot(pc).0,
         text: Text { insn: &insn, target, names: &ENVIRONMENT.functions }.to_string(),
-        sentence: isa::doc::sentence(&insn, target.as_ref().map(|slot| slot as &dyn std::fmt::Display), function),
+        sentence: isa::doc::sentence(
+            &insn,
+            target.as_ref().map(|slot| slot as &dyn std::fmt::Display),
+            function,
+        ),
         key,
         from,
     }

@@ -16,12 +16,16 @@ pub fn parse(text: &str) -> Result<Vec<u8>, String> {
         for word in digits.split([' ', '\t', ',', ':']).filter(|word| !word.is_empty()) {
             let word = word.strip_prefix("0x").unwrap_or(word);
             if let Some(wrong) = word.chars().find(|c| !c.is_ascii_hexdigit()) {
-                return Err(format!("line {number}: `{wrong}` is no hexadecimal digit; a packet is written 45 00 00 54 …"));
+                return Err(format!(
+                    "line {number}: `{wrong}` is no hexadecimal digit; a packet is written 45 00 00 54 …"
+                ));
             }
             if word.len() % 2 == 1 {
                 return Err(format!("line {number}: a digit is missing in `{word}`; a byte is two of them"));
             }
-            bytes.extend((0..word.len()).step_by(2).filter_map(|at| u8::from_str_radix(&word[at..at + 2], 16).ok()));
+            bytes.extend(
+                (0..word.len()).step_by(2).filter_map(|at| u8::from_str_radix(&word[at..at + 2], 16).ok()),
+            );
         }
         if bytes.len() > MAX_BYTES {
             return Err(format!("a packet has at most {MAX_BYTES} bytes"));
@@ -45,7 +49,9 @@ fn without_offset(line: &str) -> &str {
 /// Bytes as the packet field shows them: pairs of digits, 16 to a line.
 #[must_use]
 pub fn print(bytes: &[u8]) -> String {
-    let lines = bytes.chunks(16).map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
+    let lines = bytes
+        .chunks(16)
+        .map(|line| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" "));
     lines.collect::<Vec<_>>().join("\n")
 }
 

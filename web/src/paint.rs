@@ -4,9 +4,9 @@
 pub type Piece<'a> = (&'static str, &'a str);
 
 const KEYWORDS: &[&str] = &[
-    "if", "goto", "gotol", "may_goto", "exit", "call", "ret", "ja", "jeq", "jgt", "jge", "jset", "ld", "ldh", "ldb",
-    "ldx", "ldxb", "st", "stx", "tax", "txa", "add", "sub", "mul", "div", "mod", "and", "or", "xor", "lsh", "rsh", "neg",
-    "lock", "be16", "be32", "be64", "le16", "le32", "le64",
+    "if", "goto", "gotol", "may_goto", "exit", "call", "ret", "ja", "jeq", "jgt", "jge", "jset", "ld", "ldh",
+    "ldb", "ldx", "ldxb", "st", "stx", "tax", "txa", "add", "sub", "mul", "div", "mod", "and", "or", "xor",
+    "lsh", "rsh", "neg", "lock", "be16", "be32", "be64", "le16", "le32", "le64",
 ];
 
 /// Cuts the text of an instruction into pieces.

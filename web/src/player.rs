@@ -164,8 +164,9 @@ impl Player {
     #[must_use]
     pub fn registers(&self) -> Vec<Register> {
         let (_, changes) = self.last();
-        let changed =
-            |place: Place| changes.iter().any(|change| change.place == place && change.before != change.after);
+        let changed = |place: Place| {
+            changes.iter().any(|change| change.place == place && change.before != change.after)
+        };
         match self {
             Player::Classic(session) => {
                 let machine = session.machine();
@@ -186,7 +187,14 @@ impl Player {
                     let value = session.machine().registers[reg.index()];
                     let (kind, meaning) = meaning(value);
                     let name = reg.to_string();
-                    Register { id: name.clone(), name, value, changed: changed(Place::Reg(reg)), kind, meaning }
+                    Register {
+                        id: name.clone(),
+                        name,
+                        value,
+                        changed: changed(Place::Reg(reg)),
+                        kind,
+                        meaning,
+                    }
                 })
                 .collect(),
         }
@@ -217,7 +225,9 @@ impl Player {
 fn meaning(value: u64) -> (&'static str, String) {
     match Region::of(value) {
         Some((Region::Context, 0)) => ("ctx", "context".to_owned()),
-        Some((Region::Stack, offset)) if offset as usize == interp::STACK_SIZE => ("stack", "frame pointer".to_owned()),
+        Some((Region::Stack, offset)) if offset as usize == interp::STACK_SIZE => {
+            ("stack", "frame pointer".to_owned())
+        }
         Some((region, _)) => {
             let kind = match region {
                 Region::Context => "ctx",

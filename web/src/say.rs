@@ -39,7 +39,8 @@ pub fn next(player: &Player, levels: &Levels) -> String {
         }
     }
     if position + 1 == player.steps()
-        && let End::Value(_, ending @ (Ending::OutsidePacket | Ending::DivisionByZero | Ending::NoDevice)) = player.end()
+        && let End::Value(_, ending @ (Ending::OutsidePacket | Ending::DivisionByZero | Ending::NoDevice)) =
+            player.end()
     {
         return format!("{}: {ending}.", capitalised(sentence));
     }
@@ -75,7 +76,9 @@ fn ended(player: &Player) -> String {
 
 fn capitalised(sentence: &str) -> String {
     let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| std::iter::once(first.to_ascii_uppercase()).chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! Everything shown is derived from the source, the packet and the position in the run; each is made anew as
 //! soon as what it depends on changes. Tested natively.
 
+mod input;
+mod share;
+
 use crate::examples::{EXAMPLES, Example};
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
@@ -10,16 +13,16 @@ use crate::player::Player;
 use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::debugger::End;
 use bpf64_core::environment::World;
-use bpf64_core::link::{self, Document};
-use bpf64_core::load::{self, Form, Format};
+use bpf64_core::link;
+use bpf64_core::load::Format;
 use bpf64_core::packet::{self, Capture, Layer};
 use bpf64_core::program::Pc;
-use bpf64_core::{classic, interp, isa};
+use bpf64_core::{classic, interp};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How many instructions a packet of the list is given; the packet that is stepped has the debugger's limit.
-const LIST_LIMIT: u64 = 1_000_000;
+const LIST_LIMIT: u64 = 50_000;
 /// Captures up to this many packets are judged as a whole on every edit, which takes a few milliseconds.
 const TALLY_LIMIT: usize = 2_000;
 
@@ -100,6 +103,10 @@ impl PacketInput {
     }
 }
 
+/// A packet's result that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unknown;
+
 /// What a phone shows one of at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tab {
@@ -115,8 +122,12 @@ pub enum Tab {
 
 impl Tab {
     /// Every tab with its name, in the order of the bar.
-    pub const ALL: [(Tab, &'static str); 4] =
-        [(Tab::Source, "Source"), (Tab::Program, "Program"), (Tab::Machine, "Machine"), (Tab::Packet, "Packet")];
+    pub const ALL: [(Tab, &'static str); 4] = [
+        (Tab::Source, "Source"),
+        (Tab::Program, "Program"),
+        (Tab::Machine, "Machine"),
+        (Tab::Packet, "Packet"),
+    ];
 }
 
 /// Everything that can happen.
@@ -295,80 +306,17 @@ impl State {
     }
 
     fn run_to(&mut self, level: Level, pc: Pc) {
-        let Some((player, pc)) = self.player.as_mut().zip(
-            self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)),
-        ) else {
+        let Some((player, pc)) = self
+            .player
+            .as_mut()
+            .zip(self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)))
+        else {
             return;
         };
         let here = player.position();
         let mut later = (here + 1..player.steps()).chain(0..here.min(player.steps()));
         if let Some(position) = later.find(|&step| player.pc_of(step) == Some(pc)) {
             player.seek(position);
-        }
-    }
-
-    fn open_capture(&mut self, name: String, bytes: &[u8], index: usize) {
-        match Capture::read(bytes) {
-            Ok(packets) => {
-                self.notice = packets.damage.as_ref().map(|damage| format!("{name}: {damage}.").into());
-                if packets.is_empty() && self.notice.is_none() {
-                    self.notice = Some(format!("{name} holds no packets.").into());
-                }
-                let last = packets.len().saturating_sub(1);
-                self.capture = Some(Rc::new(OpenCapture { name, packets }));
-                self.judge_capture();
-                self.select_packet(index.min(last));
-            }
-            Err(error) => self.notice = Some(format!("{name}: {error}.").into()),
-        }
-    }
-
-    fn open_file(&mut self, name: String, bytes: &[u8]) {
-        const CAPTURE_STARTS: [[u8; 4]; 5] = [
-            [0xd4, 0xc3, 0xb2, 0xa1],
-            [0xa1, 0xb2, 0xc3, 0xd4],
-            [0x4d, 0x3c, 0xb2, 0xa1],
-            [0xa1, 0xb2, 0x3c, 0x4d],
-            [0x0a, 0x0d, 0x0d, 0x0a],
-        ];
-        let named_capture = name.ends_with(".pcap") || name.ends_with(".pcapng") || name.ends_with(".cap");
-        if named_capture || CAPTURE_STARTS.iter().any(|start| bytes.starts_with(start)) {
-            return self.open_capture(name, bytes, 0);
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => self.apply(Action::Edit(text.to_owned())),
-            _ => match load::load(bytes, None, levels::ENVIRONMENT) {
-                Ok(loaded) => self.apply(Action::Edit(written(&loaded.form))),
-                Err(faults) => {
-                    let fault = faults.first().map(ToString::to_string).unwrap_or_default();
-                    self.notice = Some(format!("{name}: {fault}.").into());
-                }
-            },
-        }
-    }
-
-    fn select_packet(&mut self, index: usize) {
-        let Some(open) = &self.capture else { return };
-        let Some(captured) = open.packets.get(index) else { return };
-        self.packet = Rc::new(PacketInput::new(captured.bytes.to_vec(), captured.wire_len, captured.link_type));
-        self.chosen = Some(index);
-        self.record();
-    }
-
-    fn edit_packet(&mut self, text: String) {
-        let old = &self.packet;
-        match packet_text::parse(&text) {
-            Ok(bytes) => {
-                // A packet that was typed is whole.
-                let wire_len = bytes.len() as u32;
-                let packet = PacketInput { text, ..PacketInput::new(bytes, wire_len, old.link_type) };
-                self.packet = Rc::new(packet);
-                self.chosen = None;
-                self.record();
-            }
-            Err(fault) => {
-                self.packet = Rc::new(PacketInput { text, fault: Some(fault), ..(**old).clone() });
-            }
         }
     }
 
@@ -385,7 +333,8 @@ impl State {
             let pc = player.pc();
             (pc.is_none(), pc.and_then(|pc| key_of(from, pc)))
         });
-        self.breakpoints = self.breakpoints.iter().filter_map(|&pc| levels.partner(from, pc, level)).collect();
+        self.breakpoints =
+            self.breakpoints.iter().filter_map(|&pc| levels.partner(from, pc, level)).collect();
         self.level = level;
         self.player = None;
         self.record();
@@ -402,7 +351,9 @@ impl State {
     }
 
     fn toggle_breakpoint(&mut self, level: Level, pc: Pc) {
-        let Some(pc) = self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)) else { return };
+        let Some(pc) = self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)) else {
+            return;
+        };
         if !self.breakpoints.remove(&pc) {
             self.breakpoints.insert(pc);
         }
@@ -413,21 +364,31 @@ impl State {
 
     fn judge_capture(&mut self) {
         let open = self.capture.as_ref().filter(|open| open.packets.len() <= TALLY_LIMIT);
-        self.accepted = open.map(|open| {
-            (0..open.packets.len()).filter(|&index| self.result_of(index).is_some_and(|r0| r0 as u32 != 0)).count()
+        // A program that does not end over one packet is not asked about the others.
+        let count = open.and_then(|open| {
+            let accepted =
+                |index| self.result_of(index).ok().map(|r0| usize::from(r0.unwrap_or(0) as u32 != 0));
+            (0..open.packets.len()).map(accepted).sum()
         });
+        self.accepted = count;
     }
 
-    /// r0 after the program has run over packet `index` of the capture; `None` for a trap, or no end in sight.
-    #[must_use]
-    pub fn result_of(&self, index: usize) -> Option<u64> {
-        let levels = self.levels.as_ref()?;
-        let world = World::new(self.capture.as_ref()?.packets.get(index)?.skb());
+    /// r0 after the program has run over packet `index` of the capture; `None` for a trap.
+    ///
+    /// # Errors
+    /// When there is no such packet or no program, or the program does not come to an end.
+    pub fn result_of(&self, index: usize) -> Result<Option<u64>, Unknown> {
+        let (levels, open) = self.levels.as_ref().zip(self.capture.as_ref()).ok_or(Unknown)?;
+        if self.player.as_ref().is_some_and(|player| matches!(player.end(), End::Limit(_))) {
+            return Err(Unknown);
+        }
+        let world = World::new(open.packets.get(index).ok_or(Unknown)?.skb());
         if let Some(program) = &levels.classic {
-            return Some(classic::interp::run(program, world).0.into());
+            return Ok(Some(classic::interp::run(program, world).0.into()));
         }
         let mut machine = interp::Machine::new(Rc::clone(&levels.ebpf), levels::ENVIRONMENT, world);
-        machine.run(LIST_LIMIT).end?.ok().map(|(value, _)| value)
+        let end = machine.run(LIST_LIMIT).end.ok_or(Unknown)?;
+        Ok(end.ok().map(|(value, _)| value))
     }
 
     /// The value the run ends with.
@@ -468,62 +429,7 @@ impl State {
         let pc = self.player.as_ref()?.pc()?;
         self.levels.as_ref()?.rows(self.level).get(pc.index())?.key
     }
-
-    /// The whole state that a colleague needs.
-    #[must_use]
-    pub fn document(&self) -> Document {
-        let slots = self.levels.as_ref().map(|levels| {
-            let rows = levels.rows(self.level);
-            self.breakpoints.iter().filter_map(|pc| rows.get(pc.index())).map(|row| row.slot).collect()
-        });
-        Document {
-            source: self.source.to_string(),
-            language: self.language.map(|format| format.name().to_owned()).unwrap_or_default(),
-            packet: Some(link::Packet {
-                bytes: self.packet.bytes.clone(),
-                wire_len: self.packet.wire_len,
-                link_type: self.packet.link_type,
-            }),
-            breakpoints: slots.unwrap_or_default(),
-            step: self.player.as_ref().map_or(0, |player| player.position() as u32),
-            classic: self.level == Level::Classic,
-        }
-    }
-
-    /// The permalink's fragment.
-    ///
-    /// # Errors
-    /// When there is more than a link can hold.
-    pub fn link(&self) -> Result<String, link::LinkError> {
-        link::encode(&self.document())
-    }
-
-    fn open(&mut self, document: Document) {
-        let Document { source, language, packet, breakpoints, step, classic } = document;
-        *self = State { tab: self.tab, ..State::default() };
-        self.example = EXAMPLES.iter().find(|example| example.source == source);
-        self.source = source.into();
-        self.language = Format::named(&language);
-        if let Some(link::Packet { bytes, wire_len, link_type }) = packet {
-            self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
-        }
-        self.level = if classic { Level::Classic } else { Level::Ebpf };
-        self.levels = None;
-        self.player = None;
-        self.read_source();
-        if let Some(levels) = self.levels.clone() {
-            let pc_at = |slot: u32| levels.rows(self.level).iter().find(|row| row.slot == slot).map(|row| row.pc);
-            self.breakpoints = breakpoints.into_iter().filter_map(pc_at).collect();
-            self.record();
-            self.seek(step as usize);
-        }
-    }
 }
 
-/// A program of a binary file as text for the editor.
-fn written(form: &Form) -> String {
-    match form {
-        Form::Classic(program, _) => classic::text::listing(program.insns(), classic::text::Style::Tcpdump),
-        Form::Ebpf(program) => program.insns().iter().map(|insn: &isa::Insn| format!("{insn}\n")).collect(),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -233,7 +233,8 @@ fn pressed(page: &Page, help: &NodeRef, event: &web_sys::Event) {
 /// The instruction whose row an element is, or is in.
 fn row_of(page: &Page, element: &HtmlElement) -> Option<(Level, Pc)> {
     let row = element.closest(".insn").ok()??;
-    let level = if row.get_attribute("data-testid")?.starts_with("classic") { Level::Classic } else { Level::Ebpf };
+    let level =
+        if row.get_attribute("data-testid")?.starts_with("classic") { Level::Classic } else { Level::Ebpf };
     let slot: u32 = row.get_attribute("data-slot")?.parse().ok()?;
     let rows = page.state.levels.as_ref()?.rows(level);
     Some((level, rows.iter().find(|row| row.slot == slot)?.pc))
@@ -252,7 +253,8 @@ fn use_address(page: &Page) {
     let timer = use_mut_ref(|| None::<Timeout>);
     let first = use_mut_ref(|| true);
     let document = page.state.document();
-    let pristine = page.state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
+    let pristine =
+        page.state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
     let state = Rc::clone(&page.state);
     use_effect_with(document, move |_| {
         let untouched = *first.borrow() && pristine;

@@ -62,14 +62,15 @@ fn Packets(PageProps { page }: &PageProps) -> Html {
             let summary = packet::layers::summary(&packet::layers(&skb, captured.link_type));
             let result = page.state.result_of(index);
             let (mark, class, verdict) = match result {
-                Some(r0) if r0 as u32 == 0 => ("–", "dropped", "dropped"),
-                Some(_) => ("✓", "accepted", "accepted"),
-                None => ("!", "dropped", "no result"),
+                Ok(Some(r0)) if r0 as u32 == 0 => ("–", "dropped", "dropped"),
+                Ok(Some(_)) => ("✓", "accepted", "accepted"),
+                Ok(None) => ("!", "dropped", "trapped"),
+                Err(_) => ("?", "dropped", "no end"),
             };
             let selected = chosen == Some(index);
             html! {
                 <div key={index} role="listitem" class={classes!("packet-row", class, selected.then_some("selected"))}
-                    data-testid={format!("packet-{index}")} data-result={result.map(|r0| format!("0x{r0:016x}"))} data-selected={flag(selected)}>
+                    data-testid={format!("packet-{index}")} data-result={result.ok().flatten().map(|r0| format!("0x{r0:016x}"))} data-selected={flag(selected)}>
                     <button type="button" aria-pressed={selected.to_string()} onclick={page.send(Action::SelectPacket(index))} title={summary.clone()}>
                         <span class="mark" aria-label={verdict} role="img">{ mark }</span>
                         <span class="n">{ index }</span>

@@ -8,9 +8,13 @@ use yew::prelude::*;
 /// The line.
 #[component]
 pub(super) fn Footer(PageProps { page }: &PageProps) -> Html {
-    let (Some(player), Some(levels)) = (&page.state.player, &page.state.levels) else { return Html::default() };
+    let (Some(player), Some(levels)) = (&page.state.player, &page.state.levels) else {
+        return Html::default();
+    };
     let end = match player.end() {
-        End::Value(r0, _) => html! { <span>{ "r0 = " }<strong class="mono">{ format!("{r0:#x}") }</strong></span> },
+        End::Value(r0, _) => {
+            html! { <span>{ "r0 = " }<strong class="mono">{ format!("{r0:#x}") }</strong></span> }
+        }
         End::Trap(trap) => html! { <span><strong>{ "trapped" }</strong>{ format!(": {trap}") }</span> },
         End::Limit(_) => html! { <span><strong>{ "no end in sight" }</strong></span> },
     };

@@ -118,5 +118,9 @@ fn InsnRow(props: &RowProps) -> Html {
 }
 
 fn piece((class, text): paint::Piece<'_>) -> Html {
-    if class.is_empty() { html! { { text } } } else { html! { <span {class}>{ text }</span> } }
+    if class.is_empty() {
+        html! { { text } }
+    } else {
+        html! { <span {class}>{ text }</span> }
+    }
 }

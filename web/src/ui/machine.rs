@@ -15,8 +15,10 @@ pub fn Machine(PageProps { page }: &PageProps) -> Html {
     let (Some(player), Some(levels)) = (&state.player, &state.levels) else {
         return html! { <section class="pane machine" aria-label="Machine"><h2>{ "Machine" }</h2></section> };
     };
-    let slot = player.pc().and_then(|pc| levels.rows(state.level).get(pc.index())).map(|row| row.slot.to_string());
-    let place = slot.as_ref().map_or_else(|| "at the end".to_owned(), |slot| format!("before instruction {slot}"));
+    let slot =
+        player.pc().and_then(|pc| levels.rows(state.level).get(pc.index())).map(|row| row.slot.to_string());
+    let place =
+        slot.as_ref().map_or_else(|| "at the end".to_owned(), |slot| format!("before instruction {slot}"));
     html! {
         <section class="pane machine" aria-label="Machine">
             <h2>{ "Machine" }<small data-testid="pc" data-value={slot.unwrap_or_else(|| "end".to_owned())}>{ place }</small></h2>
@@ -126,7 +128,9 @@ fn context(player: &Player) -> Html {
     let (reads, _) = player.last();
     let read = |offset: usize, size: usize| {
         reads.iter().any(|read| match read.place {
-            Place::Memory { region: Region::Context, offset: at, .. } => (offset..offset + size).contains(&(at as usize)),
+            Place::Memory { region: Region::Context, offset: at, .. } => {
+                (offset..offset + size).contains(&(at as usize))
+            }
             _ => false,
         })
     };

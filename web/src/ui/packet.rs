@@ -21,7 +21,8 @@ pub fn PacketPane(PageProps { page }: &PageProps) -> Html {
         _ => "edited".to_owned(),
     };
     let (captured, wire) = (state.packet.bytes.len(), state.packet.wire_len as usize);
-    let length = if captured == wire { format!("{wire} bytes") } else { format!("{captured} of {wire} bytes") };
+    let length =
+        if captured == wire { format!("{wire} bytes") } else { format!("{captured} of {wire} bytes") };
     html! {
         <section class="pane packet" aria-label="Packet">
             <h2>{ "Packet" }<small>{ title }</small><span class="end"><small>{ length }</small></span></h2>
@@ -57,7 +58,12 @@ fn Bytes(PageProps { page }: &PageProps) -> Html {
 }
 
 fn byte(state: &State, offset: usize, value: u8) -> Html {
-    let kind = state.packet.layers.iter().find(|layer| layer.bytes.contains(&offset)).map(|layer| kind_class(layer.kind));
+    let kind = state
+        .packet
+        .layers
+        .iter()
+        .find(|layer| layer.bytes.contains(&offset))
+        .map(|layer| kind_class(layer.kind));
     let (just_read, next) = state.player.as_ref().map_or((false, false), |player| {
         let covers = |reads: &[bpf64_core::machine::Read]| {
             reads.iter().any(|read| match read.place {

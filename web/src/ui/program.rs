@@ -84,7 +84,9 @@ fn Result(PageProps { page }: &PageProps) -> Html {
             (class, Some(format!("0x{r0:016x}")), verdict.to_string(), why)
         }
         End::Trap(trap) => ("chip bad", None, "trapped".to_owned(), trap.to_string()),
-        End::Limit(limit) => ("chip bad", None, "no end".to_owned(), format!("stopped after {limit} instructions")),
+        End::Limit(limit) => {
+            ("chip bad", None, "no end".to_owned(), format!("stopped after {limit} instructions"))
+        }
     };
     html! { <output {class} {title} data-testid="result" data-value={value}>{ text }</output> }
 }

@@ -46,14 +46,17 @@ pub fn Source(PageProps { page }: &PageProps) -> Html {
         });
     }
     use_told(Rc::clone(&editor), state.source.clone(), |editor, source| editor.set_text(source));
-    let highlighted = state.language.or(state.levels.as_ref().map(|levels| levels.format)).unwrap_or(Format::Cbpf);
+    let highlighted =
+        state.language.or(state.levels.as_ref().map(|levels| levels.format)).unwrap_or(Format::Cbpf);
     let colours = match highlighted {
         Format::Ddd | Format::C => "c",
         Format::Raw | Format::RawClassic | Format::Elf => "hex",
         other => other.name(),
     };
     use_told(Rc::clone(&editor), colours, |editor, colours| editor.set_language(colours));
-    use_told(Rc::clone(&editor), Rc::clone(&state.problems), |editor, problems| editor.set_problems(problems));
+    use_told(Rc::clone(&editor), Rc::clone(&state.problems), |editor, problems| {
+        editor.set_problems(problems)
+    });
     use_told(Rc::clone(&editor), line_marks(state), |editor, marks| editor.set_lines(marks));
 
     let language = state.language.map_or("auto", Format::name);

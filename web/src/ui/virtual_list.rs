@@ -97,7 +97,9 @@ fn reveal(scroller: &web_sys::Element, index: usize) {
 /// Moves the focus from row to row.
 fn move_focus(event: KeyboardEvent) {
     use wasm_bindgen::JsCast;
-    let Some(target) = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()) else { return };
+    let Some(target) = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()) else {
+        return;
+    };
     let Ok(Some(row)) = target.closest("[role=listitem]") else { return };
     let siblings = |next: fn(&web_sys::Element) -> Option<web_sys::Element>| {
         next(&row).filter(|sibling| sibling.get_attribute("role").as_deref() == Some("listitem"))
@@ -107,7 +109,9 @@ fn move_focus(event: KeyboardEvent) {
         "ArrowDown" => siblings(web_sys::Element::next_element_sibling),
         "ArrowUp" => siblings(web_sys::Element::previous_element_sibling),
         "Home" => list.and_then(|list| list.query_selector("[role=listitem]").ok().flatten()),
-        "End" => list.and_then(|list| list.query_selector("[role=listitem]:nth-last-child(2)").ok().flatten()),
+        "End" => {
+            list.and_then(|list| list.query_selector("[role=listitem]:nth-last-child(2)").ok().flatten())
+        }
         _ => None,
     };
     if let Some(element) = wanted.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {

@@ -1,0 +1,85 @@
+//! What comes in from outside: captures, files, packets, bytes that are typed.
+
+use super::{Action, OpenCapture, PacketInput, State};
+use crate::levels;
+use crate::packet_text;
+use bpf64_core::load::{self, Form};
+use bpf64_core::packet::Capture;
+use bpf64_core::{classic, isa};
+use std::rc::Rc;
+
+impl State {
+    pub(super) fn open_capture(&mut self, name: String, bytes: &[u8], index: usize) {
+        match Capture::read(bytes) {
+            Ok(packets) => {
+                self.notice = packets.damage.as_ref().map(|damage| format!("{name}: {damage}.").into());
+                if packets.is_empty() && self.notice.is_none() {
+                    self.notice = Some(format!("{name} holds no packets.").into());
+                }
+                let last = packets.len().saturating_sub(1);
+                self.capture = Some(Rc::new(OpenCapture { name, packets }));
+                self.judge_capture();
+                self.select_packet(index.min(last));
+            }
+            Err(error) => self.notice = Some(format!("{name}: {error}.").into()),
+        }
+    }
+
+    pub(super) fn open_file(&mut self, name: String, bytes: &[u8]) {
+        const CAPTURE_STARTS: [[u8; 4]; 5] = [
+            [0xd4, 0xc3, 0xb2, 0xa1],
+            [0xa1, 0xb2, 0xc3, 0xd4],
+            [0x4d, 0x3c, 0xb2, 0xa1],
+            [0xa1, 0xb2, 0x3c, 0x4d],
+            [0x0a, 0x0d, 0x0d, 0x0a],
+        ];
+        let named_capture = name.ends_with(".pcap") || name.ends_with(".pcapng") || name.ends_with(".cap");
+        if named_capture || CAPTURE_STARTS.iter().any(|start| bytes.starts_with(start)) {
+            return self.open_capture(name, bytes, 0);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => self.apply(Action::Edit(text.to_owned())),
+            _ => match load::load(bytes, None, levels::ENVIRONMENT) {
+                Ok(loaded) => self.apply(Action::Edit(written(&loaded.form))),
+                Err(faults) => {
+                    let fault = faults.first().map(ToString::to_string).unwrap_or_default();
+                    self.notice = Some(format!("{name}: {fault}.").into());
+                }
+            },
+        }
+    }
+
+    pub(super) fn select_packet(&mut self, index: usize) {
+        let Some(open) = &self.capture else { return };
+        let Some(captured) = open.packets.get(index) else { return };
+        self.packet =
+            Rc::new(PacketInput::new(captured.bytes.to_vec(), captured.wire_len, captured.link_type));
+        self.chosen = Some(index);
+        self.record();
+    }
+
+    pub(super) fn edit_packet(&mut self, text: String) {
+        let old = &self.packet;
+        match packet_text::parse(&text) {
+            Ok(bytes) => {
+                // A packet that was typed is whole.
+                let wire_len = bytes.len() as u32;
+                let packet = PacketInput { text, ..PacketInput::new(bytes, wire_len, old.link_type) };
+                self.packet = Rc::new(packet);
+                self.chosen = None;
+                self.record();
+            }
+            Err(fault) => {
+                self.packet = Rc::new(PacketInput { text, fault: Some(fault), ..(**old).clone() });
+            }
+        }
+    }
+}
+
+/// A program of a binary file as text for the editor.
+fn written(form: &Form) -> String {
+    match form {
+        Form::Classic(program, _) => classic::text::listing(program.insns(), classic::text::Style::Tcpdump),
+        Form::Ebpf(program) => program.insns().iter().map(|insn: &isa::Insn| format!("{insn}\n")).collect(),
+    }
+}

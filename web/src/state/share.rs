@@ -1,0 +1,61 @@
+//! The state as a permalink, and back.
+
+use super::{PacketInput, State};
+use crate::examples::EXAMPLES;
+use crate::levels::Level;
+use bpf64_core::link::{self, Document};
+use bpf64_core::load::Format;
+use std::rc::Rc;
+
+impl State {
+    /// The whole state that a colleague needs.
+    #[must_use]
+    pub fn document(&self) -> Document {
+        let slots = self.levels.as_ref().map(|levels| {
+            let rows = levels.rows(self.level);
+            self.breakpoints.iter().filter_map(|pc| rows.get(pc.index())).map(|row| row.slot).collect()
+        });
+        Document {
+            source: self.source.to_string(),
+            language: self.language.map(|format| format.name().to_owned()).unwrap_or_default(),
+            packet: Some(link::Packet {
+                bytes: self.packet.bytes.clone(),
+                wire_len: self.packet.wire_len,
+                link_type: self.packet.link_type,
+            }),
+            breakpoints: slots.unwrap_or_default(),
+            step: self.player.as_ref().map_or(0, |player| player.position() as u32),
+            classic: self.level == Level::Classic,
+        }
+    }
+
+    /// The permalink's fragment.
+    ///
+    /// # Errors
+    /// When there is more than a link can hold.
+    pub fn link(&self) -> Result<String, link::LinkError> {
+        link::encode(&self.document())
+    }
+
+    pub(super) fn open(&mut self, document: Document) {
+        let Document { source, language, packet, breakpoints, step, classic } = document;
+        *self = State { tab: self.tab, ..State::default() };
+        self.example = EXAMPLES.iter().find(|example| example.source == source);
+        self.source = source.into();
+        self.language = Format::named(&language);
+        if let Some(link::Packet { bytes, wire_len, link_type }) = packet {
+            self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
+        }
+        self.level = if classic { Level::Classic } else { Level::Ebpf };
+        self.levels = None;
+        self.player = None;
+        self.read_source();
+        if let Some(levels) = self.levels.clone() {
+            let pc_at =
+                |slot: u32| levels.rows(self.level).iter().find(|row| row.slot == slot).map(|row| row.pc);
+            self.breakpoints = breakpoints.into_iter().filter_map(pc_at).collect();
+            self.record();
+            self.seek(step as usize);
+        }
+    }
+}

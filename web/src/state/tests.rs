@@ -1,0 +1,205 @@
+//! The reducer, without a browser.
+
+use super::*;
+
+const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
+const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
+
+/// The state after these actions, from a new page.
+fn after(actions: impl IntoIterator<Item = Action>) -> State {
+    actions.into_iter().fold(State::default(), |state, action| reduce(&state, action))
+}
+
+fn arp(actions: impl IntoIterator<Item = Action>) -> State {
+    let packet = PACKET.map(|byte| format!("{byte:02x}")).concat();
+    after([Action::Edit(ARP.to_owned()), Action::PacketText(packet)].into_iter().chain(actions))
+}
+
+fn position(state: &State) -> usize {
+    state.player.as_ref().unwrap().position()
+}
+
+/// A capture of these packets, Ethernet.
+fn capture(packets: &[&[u8]]) -> Rc<[u8]> {
+    let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    for packet in packets {
+        file.extend([0; 8]);
+        file.extend((packet.len() as u32).to_le_bytes());
+        file.extend((packet.len() as u32).to_le_bytes());
+        file.extend(*packet);
+    }
+    file.into()
+}
+
+#[test]
+fn a_new_page_shows_the_first_example() {
+    let state = State::default();
+    assert_eq!(state.example, Some(&EXAMPLES[0]));
+    assert!(state.levels.is_some() && !state.is_stale());
+}
+
+#[test]
+fn an_edit_makes_everything_anew() {
+    let state = arp([]);
+    assert_eq!((state.example, state.result()), (None, Some(7)));
+    let state = reduce(&state, Action::Edit("ret #3".to_owned()));
+    assert_eq!(state.result(), Some(3));
+    assert_eq!(state.levels.as_ref().unwrap().classic_rows.len(), 1);
+}
+
+#[test]
+fn a_fault_keeps_the_text_and_what_was_shown() {
+    let state = arp([Action::Edit("ldh [12".to_owned())]);
+    assert_eq!(&*state.source, "ldh [12");
+    assert_eq!((state.problems.len(), state.is_stale()), (1, true));
+    assert_eq!(state.levels.as_ref().unwrap().classic_rows.len(), 4, "the last good program");
+    let state = reduce(&state, Action::Edit(ARP.to_owned()));
+    assert!(!state.is_stale());
+}
+
+#[test]
+fn steps_go_forward_and_back_within_the_run() {
+    let state = arp([Action::Back]);
+    assert_eq!(position(&state), 0);
+    let steps = state.player.as_ref().unwrap().steps();
+    let state = reduce(&reduce(&state, Action::Step), Action::Step);
+    assert_eq!(position(&state), 2);
+    assert_eq!(position(&reduce(&state, Action::Back)), 1);
+    let end = reduce(&state, Action::RunToEnd);
+    assert_eq!(position(&end), steps);
+    assert_eq!(position(&reduce(&end, Action::Step)), steps);
+    assert_eq!(position(&reduce(&end, Action::Restart)), 0);
+    assert_eq!(position(&reduce(&end, Action::Seek(3))), 3);
+}
+
+#[test]
+fn edits_keep_the_place_and_the_end_stays_the_end() {
+    let state = arp([Action::RunToEnd, Action::Edit("ret #3".to_owned())]);
+    assert_eq!(position(&state), state.player.as_ref().unwrap().steps());
+    let state = arp([Action::Step, Action::Step, Action::PacketText("00".repeat(14))]);
+    assert_eq!((position(&state), state.result()), (2, Some(0)));
+}
+
+#[test]
+fn breakpoints_stop_and_follow_the_level() {
+    // The third classic instruction, which became the eBPF instructions 5 and 6.
+    let state = arp([Action::Breakpoint(Level::Classic, Pc(2)), Action::Continue]);
+    assert_eq!(state.player.as_ref().unwrap().pc(), Some(Pc(5)));
+    let state = reduce(&state, Action::Level(Level::Classic));
+    assert_eq!(state.breakpoints, BTreeSet::from([Pc(2)]));
+    assert_eq!(state.player.as_ref().unwrap().pc(), Some(Pc(2)), "the same place in the other level");
+    let state = reduce(&state, Action::Breakpoint(Level::Ebpf, Pc(5)));
+    assert!(state.breakpoints.is_empty(), "taken away through its partner");
+}
+
+#[test]
+fn running_to_an_instruction_starts_over_if_it_must() {
+    let state = arp([Action::RunTo(Level::Ebpf, Pc(4))]);
+    assert_eq!(position(&state), 4);
+    let state = reduce(&state, Action::RunTo(Level::Ebpf, Pc(1)));
+    assert_eq!(position(&state), 1);
+    let state = reduce(&state, Action::RunTo(Level::Ebpf, Pc(7)));
+    assert_eq!(position(&state), 1, "the run never comes there");
+}
+
+#[test]
+fn hits_of_the_classic_level_follow_from_ebpf() {
+    let state = arp([]);
+    assert_eq!(state.hits_in(Level::Classic).as_deref(), Some(&[1, 1, 1, 0][..]));
+    let state = reduce(&state, Action::Level(Level::Classic));
+    assert_eq!(state.hits_in(Level::Classic).as_deref(), Some(&[1, 1, 1][..]), "as far as any is executed");
+    assert_eq!(state.hits_in(Level::Ebpf), None);
+}
+
+#[test]
+fn a_capture_is_judged_and_its_packets_chosen() {
+    let file = capture(&[&PACKET, &[0; 20]]);
+    let state = arp([Action::OpenFile("two.pcap".to_owned(), file)]);
+    assert_eq!((state.chosen, state.accepted, state.result()), (Some(0), Some(1), Some(7)));
+    assert_eq!(
+        (state.result_of(0), state.result_of(1), state.result_of(2)),
+        (Ok(Some(7)), Ok(Some(0)), Err(Unknown))
+    );
+    let state = reduce(&state, Action::SelectPacket(1));
+    assert_eq!((state.packet.bytes.len(), state.result()), (20, Some(0)));
+    let state = reduce(&state, Action::PacketText("0102".to_owned()));
+    assert_eq!(state.chosen, None);
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_and_changes_nothing() {
+    let state = arp([Action::OpenFile("x.pcap".to_owned(), Rc::from(*b"not a capture at all"))]);
+    assert!(state.notice.as_ref().unwrap().starts_with("x.pcap: this is no capture"));
+    assert_eq!(state.result(), Some(7));
+    assert_eq!(reduce(&state, Action::Dismiss).notice, None);
+    let cut = capture(&[&PACKET, &PACKET]);
+    let state = arp([Action::OpenFile("cut.pcap".to_owned(), cut[..cut.len() - 3].into())]);
+    assert!(state.notice.as_ref().unwrap().starts_with("cut.pcap: the capture ends in the middle"));
+    assert_eq!(state.capture.as_ref().unwrap().packets.len(), 1);
+}
+
+#[test]
+fn program_files_become_the_source() {
+    let text = arp([Action::OpenFile("f.txt".to_owned(), Rc::from(*b"ret #9"))]);
+    assert_eq!((&*text.source, text.result()), ("ret #9", Some(9)));
+    let classic = arp([Action::OpenFile("f".to_owned(), Rc::from([6, 0, 0, 0, 5, 0, 0, 0]))]);
+    assert_eq!((classic.source.trim_end(), classic.result()), ("(000) ret      #5", Some(5)));
+    let ebpf = [0xb7, 0, 0, 0, 4, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+    let ebpf = arp([Action::OpenFile("f".to_owned(), Rc::from(ebpf))]);
+    assert_eq!((&*ebpf.source, ebpf.result()), ("r0 = 4\nexit\n", Some(4)));
+}
+
+#[test]
+fn a_packet_that_cannot_be_read_is_kept_as_typed() {
+    let state = arp([Action::PacketText("0806 0z".to_owned())]);
+    assert_eq!(state.packet.text, "0806 0z");
+    assert!(state.packet.fault.is_some());
+    assert_eq!(state.packet.bytes, PACKET, "the run goes on over the last good bytes");
+}
+
+#[test]
+fn links_carry_the_whole_state() {
+    let state = arp([
+        Action::Level(Level::Classic),
+        Action::Breakpoint(Level::Classic, Pc(3)),
+        Action::Step,
+        Action::Step,
+    ]);
+    let opened = after([Action::OpenLink(state.link().unwrap())]);
+    assert_eq!(opened.document(), state.document());
+    assert_eq!((position(&opened), opened.level, &*opened.source), (2, Level::Classic, ARP));
+    assert_eq!(opened.packet.bytes, PACKET);
+    let damaged = reduce(&state, Action::OpenLink("1.abc".to_owned()));
+    assert!(damaged.notice.is_some());
+    assert_eq!(damaged.document(), state.document(), "a damaged link changes nothing");
+}
+
+#[test]
+fn a_late_capture_of_another_example_is_not_shown() {
+    let (first, second) = (&EXAMPLES[0], &EXAMPLES[1]);
+    let state = after([
+        Action::Example(first),
+        Action::Example(second),
+        Action::ExampleCapture(second, capture(&[&PACKET])),
+        Action::ExampleCapture(first, capture(&[&[0; 30]])),
+    ]);
+    assert_eq!(state.capture.as_ref().unwrap().name, second.capture);
+    assert_eq!(state.packet.bytes, PACKET);
+}
+
+#[test]
+fn an_endless_loop_is_stopped() {
+    let state = arp([Action::Edit("l: goto l\nexit".to_owned())]);
+    let player = state.player.as_ref().unwrap();
+    assert_eq!(player.end(), End::Limit(player.steps()));
+    assert_eq!(state.result(), None);
+    let state = reduce(&state, Action::OpenFile("two.pcap".to_owned(), capture(&[&PACKET, &PACKET])));
+    assert_eq!((state.accepted, state.result_of(1)), (None, Err(Unknown)), "and not tried on every packet");
+}
+
+#[test]
+fn ebpf_source_has_one_level() {
+    let state = arp([Action::Level(Level::Classic), Action::Edit("r0 = 3\nexit".to_owned())]);
+    assert_eq!((state.level, state.result()), (Level::Ebpf, Some(3)));
+    assert_eq!(reduce(&state, Action::Level(Level::Classic)).level, Level::Ebpf);
+}
