@@ -118,8 +118,17 @@ fn frame_offset(offset: usize) -> String {
 }
 
 fn number(bytes: &[u8]) -> String {
-    let value = bytes.iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte));
-    format!("{value:#x}")
+    format!("{:#x}", little_endian(bytes))
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
+}
+
+/// The same, in decimal too where that says more.
+fn with_decimal(bytes: &[u8]) -> String {
+    let value = little_endian(bytes);
+    if value < 10 { format!("{value:#x}") } else { format!("{value:#x} = {value}") }
 }
 
 /// The context's fields that are not zero, and those just read.
@@ -149,7 +158,7 @@ fn context(player: &Player) -> Html {
                 { for fields.map(|(field, value, just_read)| html! {
                     <div title={field.doc} data-accessed={flag(just_read)}>
                         <dt>{ field.name }</dt>
-                        <dd>{ if value.len() <= 8 { number(value) } else { format!("{} bytes", value.len()) } }</dd>
+                        <dd>{ if value.len() <= 8 { with_decimal(value) } else { format!("{} bytes", value.len()) } }</dd>
                     </div>
                 }) }
             </dl>

@@ -14,9 +14,14 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
     let levels = state.levels.as_ref();
     let classic = levels.is_some_and(|levels| levels.classic.is_some());
+    let subtitle = match (state.is_stale(), classic) {
+        (true, _) => "the last that could be read",
+        (false, true) => "one colour, one origin",
+        (false, false) => "eBPF as written",
+    };
     html! {
         <section class="pane program" aria-label="Program">
-            <h2>{ "Program" }<small>{ if classic { "one colour, one origin" } else { "eBPF as written" } }</small>
+            <h2>{ "Program" }<small>{ subtitle }</small>
                 <span class="end"><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
             if levels.is_some() {
                 <div class={classes!("levels", (!classic).then_some("single"))}>
