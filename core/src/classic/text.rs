@@ -73,8 +73,13 @@ pub fn short(insn: &Insn, pc: Pc) -> String {
     with_targets(insn, pc, |target| target.to_string())
 }
 
+/// As bpf_asm reads it, which does not know libpcap's `#pktlen`.
 fn labelled(insn: &Insn, pc: Pc) -> String {
-    with_targets(insn, pc, |target| format!("l{target}"))
+    match insn {
+        Insn::LoadA(Value::Len) => "ld #len".to_owned(),
+        Insn::LoadX(Value::Len) => "ldx #len".to_owned(),
+        _ => with_targets(insn, pc, |target| format!("l{target}")),
+    }
 }
 
 fn with_targets(insn: &Insn, pc: Pc, name: impl Fn(Pc) -> String) -> String {

@@ -325,6 +325,7 @@ impl<'a> Cursor<'a> {
 
     /// `(003)`: must be the instruction's own number, since jumps mean these.
     fn printed_number(&mut self, expected: u64) -> Result<(), Diagnostic> {
+        self.skip_space();
         let (before, bracket) = (self.at, self.take("("));
         if !bracket {
             return Ok(());
@@ -439,6 +440,7 @@ impl<'a> Cursor<'a> {
             self.expect("]")?;
             return Ok(Insn::LoadPacket { size, from: PacketOffset::Ind(k) });
         }
+        self.skip_space();
         let from = self.at;
         if let Some(what) = ancillary(&self.word().to_ascii_lowercase()) {
             self.expect("]")?;
@@ -521,7 +523,7 @@ impl<'a> Cursor<'a> {
         let next = Way { target: Target::Next, span: self.since(self.at) };
         let mut ways = vec![next.clone(), next];
         self.take(",");
-        if self.take("jt") {
+        if self.jt() {
             ways[0] = self.way()?;
             self.take(",");
             self.expect("jf")?;
@@ -536,6 +538,16 @@ impl<'a> Cursor<'a> {
             ways.reverse();
         }
         Ok((Insn::Branch { op, with, jt: 0, jf: 0 }, ways))
+    }
+
+    /// `jt` before the first way: the word alone, and not a label of that name.
+    fn jt(&mut self) -> bool {
+        let before = self.at;
+        if self.word().eq_ignore_ascii_case("jt") && !self.rest().is_empty() && !self.rest().starts_with(',') {
+            return true;
+        }
+        self.at = before;
+        false
     }
 
     /// A label, an instruction number, or a distance `+3`.
