@@ -121,8 +121,10 @@ fn Share(PageProps { page }: &PageProps) -> Html {
     html! {
         <span class="share">
             if let Some(link) = &*link {
-                <input class="mono" type="text" readonly={true} ref={field} aria-label="Permalink" data-testid="permalink" value={link.clone()} />
-                <span class="said" role="status">{ *said }</span>
+                <span class="link-out">
+                    <input class="mono" type="text" readonly={true} ref={field} aria-label="Permalink" data-testid="permalink" value={link.clone()} />
+                    <span class="said" role="status">{ *said }</span>
+                </span>
             }
             <button type="button" class="btn" data-testid="share" {onclick}>
                 <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M10 14a4 4 0 005.7 0l3-3a4 4 0 00-5.7-5.7l-1 1M14 10a4 4 0 00-5.7 0l-3 3a4 4 0 005.7 5.7l1-1" /></svg>
