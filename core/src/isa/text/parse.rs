@@ -1,5 +1,7 @@
 //! Reading eBPF assembly: one statement a line, labels, and every fault of the text reported at once.
 
+mod operands;
+
 use super::lexer::{Kind, Token, tokens};
 use super::{FunctionNames, atomic_prefix};
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
@@ -225,27 +227,33 @@ impl<'s> Cursor<'_, 's> {
             }
             "call" => self.call(target),
             "lock" => {
-                let (size, _, base, offset) = self.typed_address()?;
+                let (size, signed, base, offset) = self.typed_address()?;
+                if signed {
+                    return Err(self.no_sign(first + 3, size));
+                }
                 let width = self.atomic_width(size)?;
                 let ops = [AtomicOp::Add, AtomicOp::Or, AtomicOp::And, AtomicOp::Xor];
                 let op = self.operator(&ops, |op| op.text(), "`+=`, `|=`, `&=` or `^=`")?;
-                Ok(Insn::Atomic { width, op, base, offset, src: self.full_register()? })
+                Ok(Insn::Atomic { width, op, base, offset, src: self.memory_register(size)? })
             }
             "*" => {
                 self.at = first;
                 let (size, signed, base, offset) = self.typed_address()?;
                 if signed {
-                    return Err(Diagnostic::new(self.tokens[first].span.clone(), "a store has no sign")
-                        .help(format!("write `{}`", size.text())));
+                    return Err(self.no_sign(first + 2, size));
                 }
                 self.expect("=")?;
-                Ok(Insn::Store { size, base, offset, src: self.operand(Width::W64)? })
+                let src = match self.tokens.get(self.at).map(|token| token.kind) {
+                    Some(Kind::Word) => Src::Reg(self.memory_register(size)?),
+                    _ => self.operand(Width::W64)?,
+                };
+                Ok(Insn::Store { size, base, offset, src })
             }
             "store_release" => {
                 self.expect("(")?;
                 let (size, base, offset) = self.cast_address()?;
                 self.expect(",")?;
-                let src = self.full_register()?;
+                let src = self.memory_register(size)?;
                 self.expect(")")?;
                 Ok(Insn::StoreRelease { size, base, offset, src })
             }
@@ -271,16 +279,21 @@ impl<'s> Cursor<'_, 's> {
         dst: Reg,
         target: &mut Option<(Target<'s>, Span)>,
     ) -> Result2<Insn> {
+        let name = self.at - 1;
         let op = self.operator(AluOp::ALL, |op| op.text(), "`=` or an operator such as `+=`")?;
         if op != AluOp::Mov {
             return Ok(Insn::Alu { width, op, dst, src: self.operand(width)? });
         }
         let value = self.at;
         match self.peek() {
-            Some("*") => self.load(width, dst),
+            Some("*") => self.load(name, width, dst),
             Some("(") => {
                 self.at += 1;
                 let from = self.sign_extension()?;
+                if from == Size::W && width == Width::W32 {
+                    return Err(Diagnostic::new(self.last_span(), "32 bits are the whole of a `w` register")
+                        .help("write s8 or s16, or `r` registers"));
+                }
                 self.expect(")")?;
                 let src = self.register_of(width)?;
                 Ok(Insn::MovSx { width, from, dst, src })
@@ -312,25 +325,28 @@ impl<'s> Cursor<'_, 's> {
                     self.expect("(")?;
                     let (size, base, offset) = self.cast_address()?;
                     self.expect(")")?;
+                    self.holds(name, width, dst, size)?;
                     return Ok(Insn::LoadAcquire { size, dst, base, offset });
                 }
                 if word.starts_with("atomic") {
-                    return self.fetching_atomic(dst);
+                    return self.fetching_atomic(name, width, dst);
                 }
                 if self.tokens.get(self.at + 1).is_some_and(|token| token.text == "[") {
+                    self.holds(name, width, dst, Size::DW)?;
                     return self.wide_reference(dst, target);
                 }
                 Ok(Insn::Alu { width, op, dst, src: self.operand(width)? })
             }
-            _ => self.constant(width, dst),
+            _ => self.constant(name, width, dst),
         }
     }
 
     /// `r0 = 5`, or with `ll` behind it the 64-bit load.
-    fn constant(&mut self, width: Width, dst: Reg) -> Result2<Insn> {
+    fn constant(&mut self, name: usize, width: Width, dst: Reg) -> Result2<Insn> {
         let first = self.at;
         let (negative, value) = self.number()?;
         if self.take("ll") {
+            self.holds(name, width, dst, Size::DW)?;
             let value = if negative { value.wrapping_neg() } else { value };
             return Ok(Insn::LoadImm { dst, imm: WideImm::Const(value) });
         }
@@ -339,11 +355,12 @@ impl<'s> Cursor<'_, 's> {
     }
 
     /// `*(u16 *)(r1 + 4)` or `*(u16 *)skb[12]`
-    fn load(&mut self, width: Width, dst: Reg) -> Result2<Insn> {
+    fn load(&mut self, name: usize, width: Width, dst: Reg) -> Result2<Insn> {
         let first = self.at;
         let packet = self.tokens[self.at..].iter().any(|token| token.text == "skb");
         if !packet {
             let (size, signed, base, offset) = self.typed_address()?;
+            self.holds(name, width, dst, if signed { Size::DW } else { size })?;
             return Ok(Insn::Load { size, signed, dst, base, offset });
         }
         self.at += 1;
@@ -372,7 +389,7 @@ impl<'s> Cursor<'_, 's> {
     }
 
     /// `atomic64_fetch_add((u64 *)(r1 + 0), r2)`
-    fn fetching_atomic(&mut self, dst: Reg) -> Result2<Insn> {
+    fn fetching_atomic(&mut self, dst_at: usize, dst_width: Width, dst: Reg) -> Result2<Insn> {
         let name = self.peek().unwrap_or_default();
         let at = self.at;
         let known = |width| {
@@ -381,25 +398,29 @@ impl<'s> Cursor<'_, 's> {
                     .then_some((width, op))
             })
         };
-        let Some((width, op)) = known(Width::W64).or_else(|| known(Width::W32)) else {
+        let Some((named, op)) = known(Width::W64).or_else(|| known(Width::W32)) else {
             return Err(self.unexpected("an atomic operation such as `atomic64_fetch_add`"));
         };
         self.at += 1;
         self.expect("(")?;
         let (size, base, offset) = self.cast_address()?;
-        if size != width.size() {
-            return Err(Diagnostic::new(
-                self.tokens[at].span.clone(),
-                format!("`{name}` works on {}", width.size().text()),
-            ));
+        let width = self.atomic_width(size)?;
+        // The kernel has two names; LLVM has the shorter one for both widths.
+        if named == Width::W64 && width == Width::W32 {
+            return Err(Diagnostic::new(self.tokens[at].span.clone(), format!("`{name}` works on u64")));
         }
         self.expect(",")?;
         if op == AtomicOp::Cmpxchg {
-            self.expect("r0")?;
+            if self.peek() == Some("w0") && width == Width::W32 {
+                self.at += 1
+            } else {
+                self.expect("r0")?
+            }
             self.expect(",")?;
         }
-        let src = self.full_register()?;
+        let src = self.memory_register(size)?;
         self.expect(")")?;
+        self.holds(dst_at, dst_width, dst, size)?;
         let result = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
         if dst != result {
             return Err(Diagnostic::new(
@@ -495,171 +516,6 @@ impl<'s> Cursor<'_, 's> {
             None => return Err(self.unexpected("where to jump: a label, a slot number, or `+3`")),
         };
         Ok((target, self.tokens[first].span.start..self.last_span().end))
-    }
-
-    /// `*(u16 *)(r1 + 4)`: size, sign, base, offset.
-    fn typed_address(&mut self) -> Result2<(Size, bool, Reg, i16)> {
-        self.expect("*")?;
-        self.expect("(")?;
-        let (size, signed) = self.size()?;
-        self.expect("*")?;
-        self.expect(")")?;
-        let (base, offset) = self.address()?;
-        Ok((size, signed, base, offset))
-    }
-
-    /// `(u64 *)(r1 + 0)`: size, base, offset.
-    fn cast_address(&mut self) -> Result2<(Size, Reg, i16)> {
-        self.expect("(")?;
-        let (size, _) = self.size()?;
-        self.expect("*")?;
-        self.expect(")")?;
-        let (base, offset) = self.address()?;
-        Ok((size, base, offset))
-    }
-
-    fn address(&mut self) -> Result2<(Reg, i16)> {
-        self.expect("(")?;
-        let base = self.full_register()?;
-        let at = self.at;
-        let offset = self.displacement(")")?;
-        let offset = i16::try_from(offset).map_err(|_| {
-            Diagnostic::new(
-                self.tokens[at].span.start..self.last_span().end,
-                format!("offset {offset} does not fit into 16 bits"),
-            )
-            .help("add it to the register first")
-        })?;
-        self.expect(")")?;
-        Ok((base, offset))
-    }
-
-    /// ` + 4`, ` - 4`, or nothing when `close` follows.
-    fn displacement(&mut self, close: &str) -> Result2<i32> {
-        if self.peek() == Some(close) {
-            return Ok(0);
-        }
-        if !matches!(self.peek(), Some("+" | "-")) {
-            return Err(self.unexpected(&format!("`+`, `-` or `{close}`")));
-        }
-        self.signed32()
-    }
-
-    /// `u8` … `u64`, `s8` … `s32`.
-    fn size(&mut self) -> Result2<(Size, bool)> {
-        let word = self.peek().unwrap_or_default();
-        let known = Size::ALL.iter().find_map(|&size| {
-            let digits = word.strip_prefix(['u', 's'])?;
-            (digits == size.bits_wide().to_string()).then_some((size, word.starts_with('s')))
-        });
-        match known {
-            Some((Size::DW, true)) | None => {
-                Err(self.unexpected("a size: u8, u16, u32, u64, s8, s16 or s32"))
-            }
-            Some(found) => {
-                self.at += 1;
-                Ok(found)
-            }
-        }
-    }
-
-    fn sign_extension(&mut self) -> Result2<Size> {
-        match self.size() {
-            Ok((size, true)) => Ok(size),
-            _ => Err(self.unexpected("s8, s16 or s32")),
-        }
-    }
-
-    fn atomic_width(&self, size: Size) -> Result2<Width> {
-        match size {
-            Size::W => Ok(Width::W32),
-            Size::DW => Ok(Width::W64),
-            Size::B | Size::H => {
-                Err(Diagnostic::new(self.last_span(), "atomic operations work on u32 or u64"))
-            }
-        }
-    }
-
-    /// One of a field's operators by its text.
-    fn operator<T: Copy>(&mut self, all: &[T], text: fn(T) -> &'static str, expected: &str) -> Result2<T> {
-        let next = self.peek().unwrap_or_default();
-        match all.iter().find(|op| text(**op) == next) {
-            Some(&op) => {
-                self.at += 1;
-                Ok(op)
-            }
-            None => Err(self.unexpected(expected)),
-        }
-    }
-
-    /// `r3` or `w3`, if one is next.
-    fn register(&mut self) -> Option<(Width, Reg)> {
-        let word = self.peek()?;
-        let width = match word.as_bytes().first()? {
-            b'r' => Width::W64,
-            b'w' => Width::W32,
-            _ => return None,
-        };
-        let reg = Reg::ALL.iter().find(|reg| reg.text()[1..] == word[1..])?;
-        self.at += 1;
-        Some((width, *reg))
-    }
-
-    fn any_register(&mut self) -> Result2<(Width, Reg)> {
-        self.register().ok_or_else(|| self.unexpected("a register, r0 to r10 or w0 to w10"))
-    }
-
-    fn full_register(&mut self) -> Result2<Reg> {
-        self.register_of(Width::W64)
-    }
-
-    fn register_of(&mut self, width: Width) -> Result2<Reg> {
-        let (found, reg) = self.any_register()?;
-        if found == width {
-            return Ok(reg);
-        }
-        let letter = if width == Width::W64 { 'r' } else { 'w' };
-        Err(Diagnostic::new(self.last_span(), "both operands must have the same width")
-            .help(format!("write `{letter}{}`", reg.bits())))
-    }
-
-    fn operand(&mut self, width: Width) -> Result2<Src> {
-        if self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Word) {
-            return self.register_of(width).map(Src::Reg);
-        }
-        let first = self.at;
-        let (negative, value) = self.number()?;
-        self.fit(negative, value, first, width).map(Src::Imm)
-    }
-
-    /// A number as an immediate. Hexadecimal bit patterns up to 0xffffffff fit where only 32 bits count.
-    fn fit(&self, negative: bool, value: u64, first: usize, width: Width) -> Result2<i32> {
-        let limit = if negative { 1 << 31 } else { i32::MAX as u64 };
-        if value <= limit || (!negative && width == Width::W32 && value <= u64::from(u32::MAX)) {
-            return Ok(if negative { (value as i32).wrapping_neg() } else { value as i32 });
-        }
-        let span = self.tokens[first].span.start..self.last_span().end;
-        Err(Diagnostic::new(span, "the constant does not fit into a signed 32-bit number")
-            .help("load it with `rN = CONSTANT ll` first"))
-    }
-
-    fn signed32(&mut self) -> Result2<i32> {
-        let first = self.at;
-        self.take("+");
-        let (negative, value) = self.number()?;
-        self.fit(negative, value, first, Width::W32)
-    }
-
-    /// A number with an optional minus.
-    fn number(&mut self) -> Result2<(bool, u64)> {
-        let negative = self.take("-");
-        match self.tokens.get(self.at).map(|token| token.kind) {
-            Some(Kind::Number(value)) => {
-                self.at += 1;
-                Ok((negative, value))
-            }
-            _ => Err(self.unexpected("a register or a number")),
-        }
     }
 }
 
