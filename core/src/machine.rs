@@ -256,12 +256,12 @@ pub struct AddressText(pub u64);
 
 impl fmt::Display for AddressText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Region::of(self.0) {
-            Some((region, 0)) => f.write_str(region.name()),
-            Some((region, offset)) if (offset as i32) < 0 => {
-                write!(f, "{} - {}", region.name(), offset.wrapping_neg())
-            }
-            Some((region, offset)) => write!(f, "{} + {offset}", region.name()),
+        // What lies just before a region's first byte has the number of the region before in its upper half.
+        let distance = self.0 as i32;
+        match Region::of(self.0.wrapping_sub_signed(distance.into())) {
+            Some((region, _)) if distance == 0 => f.write_str(region.name()),
+            Some((region, _)) if distance < 0 => write!(f, "{} - {}", region.name(), distance.unsigned_abs()),
+            Some((region, _)) => write!(f, "{} + {distance}", region.name()),
             None => write!(f, "{:#x}", self.0),
         }
     }
@@ -294,7 +294,7 @@ mod tests {
     fn addresses_read_as_places() {
         assert_eq!(AddressText(Region::Packet.address(14)).to_string(), "packet + 14");
         assert_eq!(AddressText(Region::Context.address(0)).to_string(), "context");
-        assert_eq!(AddressText(Region::Packet.address(0).wrapping_sub(1)).to_string(), "stack - 1");
+        assert_eq!(AddressText(Region::Packet.address(0).wrapping_sub(1)).to_string(), "packet - 1");
         assert_eq!(AddressText(14).to_string(), "0xe");
     }
 }
