@@ -2,6 +2,9 @@
 //!
 //! Source: the grammar of bpf_asm (tools/bpf/bpf_exp.y, bpf_exp.l) and libpcap's bpf_image.c.
 
+mod cursor;
+
+use self::cursor::Cursor;
 use super::super::{
     AluOp, Ancillary, CmpOp, Insn, MAX_INSNS, Operand, PacketOffset, Returned, Value, encoding,
 };
@@ -175,124 +178,7 @@ fn resolve(
     }
 }
 
-/// Reads one line from left to right. `text` has the length of the line in bytes.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-    start: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn skip_space(&mut self) {
-        let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start().len();
-    }
-
-    fn rest(&mut self) -> &'a str {
-        self.skip_space();
-        &self.text[self.at..]
-    }
-
-    /// A span of the source from `from` to where the cursor is.
-    fn since(&self, from: usize) -> Span {
-        self.start + from..self.start + self.at
-    }
-
-    /// Takes this text, in whatever case, if it is next.
-    fn take(&mut self, wanted: &str) -> bool {
-        let found = self.rest().get(..wanted.len()).is_some_and(|next| next.eq_ignore_ascii_case(wanted));
-        self.at += if found { wanted.len() } else { 0 };
-        found
-    }
-
-    fn expect(&mut self, wanted: &str) -> Result<(), Diagnostic> {
-        if self.take(wanted) { Ok(()) } else { Err(self.unexpected(&format!("`{wanted}`"))) }
-    }
-
-    /// A name or mnemonic, empty if none is next.
-    fn word(&mut self) -> &'a str {
-        let rest = self.rest();
-        let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        let word = &rest[..length];
-        if word.starts_with(|c: char| c.is_ascii_digit()) {
-            return "";
-        }
-        self.at += length;
-        word
-    }
-
-    /// "expected X, found Y" at the next word.
-    fn unexpected(&mut self, expected: &str) -> Diagnostic {
-        let rest = self.rest();
-        let from = self.at;
-        let Some(first) = rest.chars().next() else {
-            let end = self.start + self.text.len();
-            return Diagnostic::new(
-                end.saturating_sub(1)..end,
-                format!("expected {expected}, found the end of the line"),
-            );
-        };
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let length =
-            if is_word(first) { rest.find(|c| !is_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
-        self.at += length;
-        let fault =
-            Diagnostic::new(self.since(from), format!("expected {expected}, found `{}`", &rest[..length]));
-        self.at = from;
-        fault
-    }
-
-    /// A number: decimal, 0x…, 0b…, 0… octal; with a minus its two's complement.
-    fn number(&mut self) -> Result<u32, Diagnostic> {
-        self.skip_space();
-        let from = self.at;
-        let negative = self.take("-");
-        let rest = &self.text[self.at..];
-        let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let digits = rest[..length].to_ascii_lowercase();
-        if !digits.starts_with(|c: char| c.is_ascii_digit()) {
-            self.at = from;
-            return Err(self.unexpected("a number"));
-        }
-        self.at += length;
-        let parsed = match digits.get(..2) {
-            Some("0x") => u64::from_str_radix(&digits[2..], 16),
-            Some("0b") => u64::from_str_radix(&digits[2..], 2),
-            Some(_) if digits.starts_with('0') => u64::from_str_radix(&digits[1..], 8),
-            _ => digits.parse(),
-        };
-        let value = match parsed {
-            Ok(value) => value,
-            Err(error) if *error.kind() == std::num::IntErrorKind::PosOverflow => u64::MAX,
-            Err(_) => {
-                return Err(Diagnostic::new(self.since(from), format!("`{digits}` is no number"))
-                    .help("numbers are written 10, 0xa, 0b1010 or, in octal, 012"));
-            }
-        };
-        let limit = if negative { 1 << 31 } else { u64::from(u32::MAX) };
-        if value > limit {
-            return Err(Diagnostic::new(self.since(from), "the number does not fit into 32 bits"));
-        }
-        Ok(if negative { (value as u32).wrapping_neg() } else { value as u32 })
-    }
-
-    /// `#5`, `5`
-    fn constant(&mut self) -> Result<u32, Diagnostic> {
-        self.take("#");
-        self.number()
-    }
-
-    /// `x` or `%x`, if it is next.
-    fn index_register(&mut self) -> bool {
-        let before = self.at;
-        self.take("%");
-        if self.word().eq_ignore_ascii_case("x") {
-            return true;
-        }
-        self.at = before;
-        false
-    }
-
+impl Cursor<'_> {
     fn line(&mut self, number: u64, labels: &mut HashMap<String, u64>) -> Result<Option<Line>, Diagnostic> {
         self.printed_number(number)?;
         loop {
@@ -543,7 +429,8 @@ impl<'a> Cursor<'a> {
     /// `jt` before the first way: the word alone, and not a label of that name.
     fn jt(&mut self) -> bool {
         let before = self.at;
-        if self.word().eq_ignore_ascii_case("jt") && !self.rest().is_empty() && !self.rest().starts_with(',') {
+        if self.word().eq_ignore_ascii_case("jt") && !self.rest().is_empty() && !self.rest().starts_with(',')
+        {
             return true;
         }
         self.at = before;
