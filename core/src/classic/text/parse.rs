@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::Size;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Instructions in order, with the places they stand in. Not checked yet.
 pub type Parsed = Vec<Statement>;
@@ -71,18 +71,19 @@ struct Line {
 pub fn parse(source: &str) -> Result<Parsed, Vec<Diagnostic>> {
     let mut faults = Vec::new();
     let mut lines: Vec<Line> = Vec::new();
-    let mut labels: HashMap<String, u64> = HashMap::new();
+    let mut labels: BTreeMap<String, u64> = BTreeMap::new();
     let text = blank_comments(source);
-    let mut start = 0;
+    // The instruction that the next line is: one that was not understood counts as one.
+    let (mut start, mut number) = (0, 0u64);
     for line in text.split_inclusive('\n') {
         let mut cursor = Cursor { text: line.trim_end(), at: 0, start };
         start += line.len();
-        let parsed = cursor.line(lines.len() as u64, &mut labels);
-        match parsed {
+        match cursor.line(&mut number, &mut labels) {
             Ok(Some(line)) => lines.push(line),
-            Ok(None) => {}
+            Ok(None) => continue,
             Err(fault) => faults.push(fault),
         }
+        number = number.saturating_add(1);
         if lines.len() > MAX_INSNS {
             let span = lines.last().map_or(0..0, |line| line.span.clone());
             let message = format!("a classic program has at most {MAX_INSNS} instructions; this is one more");
@@ -131,7 +132,7 @@ fn resolve(
     ways: &[Way],
     pc: u64,
     count: u64,
-    labels: &HashMap<String, u64>,
+    labels: &BTreeMap<String, u64>,
     suggest: bool,
 ) -> Result<Insn, Diagnostic> {
     let skipped = |way: &Way, limit: u64| {
@@ -179,14 +180,18 @@ fn resolve(
 }
 
 impl Cursor<'_> {
-    fn line(&mut self, number: u64, labels: &mut HashMap<String, u64>) -> Result<Option<Line>, Diagnostic> {
+    fn line(
+        &mut self,
+        number: &mut u64,
+        labels: &mut BTreeMap<String, u64>,
+    ) -> Result<Option<Line>, Diagnostic> {
         self.printed_number(number)?;
         loop {
             let before = self.at;
             let word = self.word();
             let from = self.at - word.len();
             if !word.is_empty() && self.take(":") {
-                if labels.insert(word.to_owned(), number).is_some() {
+                if labels.insert(word.to_owned(), *number).is_some() {
                     return Err(Diagnostic::new(
                         self.since(from),
                         format!("label `{word}` stands here for the second time"),
@@ -210,7 +215,8 @@ impl Cursor<'_> {
     }
 
     /// `(003)`: must be the instruction's own number, since jumps mean these.
-    fn printed_number(&mut self, expected: u64) -> Result<(), Diagnostic> {
+    /// When it is not, the lines behind it go on from it, so that one gap is one fault.
+    fn printed_number(&mut self, number: &mut u64) -> Result<(), Diagnostic> {
         self.skip_space();
         let (before, bracket) = (self.at, self.take("("));
         if !bracket {
@@ -221,6 +227,7 @@ impl Cursor<'_> {
         let printed: Option<u64> = digits[..length].parse().ok();
         self.at += length;
         self.expect(")")?;
+        let expected = std::mem::replace(number, printed.unwrap_or(*number));
         if printed == Some(expected) {
             return Ok(());
         }
@@ -349,9 +356,16 @@ impl Cursor<'_> {
                 self.expect(part)?;
             }
             let k = self.number()?;
-            for part in ["]", "&", "0xf", ")"] {
+            for part in ["]", "&"] {
                 self.expect(part)?;
             }
+            self.skip_space();
+            let from = self.at;
+            if self.number()? != 0xf {
+                return Err(Diagnostic::new(self.since(from), "the mask is always 0xf")
+                    .help("for another one, load the byte into A, use `and` and `lsh`, and then `tax`"));
+            }
+            self.expect(")")?;
             return Ok(Insn::LoadXHeaderLength(k));
         }
         if let Some(cell) = self.scratch_if_next()? {
