@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::{
     AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Instructions in order, each with the bytes of the text it stands in.
 pub type Parsed = Vec<(Insn, Span)>;
@@ -24,6 +24,8 @@ enum Target<'a> {
     Absolute(i64),
     /// `out`
     Label(&'a str),
+    /// `call out`: what is no known function.
+    Function(&'a str),
 }
 
 /// What a line says, before labels are known.
@@ -41,7 +43,7 @@ struct Statement<'a> {
 pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diagnostic>> {
     let mut faults = Vec::new();
     let mut statements: Vec<Statement<'_>> = Vec::new();
-    let mut labels: HashMap<&str, i64> = HashMap::new();
+    let mut labels: BTreeMap<&str, i64> = BTreeMap::new();
     let mut slot = 0i64;
     let mut start = 0;
     for line in source.split_inclusive('\n') {
@@ -81,10 +83,10 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
             let suggest = complete && faults.len() < SUGGESTIONS;
             // Jumps count from the next instruction, addresses from the slot behind their own first one.
             let from = if matches!(insn, Insn::LoadImm { .. }) { next - 1 } else { next };
-            let resolved =
-                offset(&target, from, &labels, suggest).and_then(|offset| set_offset(&mut insn, offset));
+            let resolved = offset(&target, from, &labels, suggest.then_some(names))
+                .and_then(|offset| set_offset(&mut insn, offset));
             if let Err(message) = resolved {
-                if complete || !matches!(target, Target::Label(_)) {
+                if complete || !matches!(target, Target::Label(_) | Target::Function(_)) {
                     faults.push(Diagnostic::new(target_span, message));
                 }
                 continue;
@@ -100,18 +102,30 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     }
 }
 
-/// How many slots the target is behind slot `from`.
-fn offset(target: &Target<'_>, from: i64, labels: &HashMap<&str, i64>, suggest: bool) -> Result<i64, String> {
-    match target {
-        Target::Relative(offset) => Ok(*offset),
-        Target::Absolute(slot) => Ok(slot - from),
-        Target::Label(name) => labels.get(name).map(|slot| slot - from).ok_or_else(|| {
-            match suggest.then(|| nearest(name, labels.keys().copied())).flatten() {
-                Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
-                None => format!("there is no label `{name}`; a label is a line such as `{name}:`"),
-            }
-        }),
-    }
+/// How many slots the target is behind slot `from`. With `suggest`, the functions' names, a fault says what may have
+/// been meant.
+fn offset(
+    target: &Target<'_>,
+    from: i64,
+    labels: &BTreeMap<&str, i64>,
+    suggest: Option<&dyn FunctionNames>,
+) -> Result<i64, String> {
+    let (name, what, functions) = match target {
+        Target::Relative(offset) => return Ok(*offset),
+        Target::Absolute(slot) => return Ok(slot - from),
+        Target::Label(name) => (name, format!("label `{name}`"), Vec::new()),
+        Target::Function(name) => {
+            let functions = suggest.map_or(Vec::new(), |names| names.all());
+            (name, format!("function `{name}` here, and no such label"), functions)
+        }
+    };
+    labels.get(name).map(|slot| slot - from).ok_or_else(|| {
+        let known = || functions.into_iter().chain(labels.keys().copied());
+        match suggest.and_then(|_| nearest(name.strip_prefix("bpf_").unwrap_or(name), known())) {
+            Some(near) => format!("there is no {what}; did you mean `{near}`?"),
+            None => format!("there is no {what}; a label is a line such as `{name}:`"),
+        }
+    })
 }
 
 fn set_offset(insn: &mut Insn, value: i64) -> Result<(), String> {
@@ -231,7 +245,7 @@ impl<'s> Cursor<'_, 's> {
                 if signed {
                     return Err(self.no_sign(first + 3, size));
                 }
-                let width = self.atomic_width(size)?;
+                let width = self.atomic_width(first + 3, size)?;
                 let ops = [AtomicOp::Add, AtomicOp::Or, AtomicOp::And, AtomicOp::Xor];
                 let op = self.operator(&ops, |op| op.text(), "`+=`, `|=`, `&=` or `^=`")?;
                 Ok(Insn::Atomic { width, op, base, offset, src: self.memory_register(size)? })
@@ -404,7 +418,7 @@ impl<'s> Cursor<'_, 's> {
         self.at += 1;
         self.expect("(")?;
         let (size, base, offset) = self.cast_address()?;
-        let width = self.atomic_width(size)?;
+        let width = self.atomic_width(at + 3, size)?;
         // The kernel has two names; LLVM has the shorter one for both widths.
         if named == Width::W64 && width == Width::W32 {
             return Err(Diagnostic::new(self.tokens[at].span.clone(), format!("`{name}` works on u64")));
@@ -488,7 +502,7 @@ impl<'s> Cursor<'_, 's> {
                 match number {
                     Some(id) => Ok(Insn::Call(Callee::Helper(id))),
                     None => {
-                        *target = Some((Target::Label(name), token.span.clone()));
+                        *target = Some((Target::Function(name), token.span.clone()));
                         local
                     }
                 }

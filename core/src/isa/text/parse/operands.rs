@@ -77,18 +77,23 @@ impl Cursor<'_, '_> {
     }
 
     pub(super) fn sign_extension(&mut self) -> Result2<Size> {
+        let at = self.at;
         match self.size() {
             Ok((size, true)) => Ok(size),
-            _ => Err(self.unexpected("s8, s16 or s32")),
+            _ => {
+                self.at = at;
+                Err(self.unexpected("s8, s16 or s32"))
+            }
         }
     }
 
-    pub(super) fn atomic_width(&self, size: Size) -> Result2<Width> {
+    /// The width of an atomic operation on a size that stands at token `at`.
+    pub(super) fn atomic_width(&self, at: usize, size: Size) -> Result2<Width> {
         match size {
             Size::W => Ok(Width::W32),
             Size::DW => Ok(Width::W64),
             Size::B | Size::H => {
-                Err(Diagnostic::new(self.last_span(), "atomic operations work on u32 or u64"))
+                Err(Diagnostic::new(self.tokens[at].span.clone(), "atomic operations work on u32 or u64"))
             }
         }
     }
