@@ -44,6 +44,13 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
     if first.starts_with('{') || first.contains("struct sock_filter") || lines().any(is_row) {
         return Ok(Format::C);
     }
+    // Whole bytes in whole slots, and nothing else: no listing in decimal is made of these.
+    let bytes = || lines().flat_map(str::split_ascii_whitespace);
+    let is_hex =
+        |word: &str| word.len().is_multiple_of(2) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if bytes().all(is_hex) && bytes().map(str::len).sum::<usize>().is_multiple_of(16) {
+        return Ok(Format::Hex);
+    }
     let numbers = |line: &str| line.split([' ', '\t', ',']).filter(|word| !word.is_empty()).all(is_decimal);
     if numbers(first) && (first.contains(',') || first.contains(' ') || lines().nth(1).is_some_and(numbers)) {
         return Ok(Format::Ddd);
@@ -121,6 +128,8 @@ mod tests {
         check("r0 = 1\nexit", Format::Ebpf);
         check("l: if r1 == 0 goto l\nexit", Format::Ebpf);
         check("b700000000000000 9500000000000000", Format::Hex);
+        check("0500070000000000\n9500000000000000", Format::Hex);
+        check("05 00 07 00 00 00 00 00\n95 00 00 00 00 00 00 00", Format::Hex);
         check("tcp port 22", Format::Filter);
         check("ip and not arp", Format::Filter);
         check("len > 100", Format::Filter);

@@ -27,6 +27,7 @@ pub(super) fn load(source: &str) -> Result<Form, Vec<Diagnostic>> {
         let last = (first + slots as usize * SLOT).min(pairs.len());
         match pairs.get(first..last) {
             Some([start, .., end]) => start[0].0..end[1].0 + 1,
+            Some([byte]) => byte[0].0..byte[1].0 + 1,
             _ => 0..source.len(),
         }
     };
