@@ -1,0 +1,290 @@
+//! The suites: text files of cases, each run on every engine. README.md tells the formats.
+
+use bpf64_core::classic::{self, Ancillary, encoding as classic_encoding};
+use bpf64_core::diagnostic::{Diagnostic, Position};
+use bpf64_core::environment::SOCKET_FILTER;
+use bpf64_core::isa::{
+    AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width, encoding,
+};
+use bpf64_core::load::{Form, Format, load};
+use bpf64_core::machine::{Ending, Flow, Machine};
+use bpf64_core::program::{Pc, Program};
+use bpf64_tests::engine::{
+    ClassicSession, Converted, ConvertedSession, Engine, Interpreter, Outcome, Reference, Reread, Stepped,
+    agree, machine,
+};
+use bpf64_tests::input::{self, Input};
+use bpf64_tests::kernel::{Kernel, skipped};
+use bpf64_tests::suite::{self, Case};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// What stands behind a line whose instruction is refused.
+const ERROR: &str = "; error: ";
+
+/// The text without the errors expected in it, and these: `line: message`.
+fn expected_errors(case: &Case) -> (String, Vec<String>) {
+    let mut errors = Vec::new();
+    let lines = (1..).zip(case.text.lines()).map(|(number, line)| match line.split_once(ERROR) {
+        Some((code, error)) => {
+            errors.push(format!("{number}: {error}"));
+            code.trim_end()
+        }
+        None => line,
+    });
+    let text: Vec<&str> = lines.collect();
+    (text.join("\n"), errors)
+}
+
+/// The program, or `None` when it was refused as expected.
+fn loaded(case: &Case, format: Option<Format>) -> Result<Option<Form>, String> {
+    let (text, expected) = expected_errors(case);
+    let found: Vec<String> = match load(text.as_bytes(), format, &SOCKET_FILTER) {
+        Ok(loaded) if expected.is_empty() => return Ok(Some(loaded.form)),
+        Ok(_) => Vec::new(),
+        Err(faults) => {
+            let shown =
+                |fault: &Diagnostic| format!("{}: {fault}", Position::of(&text, fault.span.start).line);
+            faults.iter().map(shown).collect()
+        }
+    };
+    if found != expected {
+        return Err(format!("expected errors:\n{}\nfound:\n{}", expected.join("\n"), found.join("\n")));
+    }
+    if !case.expected.is_empty() {
+        return Err("a program that is refused cannot be run".to_owned());
+    }
+    Ok(None)
+}
+
+/// `> INPUT = RESULT`: the line as it should be, given who computes the result.
+fn answered(line: &str, result: impl FnOnce(&Input) -> Result<String, String>) -> Result<String, String> {
+    let fault = || format!("`{line}` is not `> INPUT = RESULT`");
+    let (words, expected) = line.strip_prefix("> ").ok_or_else(fault)?.rsplit_once("= ").ok_or_else(fault)?;
+    let words = words.strip_suffix(' ').unwrap_or(words);
+    let found = result(&input::parse(words)?)?;
+    // A number may be written in any way.
+    let (number, why) = expected.split_once(' ').unwrap_or((expected, ""));
+    let written = input::number(number).map(|value| format!("{} {why}", Outcome::Value(value)));
+    if written.is_some_and(|written| written.trim_end() == found) {
+        return Ok(line.to_owned());
+    }
+    let space = if words.is_empty() { "" } else { " " };
+    Ok(format!("> {words}{space}= {found}"))
+}
+
+fn answers(case: &Case, mut result: impl FnMut(&Input) -> Result<String, String>) -> suite::Answer {
+    if case.expected.is_empty() {
+        return Err("nothing is expected of it".to_owned());
+    }
+    case.expected.iter().map(|line| answered(line, &mut result)).collect()
+}
+
+#[test]
+fn classic() {
+    let kernel = Kernel::open();
+    let mut engines: Vec<&dyn Engine<classic::Program>> =
+        vec![&Reference, &Converted, &ClassicSession, &ConvertedSession];
+    match &kernel {
+        Ok(kernel) => engines.push(kernel),
+        Err(why) => skipped("the running kernel", why),
+    }
+    let (mut codes, mut ancillaries, mut asked) = (BTreeSet::new(), BTreeSet::new(), [0, 0]);
+    suite::run("classic", |case| {
+        let program = match loaded(case, None)? {
+            Some(Form::Classic(program, _)) => Rc::new(program),
+            Some(Form::Ebpf(_)) => return Err("this is eBPF".to_owned()),
+            None => {
+                refused_by_linux(case, kernel.as_ref().ok())?;
+                return Ok(Vec::new());
+            }
+        };
+        answers(case, |input| {
+            let outcome = agree(&engines, &program, input)?;
+            let answering = engines.iter().filter(|engine| engine.run(&program, input).is_ok()).count();
+            asked[usize::from(answering == engines.len())] += 1;
+            let (_, ending) = classic::interp::run(&program, input.world.clone());
+            for insn in executed(classic::interp::Machine::new(Rc::clone(&program), input.world.clone())) {
+                let insn = program.insns()[insn.index()];
+                codes.insert(classic_encoding::encode(&insn).code);
+                if let classic::Insn::LoadAncillary { what, .. } = insn {
+                    ancillaries.insert(what.offset());
+                }
+            }
+            let why = match ending {
+                Ending::Returned => "",
+                Ending::OutsidePacket => " outside the packet",
+                Ending::DivisionByZero => " division by zero",
+                Ending::NoDevice => " no device",
+            };
+            Ok(format!("{outcome}{why}"))
+        })
+    });
+    println!("{} runs on all {} engines, {} without the kernel", asked[1], engines.len(), asked[0]);
+    assert_eq!(codes.len(), 49, "every code is executed in some case: {codes:x?}");
+    assert_eq!(ancillaries.len(), Ancillary::TABLE.len(), "every ancillary load is executed in some case");
+}
+
+/// What the checker refuses, the running kernel refuses too. (Text that cannot be read has no program to ask about.)
+fn refused_by_linux(case: &Case, kernel: Option<&Kernel>) -> Result<(), String> {
+    let (text, _) = expected_errors(case);
+    let (Some(kernel), Ok(statements)) = (kernel, classic::text::parse(&text)) else { return Ok(()) };
+    let raw: Vec<classic_encoding::Raw> =
+        statements.iter().map(|statement| classic_encoding::encode(&statement.insn)).collect();
+    if kernel.attach(&raw).is_ok() { Err("Linux accepts it".to_owned()) } else { Ok(()) }
+}
+
+/// The instructions a run executes, the one that traps among them.
+fn executed(mut machine: impl Machine) -> Vec<Pc> {
+    let mut pcs = Vec::new();
+    while pcs.len() < bpf64_tests::engine::LIMIT {
+        pcs.push(machine.pc());
+        if !matches!(machine.step(&mut ()), Ok(Flow::Next)) {
+            break;
+        }
+    }
+    pcs
+}
+
+#[test]
+fn ebpf() {
+    let engines: [&dyn Engine<Program>; 3] = [&Interpreter, &Stepped, &Reread];
+    let mut kinds = BTreeSet::new();
+    suite::run("ebpf", |case| {
+        let program = match loaded(case, Some(Format::Ebpf))? {
+            Some(Form::Ebpf(program)) => Rc::new(program),
+            Some(Form::Classic(..)) => return Err("this is classic".to_owned()),
+            None => return Ok(Vec::new()),
+        };
+        answers(case, |input| {
+            let outcome = agree(&engines, &program, input)?;
+            let pcs = executed(machine(&program, input));
+            for (at, pc) in pcs.iter().enumerate().filter(|(_, pc)| pc.index() < program.insns().len()) {
+                let insn = program.insn(*pc);
+                let next = pcs.get(at + 1);
+                let taken =
+                    insn.jump_offset().and_then(|offset| program.target(*pc, offset)).as_ref() == next;
+                kinds.insert(kind(&insn, taken));
+            }
+            Ok(outcome.to_string())
+        })
+    });
+    let missing: Vec<String> = all_kinds().into_iter().filter(|kind| !kinds.contains(kind)).collect();
+    assert!(missing.is_empty(), "executed in no case:\n{}", missing.join("\n"));
+    println!("{} kinds of instructions", kinds.len());
+}
+
+/// What an instruction is, but for its registers and numbers.
+fn kind(insn: &Insn, taken: bool) -> String {
+    let src = |src: Src| if matches!(src, Src::Reg(_)) { "register" } else { "constant" };
+    match *insn {
+        Insn::Alu { width, op, src: operand, .. } => format!("{width:?} {op:?} {}", src(operand)),
+        Insn::Neg { width, .. } => format!("{width:?} Neg"),
+        Insn::MovSx { width, from, .. } => format!("{width:?} MovSx {from:?}"),
+        Insn::Swap { kind, size, .. } => format!("{kind:?} {size:?}"),
+        Insn::LoadImm { imm, .. } => match imm {
+            WideImm::Const(_) => "LoadImm Const",
+            WideImm::MapFd(_) => "LoadImm MapFd",
+            WideImm::MapFdValue { .. } => "LoadImm MapFdValue",
+            WideImm::Variable { .. } => "LoadImm Variable",
+            WideImm::Code(_) => "LoadImm Code",
+            WideImm::MapIndex(_) => "LoadImm MapIndex",
+            WideImm::MapIndexValue { .. } => "LoadImm MapIndexValue",
+        }
+        .to_owned(),
+        Insn::LoadPacket { size, from: PacketOffset::Abs(_) } => format!("LoadPacket Abs {size:?}"),
+        Insn::LoadPacket { size, from: PacketOffset::Ind(..) } => format!("LoadPacket Ind {size:?}"),
+        Insn::Load { size, signed, .. } => format!("Load {size:?} signed {signed}"),
+        Insn::Store { size, src: operand, .. } => format!("Store {size:?} {}", src(operand)),
+        Insn::Atomic { width, op, .. } => format!("{width:?} Atomic {op:?}"),
+        Insn::LoadAcquire { size, .. } => format!("LoadAcquire {size:?}"),
+        Insn::StoreRelease { size, .. } => format!("StoreRelease {size:?}"),
+        Insn::Jump { .. } => "Jump".to_owned(),
+        Insn::JumpLong { .. } => "JumpLong".to_owned(),
+        Insn::Branch { width, op, src: operand, .. } => {
+            format!("{width:?} Branch {op:?} {} {}", src(operand), if taken { "taken" } else { "not taken" })
+        }
+        Insn::MayGoto { .. } => "MayGoto".to_owned(),
+        Insn::Call(Callee::Helper(_)) => "Call Helper".to_owned(),
+        Insn::Call(Callee::Local(_)) => "Call Local".to_owned(),
+        Insn::Call(Callee::Platform(_)) => "Call Platform".to_owned(),
+        Insn::Exit => "Exit".to_owned(),
+    }
+}
+
+/// Every kind there is.
+fn all_kinds() -> BTreeSet<String> {
+    let (dst, base, src, offset) = (Reg::R0, Reg::R0, Reg::R0, 0);
+    let operands = [Src::Reg(src), Src::Imm(0)];
+    let mut insns = vec![
+        Insn::Jump { offset },
+        Insn::JumpLong { offset: 0 },
+        Insn::MayGoto { offset },
+        Insn::Call(Callee::Helper(0)),
+        Insn::Call(Callee::Local(0)),
+        Insn::Call(Callee::Platform(0)),
+        Insn::Exit,
+    ];
+    let wides = [
+        WideImm::Const(0),
+        WideImm::MapFd(0),
+        WideImm::MapFdValue { fd: 0, offset: 0 },
+        WideImm::Variable { id: 0, btf: 0 },
+        WideImm::Code(0),
+        WideImm::MapIndex(0),
+        WideImm::MapIndexValue { index: 0, offset: 0 },
+    ];
+    insns.extend(wides.map(|imm| Insn::LoadImm { dst, imm }));
+    for width in [Width::W32, Width::W64] {
+        insns.push(Insn::Neg { width, dst });
+        insns.extend(AtomicOp::ALL.iter().map(|&op| Insn::Atomic { width, op, base, offset, src }));
+        for from in [Size::B, Size::H, Size::W] {
+            insns.push(Insn::MovSx { width, from, dst, src });
+        }
+        for src in operands {
+            insns.extend(AluOp::ALL.iter().map(|&op| Insn::Alu { width, op, dst, src }));
+            insns.extend(CmpOp::ALL.iter().map(|&op| Insn::Branch { width, op, dst, src, offset }));
+        }
+    }
+    for &size in Size::ALL {
+        insns.extend(SwapKind::ALL.iter().map(|&kind| Insn::Swap { kind, size, dst }));
+        insns.extend(operands.map(|src| Insn::Store { size, base, offset, src }));
+        insns.extend([false, true].map(|signed| Insn::Load { size, signed, dst, base, offset }));
+        let from = [PacketOffset::Abs(0), PacketOffset::Ind(src, 0)];
+        insns.extend(from.map(|from| Insn::LoadPacket { size, from }));
+        insns.push(Insn::LoadAcquire { size, dst, base, offset });
+        insns.push(Insn::StoreRelease { size, base, offset, src });
+    }
+    // Combinations that have no encoding are no instructions.
+    insns.retain(|insn| {
+        let (first, second) = encoding::encode(insn);
+        encoding::decode(first, second).as_ref() == Ok(insn)
+    });
+    insns.iter().flat_map(|insn| [kind(insn, false), kind(insn, true)]).collect()
+}
+
+/// The format in brackets behind a case's name: `a sign is missing (ebpf)`.
+fn format_of(case: &Case) -> Option<Format> {
+    let (_, name) = case.name.strip_suffix(')')?.rsplit_once('(')?;
+    Format::named(name)
+}
+
+#[test]
+fn faults() {
+    suite::run("faults", |case| {
+        let faults = match load(case.text.as_bytes(), format_of(case), &SOCKET_FILTER) {
+            Ok(_) => return Err("it is read".to_owned()),
+            Err(faults) => faults,
+        };
+        let shown = |fault: &Diagnostic| {
+            let Position { line, column } = Position::of(&case.text, fault.span.start);
+            let end = Position::of(&case.text, fault.span.end);
+            let width = if end.line == line { end.column - column } else { usize::MAX };
+            match width {
+                usize::MAX => format!("! {line}:{column}-{}:{} {fault}", end.line, end.column),
+                _ => format!("! {line}:{column}+{width} {fault}"),
+            }
+        };
+        Ok(faults.iter().map(shown).collect())
+    });
+}
