@@ -111,7 +111,9 @@ pub fn is_typing(event: &Event) -> bool {
             || element.closest("[contenteditable=true]").is_ok_and(|found| found.is_some())
             || match element.tag_name().as_str() {
                 "TEXTAREA" | "SELECT" => true,
-                "INPUT" => element.get_attribute("type").as_deref() != Some("range"),
+                "INPUT" => {
+                    !matches!(element.get_attribute("type").as_deref(), Some("range" | "radio" | "file"))
+                }
                 _ => false,
             }
     })
