@@ -71,7 +71,8 @@ fn Packets(PageProps { page }: &PageProps) -> Html {
             html! {
                 <div key={index} role="listitem" class={classes!("packet-row", class, selected.then_some("selected"))}
                     data-testid={format!("packet-{index}")} data-result={result.ok().flatten().map(|r0| format!("0x{r0:016x}"))} data-selected={flag(selected)}>
-                    <button type="button" aria-pressed={selected.to_string()} onclick={page.send(Action::SelectPacket(index))} title={summary.clone()}>
+                    <button type="button" tabindex={if chosen.unwrap_or(0) == index { "0" } else { "-1" }}
+                        aria-pressed={selected.to_string()} onclick={page.send(Action::SelectPacket(index))} title={summary.clone()}>
                         <span class="mark" aria-label={verdict} role="img">{ mark }</span>
                         <span class="n">{ index }</span>
                         <span class="what">{ summary }</span>

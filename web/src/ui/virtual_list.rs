@@ -114,7 +114,11 @@ fn move_focus(event: KeyboardEvent) {
         }
         _ => None,
     };
-    if let Some(element) = wanted.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+    // A row has the focus itself, or the button that it is.
+    let focusable = wanted.and_then(|row| {
+        if row.has_attribute("tabindex") { Some(row) } else { row.query_selector("button").ok()? }
+    });
+    if let Some(element) = focusable.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
         event.prevent_default();
         let _ = element.focus();
     }
