@@ -8,7 +8,8 @@ use bpf64_core::isa::encoding::{self, Raw};
 use bpf64_core::isa::text::{FunctionNames, Text};
 use bpf64_core::isa::{self, Callee, Insn, WideImm};
 use bpf64_core::link::{self, Document, Packet};
-use bpf64_core::machine::{Flow, Machine};
+use bpf64_core::machine::{Flow, Machine, Place, Region};
+use bpf64_core::packet::Capture;
 use bpf64_core::program::{Pc, Program};
 use bpf64_tests::engine::{
     ClassicSession, Converted, ConvertedSession, Engine, Interpreter, Reference, Reread, Stepped, agree,
@@ -385,6 +386,56 @@ fn a_session_stands_where_execution_would() {
     });
 }
 
+/// What a step says it read is what was there.
+#[test]
+fn steps_tell_what_they_read() {
+    let number =
+        |bytes: &[u8]| bytes.iter().rev().fold(0, |number: u64, &byte| number << 8 | u64::from(byte));
+    let swapped = |bytes: &[u8]| bytes.iter().fold(0, |number: u64, &byte| number << 8 | u64::from(byte));
+    check("reads", 500, |make| {
+        let world = make.world();
+        let program = Rc::new(make.running_program(30));
+        let mut session = Session::new(machine(&program, &Input::from(world.clone())), 300);
+        while session.position() < session.steps() {
+            let now = session.machine();
+            for read in session.reads(session.position()) {
+                let Place::Memory { region, offset, size } = read.place else {
+                    return Err(format!("{} is not memory", read.place));
+                };
+                let memory = match region {
+                    Region::Context => &now.context,
+                    Region::Stack => &now.stack,
+                    Region::Packet => &now.world.skb.packet,
+                };
+                let end = offset as usize + size.bytes();
+                // A stack that the session has not grown yet is full of zeros.
+                let bytes = memory.get(offset as usize..end).unwrap_or(&[0; 8][..size.bytes()]);
+                let packet = program.insn(now.pc());
+                let packet = matches!(packet, Insn::LoadPacket { .. });
+                same(read.value, if packet { swapped(bytes) } else { number(bytes) }, read.place)?;
+            }
+            session.step();
+        }
+        let classic = Rc::new(make.classic_program(30));
+        let mut session = Session::new(classic::interp::Machine::new(classic, world), 300);
+        while session.position() < session.steps() {
+            let now = session.machine();
+            for read in session.reads(session.position()) {
+                let there = match read.place {
+                    Place::Scratch(cell) => now.scratch[usize::from(cell)].into(),
+                    Place::Memory { region: Region::Packet, offset, size } => {
+                        swapped(&now.world.skb.packet[offset as usize..offset as usize + size.bytes()])
+                    }
+                    other => return Err(format!("{other} is no place of the classic machine")),
+                };
+                same(read.value, there, read.place)?;
+            }
+            session.step();
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn breakpoints_stop_in_both_directions() {
     check("breakpoints", 500, |make| {
@@ -485,4 +536,77 @@ fn a_label_as_address_is_where_the_label_stands() {
     assert_eq!(insns[0], Insn::LoadImm { dst: isa::Reg::R1, imm: WideImm::Code(2) });
     let text = Text { insn: &insns[0], target: Some(3), names: &() }.to_string();
     assert_eq!(parse_ebpf(&text), Ok(vec![insns[0]]), "{text}");
+}
+
+/// Every instruction has its sentence, which goes on in other sentences.
+#[test]
+fn every_instruction_is_explained_in_a_sentence() {
+    check("sentences", 2_000, |make| {
+        let insn = make.insn();
+        let classic = make.classic_insn();
+        for text in [
+            isa::doc::sentence(&insn, None, None),
+            isa::doc::sentence(&insn, Some(&7), Some("gives nothing")),
+            classic::doc::sentence(&classic, Pc(3)),
+        ] {
+            let good = text.starts_with(char::is_lowercase) && !text.ends_with('.') && !text.contains('\n');
+            same(good, true, format!("{insn} or {classic}: {text}"))?;
+        }
+        Ok(())
+    });
+}
+
+/// The same packets, however they are written down.
+#[test]
+fn captures_are_read_in_every_form() {
+    for (name, capture) in examples::captures() {
+        let packets: Vec<_> = capture.iter().collect();
+        let number = |big: bool, value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let halves = |big: bool, a: u16, b: u16| {
+            if big { [a.to_be_bytes(), b.to_be_bytes()] } else { [a.to_le_bytes(), b.to_le_bytes()] }.concat()
+        };
+        for (big, magic) in
+            [(false, 0xa1b2_c3d4), (true, 0xa1b2_c3d4), (false, 0xa1b2_3c4d), (true, 0xa1b2_3c4d)]
+        {
+            let mut file = number(big, magic).to_vec();
+            file.extend(halves(big, 2, 4));
+            [0, 0, 262_144, 1].into_iter().for_each(|value| file.extend(number(big, value)));
+            for packet in &packets {
+                let length = packet.bytes.len() as u32;
+                [1, 2, length, packet.wire_len].into_iter().for_each(|value| file.extend(number(big, value)));
+                file.extend(packet.bytes);
+            }
+            let read = Capture::read(&file).unwrap();
+            assert_eq!(read.iter().collect::<Vec<_>>(), packets, "{name} {big} {magic:#x}");
+            assert_eq!(read.damage, None, "{name} {big} {magic:#x}");
+        }
+        for big in [false, true] {
+            let mut file = Vec::new();
+            let mut block = |kind: u32, body: &[u8]| {
+                let padded = body.len().next_multiple_of(4);
+                let length = number(big, padded as u32 + 12);
+                file.extend(
+                    [&number(big, kind)[..], &length, body, &vec![0; padded - body.len()], &length].concat(),
+                );
+            };
+            block(0x0a0d_0d0a, &[&number(big, 0x1a2b_3c4d)[..], &halves(big, 1, 0), &[0xff; 8]].concat());
+            block(1, &[&halves(big, 1, 0)[..], &number(big, 0)].concat());
+            for (at, packet) in packets.iter().enumerate() {
+                let length = packet.bytes.len() as u32;
+                let [length, wire] = [number(big, length), number(big, packet.wire_len)];
+                if at % 3 == 0 {
+                    // Something of no interest between: a comment in a block of names.
+                    block(4, &halves(big, 0, 0));
+                }
+                if at % 2 == 0 && packet.wire_len == packet.bytes.len() as u32 {
+                    block(3, &[&wire[..], packet.bytes].concat());
+                } else {
+                    block(6, &[&number(big, 0)[..], &[0; 8], &length, &wire, packet.bytes].concat());
+                }
+            }
+            let read = Capture::read(&file).unwrap();
+            assert_eq!(read.iter().collect::<Vec<_>>(), packets, "{name} pcapng {big}");
+            assert_eq!(read.damage, None, "{name} pcapng {big}");
+        }
+    }
 }
