@@ -19,6 +19,7 @@ impl State {
                 let last = packets.len().saturating_sub(1);
                 self.capture = Some(Rc::new(OpenCapture { name, packets }));
                 self.judge_capture();
+                self.chosen = None;
                 self.select_packet(index.min(last));
             }
             Err(error) => self.notice = Some(format!("{name}: {error}.").into()),

@@ -160,6 +160,15 @@ fn open_address(page: Page) {
     }
 }
 
+/// Opens the link that the address of the open page was changed to; without one, the first example.
+fn follow_address(page: Page) {
+    let fragment = browser::fragment();
+    if fragment.is_empty() {
+        return show_example(page, &EXAMPLES[0]);
+    }
+    page.dispatch.emit(Action::OpenLink(fragment));
+}
+
 /// Connects keys, dropped files and the address, for as long as the page lives.
 #[hook]
 fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
@@ -184,7 +193,7 @@ fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
         };
         let listeners = [
             listen("keydown", keys),
-            listen("hashchange", on(|page, _| page.dispatch.emit(Action::OpenLink(browser::fragment())))),
+            listen("hashchange", on(|page, _| follow_address(page.clone()))),
             // Without this the browser would leave the page for the dropped file.
             listen("dragover", on(|_, event| event.prevent_default())),
             listen("drop", on(dropped)),

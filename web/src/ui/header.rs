@@ -89,8 +89,10 @@ fn Share(PageProps { page }: &PageProps) -> Html {
     // A link is of one state: when that changes, the field goes.
     {
         let (link, said) = (link.clone(), said.clone());
-        let player = page.state.player.as_ref().map(|player| player.position());
-        let of = (Rc::clone(&page.state.source), Rc::clone(&page.state.packet), player, page.state.level);
+        let state = &page.state;
+        let position = state.player.as_ref().map(|player| player.position());
+        let program = (Rc::clone(&state.source), state.language, state.level, state.breakpoints.clone());
+        let of = (program, Rc::clone(&state.packet), position);
         use_effect_with(of, move |_| {
             link.set(None);
             said.set("");
