@@ -24,6 +24,12 @@ pub fn check(name: &str, cases: u64, mut property: impl FnMut(&mut Generator) ->
     println!("{name}: {cases} cases");
 }
 
+/// Whether properties run as they do by default: then what they came by can be counted.
+#[must_use]
+pub fn as_usual() -> bool {
+    number("BPF64_SEED").is_none() && number("BPF64_CASES").is_none()
+}
+
 /// Prints how to repeat the case when it panics, whoever does.
 struct TellSeed<'a>(&'a str, u64);
 

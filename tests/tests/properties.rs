@@ -18,7 +18,7 @@ use bpf64_tests::engine::{
 use bpf64_tests::examples;
 use bpf64_tests::generate::Generator;
 use bpf64_tests::input::Input;
-use bpf64_tests::property::check;
+use bpf64_tests::property::{as_usual, check};
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 use std::rc::Rc;
@@ -54,7 +54,7 @@ fn ebpf_encodes_to_the_bytes_it_was_decoded_from() {
         Ok(())
     });
     // RFC 9669 has 125 opcode bytes; beyond it: JCOND, and atomic operations on bytes and half words.
-    assert_eq!(opcodes.len(), 125 + 3, "{opcodes:x?}");
+    assert!(!as_usual() || opcodes.len() == 125 + 3, "{opcodes:x?}");
 }
 
 /// Any opcode, and fields that are often 0 or small, so that much of it decodes.
@@ -101,7 +101,7 @@ fn classic_decodes_to_what_was_encoded_and_back() {
         same((again.jt, again.jf), if jumps { (raw.jt, raw.jf) } else { (0, 0) }, insn)?;
         same(again.k, if again.k == 0 { 0 } else { raw.k }, insn)
     });
-    assert_eq!(codes.len(), 49, "{codes:x?}");
+    assert!(!as_usual() || codes.len() == 49, "{codes:x?}");
 }
 
 #[test]
@@ -224,9 +224,7 @@ fn converted_programs_give_what_the_classic_ones_give() {
         executed.extend(steps.map(|pc| program.raw()[pc.index()].code));
         Ok(())
     });
-    if std::env::var_os("BPF64_CASES").is_none() {
-        assert_eq!(executed.len(), 49, "all codes are executed: {executed:x?}");
-    }
+    assert!(!as_usual() || executed.len() == 49, "all codes are executed: {executed:x?}");
 }
 
 fn shown(program: &classic::Program, input: &Input, why: &str) -> String {
