@@ -6,7 +6,6 @@
 
 use crate::machine::{Change, Ending, Flow, Machine, Observer, Place, Read, Trap};
 use crate::program::Pc;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// The most steps that are recorded: some 70 bytes each, so less than 100 MB.
@@ -106,7 +105,8 @@ pub struct Session<M> {
     recording: Rc<Recording>,
     machine: M,
     position: usize,
-    breakpoints: BTreeSet<Pc>,
+    /// In ascending order, each once.
+    breakpoints: Vec<Pc>,
 }
 
 impl<M: Machine> Session<M> {
@@ -115,7 +115,7 @@ impl<M: Machine> Session<M> {
     #[must_use]
     pub fn new(machine: M, limit: usize) -> Self {
         let recording = Rc::new(Recording::of(machine.clone(), limit.min(MAX_STEPS)));
-        Session { recording, machine, position: 0, breakpoints: BTreeSet::new() }
+        Session { recording, machine, position: 0, breakpoints: Vec::new() }
     }
 
     /// The machine as it is after [`Session::position`] steps.
@@ -231,30 +231,39 @@ impl<M: Machine> Session<M> {
 
     /// Runs on to the next breakpoint, at least one step, or to the end.
     pub fn resume(&mut self) {
-        while self.step() && !self.pc().is_some_and(|pc| self.breakpoints.contains(&pc)) {}
+        while self.step() && !self.pc().is_some_and(|pc| self.stops_at(pc)) {}
     }
 
     /// Runs back to the breakpoint before, at least one step, or to the start.
     pub fn resume_back(&mut self) {
-        while self.back() && !self.pc().is_some_and(|pc| self.breakpoints.contains(&pc)) {}
+        while self.back() && !self.pc().is_some_and(|pc| self.stops_at(pc)) {}
     }
 
-    /// Where `resume` stops.
+    /// Where `resume` stops, in ascending order.
     #[must_use]
-    pub fn breakpoints(&self) -> &BTreeSet<Pc> {
+    pub fn breakpoints(&self) -> &[Pc] {
         &self.breakpoints
     }
 
     /// Sets a breakpoint, or takes it away if it is there.
     pub fn toggle_breakpoint(&mut self, pc: Pc) {
-        if !self.breakpoints.remove(&pc) {
-            self.breakpoints.insert(pc);
+        match self.breakpoints.binary_search(&pc) {
+            Ok(at) => {
+                self.breakpoints.remove(at);
+            }
+            Err(at) => self.breakpoints.insert(at, pc),
         }
     }
 
     /// Replaces all breakpoints.
-    pub fn set_breakpoints(&mut self, breakpoints: BTreeSet<Pc>) {
-        self.breakpoints = breakpoints;
+    pub fn set_breakpoints(&mut self, breakpoints: impl IntoIterator<Item = Pc>) {
+        self.breakpoints = breakpoints.into_iter().collect();
+        self.breakpoints.sort_unstable();
+        self.breakpoints.dedup();
+    }
+
+    fn stops_at(&self, pc: Pc) -> bool {
+        self.breakpoints.binary_search(&pc).is_ok()
     }
 
     fn place_pc(&mut self) {

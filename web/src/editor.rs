@@ -88,7 +88,7 @@ impl Editor {
             let report = report.clone();
             let closure = Closure::<dyn Fn(JsValue)>::new(move |value| report(make(value)));
             js_sys::Reflect::set(&object, &name.into(), closure.as_ref())
-                .expect("a new object takes properties");
+                .expect_throw("a new object takes properties");
             closure
         };
         let callbacks = [
@@ -143,5 +143,6 @@ impl Drop for Editor {
 }
 
 fn to_js(value: &impl Serialize) -> JsValue {
-    serde_wasm_bindgen::to_value(value).expect("lists of numbers and strings can be given to JavaScript")
+    serde_wasm_bindgen::to_value(value)
+        .expect_throw("lists of numbers and strings can be given to JavaScript")
 }

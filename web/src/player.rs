@@ -6,7 +6,6 @@ use bpf64_core::environment::World;
 use bpf64_core::machine::{AddressText, Change, Place, Read, Region};
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, interp};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A session of either machine.
@@ -155,8 +154,8 @@ impl Player {
     }
 
     /// Replaces the breakpoints.
-    pub fn set_breakpoints(&mut self, breakpoints: &BTreeSet<Pc>) {
-        either!(self, session => session.set_breakpoints(breakpoints.clone()));
+    pub fn set_breakpoints(&mut self, breakpoints: &[Pc]) {
+        either!(self, session => session.set_breakpoints(breakpoints.iter().copied()));
     }
 
     /// The registers, in order. Those of the eBPF machine that the whole run never touches are left out by

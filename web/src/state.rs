@@ -18,7 +18,6 @@ use bpf64_core::load::Format;
 use bpf64_core::packet::{self, Capture, Layer};
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, interp};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// How many instructions a packet of the list is given; the packet that is stepped has the debugger's limit.
@@ -51,8 +50,8 @@ pub struct State {
     hits: Rc<[u32]>,
     /// The level that is stepped.
     pub level: Level,
-    /// Breakpoints in that level.
-    pub breakpoints: BTreeSet<Pc>,
+    /// Breakpoints in that level, in no order.
+    pub breakpoints: Vec<Pc>,
     /// Instructions that are lit: those of this origin.
     pub lit: Option<Key>,
     /// What fills the screen of a phone.
@@ -192,7 +191,7 @@ impl Default for State {
             player: None,
             hits: Rc::from([]),
             level: Level::Ebpf,
-            breakpoints: BTreeSet::new(),
+            breakpoints: Vec::new(),
             lit: None,
             tab: Tab::Program,
             notice: None,
@@ -354,8 +353,11 @@ impl State {
         let Some(pc) = self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)) else {
             return;
         };
-        if !self.breakpoints.remove(&pc) {
-            self.breakpoints.insert(pc);
+        match self.breakpoints.iter().position(|&set| set == pc) {
+            Some(index) => {
+                self.breakpoints.swap_remove(index);
+            }
+            None => self.breakpoints.push(pc),
         }
         if let Some(player) = &mut self.player {
             player.set_breakpoints(&self.breakpoints);

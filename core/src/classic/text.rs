@@ -17,7 +17,6 @@ pub use parse::{Parsed, Statement, parse};
 use super::{AluOp, Ancillary, CmpOp, Insn, Operand, PacketOffset, Returned, Value, row};
 use crate::isa::Size;
 use crate::program::Pc;
-use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 /// A spelling.
@@ -33,8 +32,12 @@ pub enum Style {
 #[must_use]
 pub fn listing(insns: &[Insn], style: Style) -> String {
     let mut text = String::new();
-    let labels: BTreeSet<Pc> =
-        pcs(insns).flat_map(|(pc, insn)| targets(insn, pc)).map(|(_, target)| target).collect();
+    let mut labelled_at = vec![false; insns.len()];
+    for (_, target) in pcs(insns).flat_map(|(pc, insn)| targets(insn, pc)) {
+        if let Some(is_target) = labelled_at.get_mut(target.index()) {
+            *is_target = true;
+        }
+    }
     for (pc, insn) in pcs(insns) {
         let line = match style {
             Style::Tcpdump => {
@@ -52,7 +55,7 @@ pub fn listing(insns: &[Insn], style: Style) -> String {
                 format!("({:03}) {mnemonic:8} {operand:16} {jumps}", pc.0).trim_end().to_owned()
             }
             Style::BpfAsm => {
-                let label = if labels.contains(&pc) { format!("l{pc}: ") } else { String::new() };
+                let label = if labelled_at[pc.index()] { format!("l{pc}: ") } else { String::new() };
                 format!("{label:7}{}", labelled(insn, pc))
             }
         };

@@ -13,7 +13,11 @@ impl State {
     pub fn document(&self) -> Document {
         let slots = self.levels.as_ref().map(|levels| {
             let rows = levels.rows(self.level);
-            self.breakpoints.iter().filter_map(|pc| rows.get(pc.index())).map(|row| row.slot).collect()
+            let mut slots: Vec<u32> =
+                self.breakpoints.iter().filter_map(|pc| rows.get(pc.index())).map(|row| row.slot).collect();
+            // The same breakpoints make the same link, in whatever order they were set.
+            slots.sort_unstable();
+            slots
         });
         Document {
             source: self.source.to_string(),

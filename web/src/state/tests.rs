@@ -86,7 +86,7 @@ fn breakpoints_stop_and_follow_the_level() {
     let state = arp([Action::Breakpoint(Level::Classic, Pc(2)), Action::Continue]);
     assert_eq!(state.player.as_ref().unwrap().pc(), Some(Pc(5)));
     let state = reduce(&state, Action::Level(Level::Classic));
-    assert_eq!(state.breakpoints, BTreeSet::from([Pc(2)]));
+    assert_eq!(state.breakpoints, [Pc(2)]);
     assert_eq!(state.player.as_ref().unwrap().pc(), Some(Pc(2)), "the same place in the other level");
     let state = reduce(&state, Action::Breakpoint(Level::Ebpf, Pc(5)));
     assert!(state.breakpoints.is_empty(), "taken away through its partner");

@@ -19,6 +19,7 @@ use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
+use wasm_bindgen::UnwrapThrowExt as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{HtmlDialogElement, HtmlElement};
 use yew::prelude::*;
@@ -180,7 +181,7 @@ fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
             let target = browser::window();
             target
                 .add_event_listener_with_callback(event, closure.as_ref().unchecked_ref())
-                .expect("a window takes listeners");
+                .expect_throw("a window takes listeners");
             closure
         };
         let on = |call: fn(&Page, web_sys::Event)| {
