@@ -35,6 +35,9 @@ pub static SOCKET_FILTER: Environment = Environment {
     },
 };
 
+/// The program types of this version.
+pub static ALL: [&Environment; 1] = [&SOCKET_FILTER];
+
 /// What a program's result means for the packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {

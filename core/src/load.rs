@@ -8,7 +8,7 @@ mod rows;
 
 use crate::classic;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::isa;
 use crate::program::{Origin, Pc, Program, ProgramError};
 
@@ -130,8 +130,17 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
         Format::C => rows::from_c(source),
         Format::Hex => hex::load(&without_comments(source)),
         Format::Ebpf => {
-            let (insns, spans): (Vec<_>, Vec<_>) =
-                isa::text::parse(source, &environment.functions)?.into_iter().unzip();
+            let unknown = isa::text::program_type(source).and_then(unknown_type);
+            let parsed = match (isa::text::parse(source, &environment.functions), unknown) {
+                (Ok(parsed), None) => parsed,
+                (parsed, unknown) => {
+                    let mut faults = parsed.err().unwrap_or_default();
+                    faults.extend(unknown);
+                    faults.sort_by_key(|fault| fault.span.start);
+                    return Err(faults);
+                }
+            };
+            let (insns, spans): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
             let origins =
                 spans.iter().map(|span| Origin { text: Some(span.clone()), classic: None }).collect();
             Program::new(insns, origins).map(Form::Ebpf).map_err(|error| {
@@ -158,6 +167,16 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
         }
         Format::Raw | Format::RawClassic | Format::Elf => unreachable!("binary formats are no text"),
     }
+}
+
+/// What is wrong with the program type that `.type` names, if this version does not know it.
+fn unknown_type((name, span): (String, Span)) -> Option<Diagnostic> {
+    let known = environment::ALL.map(|environment| environment.name);
+    let fault = || {
+        Diagnostic::new(span, format!("program type `{name}` is not known to this version"))
+            .help(format!("known: {}", known.join(", ")))
+    };
+    (!known.contains(&name.as_str())).then(fault)
 }
 
 fn text_of(input: &[u8]) -> Result<&str, Vec<Diagnostic>> {

@@ -1,4 +1,5 @@
-//! eBPF assembly in the kernel's style: printing here, reading in [`parse()`].
+//! eBPF assembly. Printing in the kernel's style is here, in the style of ubpf and rbpf in [`Mnemonic`]; [`parse()`]
+//! reads both, mixed as you like.
 //!
 //! ```text
 //! r0 = *(u16 *)(r1 + 4)        w0 += 5            if w0 s> -1 goto done
@@ -11,9 +12,11 @@
 //! is how listings show it.
 
 mod lexer;
+mod mnemonic;
 mod parse;
 
-pub use parse::{Parsed, parse};
+pub use mnemonic::Mnemonic;
+pub use parse::{Parsed, is_mnemonic, parse, program_type};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
 use std::fmt;
@@ -74,14 +77,8 @@ impl fmt::Display for Text<'_> {
                 write!(f, "{dst} = ")?;
                 match imm {
                     WideImm::Const(value) => write!(f, "{value:#x} ll"),
-                    WideImm::MapFd(fd) => write!(f, "map_fd[{fd}]"),
-                    WideImm::MapFdValue { fd, offset } => write!(f, "map_fd_value[{fd}, {offset}]"),
-                    WideImm::Variable { id, btf } => write!(f, "variable[{id}, {btf}]"),
                     WideImm::Code(offset) => write!(f, "code[{}]", self.jump_target(offset)),
-                    WideImm::MapIndex(index) => write!(f, "map_index[{index}]"),
-                    WideImm::MapIndexValue { index, offset } => {
-                        write!(f, "map_index_value[{index}, {offset}]")
-                    }
+                    other => wide_reference(f, other),
                 }
             }
             Insn::LoadPacket { size, from: PacketOffset::Abs(offset) } => {
@@ -168,11 +165,31 @@ fn alu_base(op: AluOp) -> Base {
 fn operand(f: &mut fmt::Formatter<'_>, width: Width, src: Src, base: Base) -> fmt::Result {
     match src {
         Src::Reg(reg) => write!(f, "{}", register(width, reg)),
-        // 100 is where port numbers and lengths end to be read as amounts and bit patterns begin.
-        Src::Imm(imm) if base == Base::Decimal || (base == Base::BySize && imm < 100) => write!(f, "{imm}"),
-        Src::Imm(imm) if imm >= 0 => write!(f, "{imm:#x}"),
-        Src::Imm(imm) if width == Width::W32 => write!(f, "{imm:#x}"),
-        Src::Imm(imm) => write!(f, "{imm}"),
+        Src::Imm(imm) => immediate(f, width, imm, base),
+    }
+}
+
+fn immediate(f: &mut fmt::Formatter<'_>, width: Width, imm: i32, base: Base) -> fmt::Result {
+    // 100 is where port numbers and lengths end to be read as amounts and bit patterns begin.
+    if base == Base::Decimal || (base == Base::BySize && imm < 100) {
+        write!(f, "{imm}")
+    } else if imm >= 0 || width == Width::W32 {
+        write!(f, "{imm:#x}")
+    } else {
+        write!(f, "{imm}")
+    }
+}
+
+/// A wide load's value, spelt alike in both styles.
+fn wide_reference(f: &mut fmt::Formatter<'_>, imm: WideImm) -> fmt::Result {
+    match imm {
+        WideImm::Const(value) => write!(f, "{value:#x}"),
+        WideImm::MapFd(fd) => write!(f, "map_fd[{fd}]"),
+        WideImm::MapFdValue { fd, offset } => write!(f, "map_fd_value[{fd}, {offset}]"),
+        WideImm::Variable { id, btf } => write!(f, "variable[{id}, {btf}]"),
+        WideImm::Code(offset) => write!(f, "code[{offset:+}]"),
+        WideImm::MapIndex(index) => write!(f, "map_index[{index}]"),
+        WideImm::MapIndexValue { index, offset } => write!(f, "map_index_value[{index}, {offset}]"),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Format;
 use crate::classic::{self, encoding::Raw};
 use crate::diagnostic::Diagnostic;
+use crate::isa;
 
 /// The format of `input`.
 ///
@@ -64,7 +65,8 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
         return Ok(Format::Ddd);
     }
     // The first line that only one of the languages has decides.
-    Ok(lines().find_map(language).unwrap_or(Format::Filter))
+    let fallback = if lines().any(in_both) { Format::Cbpf } else { Format::Filter };
+    Ok(lines().find_map(language).unwrap_or(fallback))
 }
 
 pub(super) fn is_comment(line: &str) -> bool {
@@ -90,6 +92,12 @@ fn language(line: &str) -> Option<Format> {
         "if" if after.contains("goto") => Some(Format::Ebpf),
         "" if line.starts_with("*(") => Some(Format::Ebpf),
         _ if is_register && assigns => Some(Format::Ebpf),
+        "" if line.starts_with(".equ ") || line.starts_with(".type ") => Some(Format::Ebpf),
+        "" if line.starts_with('%') && assigns => Some(Format::Ebpf),
+        // The two languages share many words: what they work on decides.
+        _ if isa::text::is_mnemonic(word) && starts_with_register(after) => Some(Format::Ebpf),
+        "lddw" | "mov" | "ldabsb" | "ldabsh" | "ldabsw" | "ja32" => Some(Format::Ebpf),
+        _ if in_both(line) => None,
         "ldi" | "ldh" | "ldb" | "ldx" | "ldxi" | "ldxb" | "st" | "stx" | "jmp" | "ja" | "jeq" | "jneq"
         | "jne" | "jlt" | "jle" | "jgt" | "jge" | "jset" | "add" | "sub" | "mul" | "div" | "mod" | "neg"
         | "lsh" | "rsh" | "tax" | "txa" | "ret" | "ld" => Some(Format::Cbpf),
@@ -97,6 +105,20 @@ fn language(line: &str) -> Option<Format> {
         "and" | "or" | "xor" if after.starts_with('#') || after == "x" => Some(Format::Cbpf),
         _ => None,
     }
+}
+
+/// Whether a line is a jump that both languages spell alike.
+fn in_both(line: &str) -> bool {
+    let mut words = strip_labels(line).split_ascii_whitespace();
+    words.next() == Some("ja") && words.next().is_some() && words.next().is_none()
+}
+
+/// Whether operands begin with an eBPF register, `r0` or `%r0`, or with the address in one, `[r0`.
+fn starts_with_register(operands: &str) -> bool {
+    let operands = operands.trim_start_matches(['[', ' ']);
+    let operands = operands.strip_prefix('%').unwrap_or(operands);
+    let is_register = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    operands.strip_prefix(['r', 'w']).is_some_and(is_register)
 }
 
 fn strip_labels(mut line: &str) -> &str {
@@ -127,6 +149,14 @@ mod tests {
         check("struct sock_filter\nf[] = {\n\t{ 0x6, 0, 0, 0 },\n};", Format::C);
         check("r0 = 1\nexit", Format::Ebpf);
         check("l: if r1 == 0 goto l\nexit", Format::Ebpf);
+        check("mov r0, 5\nexit", Format::Ebpf);
+        check("ldxb %r0, [%r1+2]\nadd32 r0, 1", Format::Ebpf);
+        check("start: ja out\nstxdw [r10-8], r1\nout: exit", Format::Ebpf);
+        check("ja +0\nneg r0", Format::Ebpf);
+        check(".equ N, 5\n", Format::Ebpf);
+        check("ja out\nout: ret #0", Format::Cbpf);
+        check("ja out", Format::Cbpf);
+        check("ldxb 4*([14]&0xf)\nadd x", Format::Cbpf);
         check("b700000000000000 9500000000000000", Format::Hex);
         check("0500070000000000\n9500000000000000", Format::Hex);
         check("05 00 07 00 00 00 00 00\n95 00 00 00 00 00 00 00", Format::Hex);

@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::program::{ProgramArguments, instruction_set};
 use bpf64_core::classic::{self, text};
-use bpf64_core::isa::text::Text;
+use bpf64_core::isa::text::{Mnemonic, Text};
 use bpf64_core::isa::{Callee, Insn};
 use bpf64_core::load::Form;
 use bpf64_core::program::{Pc, Program};
@@ -16,7 +16,8 @@ use std::fmt::Write as _;
 const EXAMPLES: &str = "\
 Examples:
   bpf64 disasm rows.c                          what `tcpdump -dd` printed, as `tcpdump -d` would
-  bpf64 disasm filter.txt --style bpf_asm      with labels";
+  bpf64 disasm filter.txt --style bpf_asm      with labels
+  bpf64 disasm program.bin --style mnemonic    eBPF as ubpf and rbpf spell it";
 
 /// Disassemble: turn any form of a program into text
 #[derive(clap::Args)]
@@ -34,6 +35,8 @@ pub(crate) struct Arguments {
 enum Style {
     /// eBPF as the kernel and LLVM print it, with the slot of each instruction
     Kernel,
+    /// eBPF as ubpf and rbpf read it
+    Mnemonic,
     /// Classic as `tcpdump -d` prints it
     Tcpdump,
     /// Classic as the kernel's bpf_asm reads it
@@ -66,9 +69,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
             text::listing(program.insns(), text::Style::BpfAsm)
         }
         (Form::Ebpf(program), None | Some(Style::Kernel)) => listing(program, names),
-        (Form::Classic(..), Some(Style::Kernel)) => {
+        (Form::Ebpf(program), Some(Style::Mnemonic)) => program.pcs().fold(String::new(), |mut text, pc| {
+            let _ = writeln!(text, "{}", mnemonic_text(program, pc, names));
+            text
+        }),
+        (Form::Classic(..), Some(Style::Kernel | Style::Mnemonic)) => {
             return Err(Failure::not_understood(
-                "the style `kernel` is for eBPF, and this program is classic",
+                "the styles `kernel` and `mnemonic` are for eBPF, and this program is classic",
             )
             .help("choose `--style tcpdump` or `bpf_asm`, or see it as eBPF with `bpf64 convert`"));
         }
@@ -76,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
             return Err(Failure::not_understood(
                 "the styles `tcpdump` and `bpf_asm` are for classic programs, and this one is eBPF",
             )
-            .help("choose `--style kernel`"));
+            .help("choose `--style kernel` or `mnemonic`"));
         }
     };
     if out.json {
@@ -87,7 +94,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
                 program.pcs().zip(program.insns()).map(line).collect()
             }
             Form::Ebpf(program) => {
-                let line = |pc| Line { slot: program.slot(pc).0, text: insn_text(program, pc, names) };
+                let text = |pc| match arguments.style {
+                    Some(Style::Mnemonic) => mnemonic_text(program, pc, names),
+                    _ => insn_text(program, pc, names),
+                };
+                let line = |pc| Line { slot: program.slot(pc).0, text: text(pc) };
                 program.pcs().map(line).collect()
             }
         };
@@ -97,6 +108,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         out.text(listing)?;
     }
     Ok(Status::Done)
+}
+
+/// `jeq r0, 5, +3`
+fn mnemonic_text(program: &Program, pc: Pc, names: &Names) -> String {
+    Mnemonic(Text { insn: &program.insn(pc), target: None, names }).to_string()
 }
 
 /// `12: goto 20`, a line for each instruction.

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::input::{self, Source};
-use bpf64_core::environment::{Environment, SOCKET_FILTER};
+use bpf64_core::environment::{self, Environment, SOCKET_FILTER};
 use bpf64_core::load::{self, Form, Format, Loaded};
 use std::path::PathBuf;
 
@@ -12,9 +12,6 @@ const MAX_INPUT: usize = 64 << 20;
 
 /// The formats that this version reads. The others have names too, and loading them says what to do instead.
 const FORMATS: &str = "ebpf, cbpf, ddd, c, hex, raw or raw-classic";
-
-/// The program types of this version.
-const TYPES: [&Environment; 1] = [&SOCKET_FILTER];
 
 /// Which program, and how to read it.
 #[derive(clap::Args)]
@@ -37,8 +34,8 @@ fn format_named(name: &str) -> Result<Format, String> {
 }
 
 fn type_named(name: &str) -> Result<&'static Environment, String> {
-    TYPES.into_iter().find(|known| known.name == name).ok_or_else(|| {
-        let known: Vec<&str> = TYPES.iter().map(|known| known.name).collect();
+    environment::ALL.into_iter().find(|known| known.name == name).ok_or_else(|| {
+        let known: Vec<&str> = environment::ALL.iter().map(|known| known.name).collect();
         format!("not known yet to this version; known: {}", known.join(", "))
     })
 }

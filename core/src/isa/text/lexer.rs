@@ -1,6 +1,7 @@
 //! Words, numbers and signs of one line of eBPF assembly.
 
 use crate::diagnostic::{Diagnostic, Span};
+use std::borrow::Cow;
 
 /// What a token is; its text is found through its span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnos
         }
         let (kind, length) = if first.is_ascii_digit() {
             number(rest, start + at)?
+        } else if first == '\'' {
+            character(rest, start + at)?
         } else if let Some(operator) = OPERATORS.iter().find(|operator| rest.starts_with(**operator)) {
             (Kind::Sign, operator.len())
         } else if is_word(first) {
@@ -47,8 +50,15 @@ pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnos
             (Kind::Sign, first.len_utf8())
         };
         let text = &rest[..length];
-        // `call name#7` is the kernel's; any other `#` starts a comment, as `;` and `//` do.
-        let glued = found.last().is_some_and(|last: &Token<'_>| last.span.end == start + at);
+        // `call name#7` and `call pc+3#bpf_prog_…` are the kernel's; any other `#` starts a comment, as `;` and `//` do.
+        let glued = found.last().is_some_and(|last: &Token<'_>| {
+            last.span.end == start + at
+                && match last.kind {
+                    Kind::Word => rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '-'),
+                    Kind::Number(_) => rest[1..].starts_with("bpf_prog_"),
+                    Kind::Sign => false,
+                }
+        });
         if text == ";" || text == "//" || (text == "#" && !glued) {
             break;
         }
@@ -81,4 +91,70 @@ fn number(rest: &str, at: usize) -> Result<(Kind, usize), Diagnostic> {
         Err(_) => Err(Diagnostic::new(at..at + length, format!("`{text}` is no number"))
             .help("numbers are written 10, 0xa, 0b1010 or 0o12")),
     }
+}
+
+/// `'a'`, `'\n'`, `'\x41'`: the number of a character, at most 255.
+fn character(rest: &str, at: usize) -> Result<(Kind, usize), Diagnostic> {
+    let fault = |length: usize| {
+        Diagnostic::new(at..at + length, "this is no character constant")
+            .help("it is one character between quotes: 'a', '\\n', '\\0', '\\x41', '\\''")
+    };
+    let mut chars = rest[1..].chars();
+    let (value, length) = match chars.next() {
+        Some('\\') => match chars.next() {
+            Some('x') => {
+                let digits = rest.get(3..5).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                (digits.ok_or_else(|| fault(1))?, 4)
+            }
+            Some(letter) => {
+                let known = [('n', 10), ('t', 9), ('r', 13), ('0', 0), ('\\', 92), ('\'', 39)];
+                let found = known.iter().find(|row| row.0 == letter).ok_or_else(|| fault(1))?;
+                (found.1, 2)
+            }
+            None => return Err(fault(1)),
+        },
+        Some(c) if c != '\'' && u32::from(c) < 256 => (u32::from(c), c.len_utf8()),
+        _ => return Err(fault(1)),
+    };
+    if rest[1 + length..].starts_with('\'') {
+        Ok((Kind::Number(value.into()), length + 2))
+    } else {
+        Err(fault(1))
+    }
+}
+
+/// The text with `/* … */` as spaces, every byte in its place. An unfinished one is blanked to the end, and its place given.
+pub(super) fn without_block_comments(source: &str) -> (Cow<'_, str>, Option<Span>) {
+    if !source.contains("/*") {
+        return (Cow::Borrowed(source), None);
+    }
+    let mut text = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(at) = block_start(rest) {
+        let start = text.len() + at;
+        text.push_str(&rest[..at]);
+        let end = rest[at + 2..].find("*/").map_or(rest.len(), |end| at + 2 + end + 2);
+        text.extend(rest[at..end].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
+        if !rest[at + 2..].contains("*/") {
+            return (Cow::Owned(text), Some(start..start + 2));
+        }
+        rest = &rest[end..];
+    }
+    text.push_str(rest);
+    (Cow::Owned(text), None)
+}
+
+/// Where the next `/*` stands that is not in a line's comment.
+fn block_start(text: &str) -> Option<usize> {
+    let mut from = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(at) = line.find("/*") {
+            let comment = [line.find(';'), line.find("//"), line.find('#')].into_iter().flatten().min();
+            if comment.is_none_or(|comment| comment > at) {
+                return Some(from + at);
+            }
+        }
+        from += line.len();
+    }
+    None
 }

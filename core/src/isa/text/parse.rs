@@ -1,19 +1,23 @@
 //! Reading eBPF assembly: one statement a line, labels, and every fault of the text reported at once.
 
+mod directives;
+mod kernel;
+mod mnemonics;
 mod operands;
+mod references;
 
-use super::lexer::{Kind, Token, tokens};
-use super::{FunctionNames, atomic_prefix};
+pub use directives::program_type;
+
+use super::lexer::{Kind, Token, tokens, without_block_comments};
+use super::{FunctionNames, mnemonic};
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
-use crate::isa::{
-    AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
-};
+use crate::isa::{Callee, Insn, WideImm};
 use std::collections::BTreeMap;
 
 /// Instructions in order, each with the bytes of the text it stands in.
 pub type Parsed = Vec<(Insn, Span)>;
 
-/// Words that begin a statement, for suggestions.
+/// Words that begin a statement in the kernel's style.
 const STATEMENTS: [&str; 8] = ["exit", "goto", "gotol", "may_goto", "if", "call", "lock", "store_release"];
 
 /// A jump as written.
@@ -28,6 +32,9 @@ enum Target<'a> {
     Function(&'a str),
 }
 
+/// Where a statement's jump goes is left here.
+type Aim<'t, 's> = &'t mut Option<(Target<'s>, Span)>;
+
 /// What a line says, before labels are known.
 struct Statement<'a> {
     insn: Insn,
@@ -41,24 +48,30 @@ struct Statement<'a> {
 /// # Errors
 /// Every faulty line's first fault, and every jump to a label that is not there.
 pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diagnostic>> {
+    let (text, unfinished) = without_block_comments(source);
     let mut faults = Vec::new();
+    faults.extend(unfinished.map(|span| Diagnostic::new(span, "this comment has no end; it ends with `*/`")));
+    let constants = directives::constants(&text, &mut faults);
     let mut statements: Vec<Statement<'_>> = Vec::new();
-    let mut labels: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut slot = 0i64;
+    // The number of the statement that a label stands before.
+    let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut typed = false;
     let mut start = 0;
-    for line in source.split_inclusive('\n') {
+    for line in text.split_inclusive('\n') {
         let parsed = tokens(line.trim_end(), start).and_then(|tokens| {
             let end = tokens.last().map_or(start, |token| token.span.end);
-            let mut cursor = Cursor { tokens: &tokens, at: 0, end, names };
+            let tokens = directives::substitute(tokens, &constants);
+            let mut cursor = Cursor::new(&tokens, end, names);
+            cursor.suggests = faults.len() < SUGGESTIONS;
             while let Some((label, span)) = cursor.label() {
-                if labels.insert(label, slot).is_some() {
+                if labels.insert(label, statements.len()).is_some() {
                     return Err(Diagnostic::new(
                         span,
                         format!("label `{label}` stands here for the second time"),
                     ));
                 }
             }
-            if cursor.peek().is_none() {
+            if cursor.peek().is_none() || cursor.directive(&mut typed)? {
                 return Ok(None);
             }
             cursor.statement().map(Some)
@@ -66,23 +79,37 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
         start += line.len();
         match parsed {
             Ok(None) => {}
-            Ok(Some(statement)) => {
-                slot += i64::from(statement.insn.slots());
-                statements.push(statement);
-            }
+            Ok(Some(statement)) => statements.push(statement),
             Err(fault) => faults.push(fault),
         }
+    }
+    resolve(statements, &labels, faults, names)
+}
+
+/// The program of these statements, their targets turned into distances.
+fn resolve(
+    statements: Vec<Statement<'_>>,
+    labels: &BTreeMap<&str, usize>,
+    mut faults: Vec<Diagnostic>,
+    names: &dyn FunctionNames,
+) -> Result<Parsed, Vec<Diagnostic>> {
+    let mut slots = vec![0];
+    for statement in &statements {
+        slots.push(slots[slots.len() - 1] + i64::from(statement.insn.slots()));
+    }
+    let mut labels: BTreeMap<&str, i64> = labels.iter().map(|(name, at)| (*name, slots[*at])).collect();
+    // bpf_conformance jumps to the first `exit` without naming it.
+    if let Some(exit) = statements.iter().position(|statement| statement.insn == Insn::Exit) {
+        labels.entry("exit").or_insert(slots[exit]);
     }
     let mut parsed = Vec::with_capacity(statements.len());
     // Lines that were not understood hide labels: do not blame jumps for them.
     let complete = faults.is_empty();
-    let mut next = 0;
-    for Statement { mut insn, target, span } in statements {
-        next += i64::from(insn.slots());
+    for (Statement { mut insn, target, span }, next) in statements.into_iter().zip(&slots[1..]) {
         if let Some((target, target_span)) = target {
             let suggest = complete && faults.len() < SUGGESTIONS;
             // Jumps count from the next instruction, addresses from the slot behind their own first one.
-            let from = if matches!(insn, Insn::LoadImm { .. }) { next - 1 } else { next };
+            let from = if matches!(insn, Insn::LoadImm { .. }) { next - 1 } else { *next };
             let resolved = offset(&target, from, &labels, suggest.then_some(names))
                 .and_then(|offset| set_offset(&mut insn, offset));
             if let Err(message) = resolved {
@@ -151,11 +178,19 @@ struct Cursor<'t, 's> {
     at: usize,
     end: usize,
     names: &'t dyn FunctionNames,
+    /// Whether hexadecimal constants are the bits of a 32-bit field, whatever the width.
+    bits: bool,
+    /// Whether a fault may search for what was meant, which takes a while.
+    suggests: bool,
 }
 
 type Result2<T> = std::result::Result<T, Diagnostic>;
 
-impl<'s> Cursor<'_, 's> {
+impl<'t, 's> Cursor<'t, 's> {
+    fn new(tokens: &'t [Token<'s>], end: usize, names: &'t dyn FunctionNames) -> Self {
+        Cursor { tokens, at: 0, end, names, bits: false, suggests: false }
+    }
+
     fn peek(&self) -> Option<&'s str> {
         self.tokens.get(self.at).map(|token| token.text)
     }
@@ -212,333 +247,29 @@ impl<'s> Cursor<'_, 's> {
         let span = self.tokens[first].span.start..self.tokens[self.at - 1].span.end;
         Ok(Statement { insn, target, span })
     }
-
-    fn instruction(&mut self, target: &mut Option<(Target<'s>, Span)>) -> Result2<Insn> {
-        let word = self.peek().unwrap_or_default();
-        let first = self.at;
-        self.at += 1;
-        match word {
-            "exit" => Ok(Insn::Exit),
-            "goto" => {
-                *target = Some(self.target()?);
-                Ok(Insn::Jump { offset: 0 })
-            }
-            "gotol" => {
-                *target = Some(self.target()?);
-                Ok(Insn::JumpLong { offset: 0 })
-            }
-            "may_goto" => {
-                *target = Some(self.target()?);
-                Ok(Insn::MayGoto { offset: 0 })
-            }
-            "if" => {
-                let (width, dst) = self.any_register()?;
-                let op = self.operator(CmpOp::ALL, |op| op.text(), "a comparison such as `==` or `s>`")?;
-                let src = self.operand(width)?;
-                self.expect("goto")?;
-                *target = Some(self.target()?);
-                Ok(Insn::Branch { width, op, dst, src, offset: 0 })
-            }
-            "call" => self.call(target),
-            "lock" => {
-                let (size, signed, base, offset) = self.typed_address()?;
-                if signed {
-                    return Err(self.no_sign(first + 3, size));
-                }
-                let width = self.atomic_width(first + 3, size)?;
-                let ops = [AtomicOp::Add, AtomicOp::Or, AtomicOp::And, AtomicOp::Xor];
-                let op = self.operator(&ops, |op| op.text(), "`+=`, `|=`, `&=` or `^=`")?;
-                Ok(Insn::Atomic { width, op, base, offset, src: self.memory_register(size)? })
-            }
-            "*" => {
-                self.at = first;
-                let (size, signed, base, offset) = self.typed_address()?;
-                if signed {
-                    return Err(self.no_sign(first + 2, size));
-                }
-                self.expect("=")?;
-                let src = match self.tokens.get(self.at).map(|token| token.kind) {
-                    Some(Kind::Word) => Src::Reg(self.memory_register(size)?),
-                    _ => self.operand(Width::W64)?,
-                };
-                Ok(Insn::Store { size, base, offset, src })
-            }
-            "store_release" => {
-                self.expect("(")?;
-                let (size, base, offset) = self.cast_address()?;
-                self.expect(",")?;
-                let src = self.memory_register(size)?;
-                self.expect(")")?;
-                Ok(Insn::StoreRelease { size, base, offset, src })
-            }
-            _ => {
-                self.at = first;
-                let Some((width, dst)) = self.register() else {
-                    let hint = nearest(word, STATEMENTS).map(|near| format!("did you mean `{near}`?"));
-                    let fault = self.unexpected("an instruction");
-                    return Err(Diagnostic {
-                        help: hint.or(Some("for example `r0 = 1`, `if r0 > 5 goto out` or `exit`".into())),
-                        ..fault
-                    });
-                };
-                self.assignment(width, dst, target)
-            }
-        }
-    }
-
-    /// What follows a register at the start of a line.
-    fn assignment(
-        &mut self,
-        width: Width,
-        dst: Reg,
-        target: &mut Option<(Target<'s>, Span)>,
-    ) -> Result2<Insn> {
-        let name = self.at - 1;
-        let op = self.operator(AluOp::ALL, |op| op.text(), "`=` or an operator such as `+=`")?;
-        if op != AluOp::Mov {
-            return Ok(Insn::Alu { width, op, dst, src: self.operand(width)? });
-        }
-        let value = self.at;
-        match self.peek() {
-            Some("*") => self.load(name, width, dst),
-            Some("(") => {
-                self.at += 1;
-                let from = self.sign_extension()?;
-                if from == Size::W && width == Width::W32 {
-                    return Err(Diagnostic::new(self.last_span(), "32 bits are the whole of a `w` register")
-                        .help("write s8 or s16, or `r` registers"));
-                }
-                self.expect(")")?;
-                let src = self.register_of(width)?;
-                Ok(Insn::MovSx { width, from, dst, src })
-            }
-            Some("-") if self.tokens.get(self.at + 1).is_some_and(|token| token.kind == Kind::Word) => {
-                self.at += 1;
-                let operand = self.register_of(width)?;
-                if operand != dst {
-                    return Err(Diagnostic::new(self.last_span(), "negation works in place")
-                        .help(format!("write `{dst} = {operand}` and then `{dst} = -{dst}`")));
-                }
-                Ok(Insn::Neg { width, dst })
-            }
-            Some(word) if self.tokens[value].kind == Kind::Word => {
-                if let Some((kind, size)) = swap(word) {
-                    self.at += 1;
-                    let operand = self.full_register()?;
-                    if operand != dst || width == Width::W32 {
-                        return Err(Diagnostic::new(
-                            self.last_span(),
-                            "a byte swap works in place, on all 64 bits",
-                        )
-                        .help(format!("write `{dst} = {word} {dst}`")));
-                    }
-                    return Ok(Insn::Swap { kind, size, dst });
-                }
-                if word == "load_acquire" {
-                    self.at += 1;
-                    self.expect("(")?;
-                    let (size, base, offset) = self.cast_address()?;
-                    self.expect(")")?;
-                    self.holds(name, width, dst, size)?;
-                    return Ok(Insn::LoadAcquire { size, dst, base, offset });
-                }
-                if word.starts_with("atomic") {
-                    return self.fetching_atomic(name, width, dst);
-                }
-                if self.tokens.get(self.at + 1).is_some_and(|token| token.text == "[") {
-                    self.holds(name, width, dst, Size::DW)?;
-                    return self.wide_reference(dst, target);
-                }
-                Ok(Insn::Alu { width, op, dst, src: self.operand(width)? })
-            }
-            _ => self.constant(name, width, dst),
-        }
-    }
-
-    /// `r0 = 5`, or with `ll` behind it the 64-bit load.
-    fn constant(&mut self, name: usize, width: Width, dst: Reg) -> Result2<Insn> {
-        let first = self.at;
-        let (negative, value) = self.number()?;
-        if self.take("ll") {
-            self.holds(name, width, dst, Size::DW)?;
-            let value = if negative { value.wrapping_neg() } else { value };
-            return Ok(Insn::LoadImm { dst, imm: WideImm::Const(value) });
-        }
-        self.at = first;
-        Ok(Insn::Alu { width, op: AluOp::Mov, dst, src: self.operand(width)? })
-    }
-
-    /// `*(u16 *)(r1 + 4)` or `*(u16 *)skb[12]`
-    fn load(&mut self, name: usize, width: Width, dst: Reg) -> Result2<Insn> {
-        let first = self.at;
-        let packet = self.tokens[self.at..].iter().any(|token| token.text == "skb");
-        if !packet {
-            let (size, signed, base, offset) = self.typed_address()?;
-            self.holds(name, width, dst, if signed { Size::DW } else { size })?;
-            return Ok(Insn::Load { size, signed, dst, base, offset });
-        }
-        self.at += 1;
-        self.expect("(")?;
-        let (size, _) = self.size()?;
-        self.expect("*")?;
-        self.expect(")")?;
-        self.expect("skb")?;
-        self.expect("[")?;
-        let from = match self.register() {
-            Some((_, reg)) => PacketOffset::Ind(reg, self.displacement("]")?),
-            None => {
-                let span_from = self.at;
-                let (negative, value) = self.number()?;
-                PacketOffset::Abs(self.fit(negative, value, span_from, Width::W32)?)
-            }
-        };
-        self.expect("]")?;
-        if dst != Reg::R0 || width == Width::W32 || size == Size::DW {
-            return Err(Diagnostic::new(
-                self.tokens[first].span.clone(),
-                "a packet load gives 1, 2 or 4 bytes in r0",
-            ));
-        }
-        Ok(Insn::LoadPacket { size, from })
-    }
-
-    /// `atomic64_fetch_add((u64 *)(r1 + 0), r2)`
-    fn fetching_atomic(&mut self, dst_at: usize, dst_width: Width, dst: Reg) -> Result2<Insn> {
-        let name = self.peek().unwrap_or_default();
-        let at = self.at;
-        let known = |width| {
-            AtomicOp::ALL.iter().filter(|op| op.fetches()).find_map(move |&op| {
-                (name.strip_prefix(atomic_prefix(width))?.strip_prefix('_')? == op.text())
-                    .then_some((width, op))
-            })
-        };
-        let Some((named, op)) = known(Width::W64).or_else(|| known(Width::W32)) else {
-            return Err(self.unexpected("an atomic operation such as `atomic64_fetch_add`"));
-        };
-        self.at += 1;
-        self.expect("(")?;
-        let (size, base, offset) = self.cast_address()?;
-        let width = self.atomic_width(at + 3, size)?;
-        // The kernel has two names; LLVM has the shorter one for both widths.
-        if named == Width::W64 && width == Width::W32 {
-            return Err(Diagnostic::new(self.tokens[at].span.clone(), format!("`{name}` works on u64")));
-        }
-        self.expect(",")?;
-        if op == AtomicOp::Cmpxchg {
-            if self.peek() == Some("w0") && width == Width::W32 {
-                self.at += 1
-            } else {
-                self.expect("r0")?
-            }
-            self.expect(",")?;
-        }
-        let src = self.memory_register(size)?;
-        self.expect(")")?;
-        self.holds(dst_at, dst_width, dst, size)?;
-        let result = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
-        if dst != result {
-            return Err(Diagnostic::new(
-                self.tokens[at].span.clone(),
-                format!("`{name}` gives its result in {result}"),
-            ));
-        }
-        Ok(Insn::Atomic { width, op, base, offset, src })
-    }
-
-    /// `map_fd[5]`, `code[+3]` and their like.
-    fn wide_reference(&mut self, dst: Reg, target: &mut Option<(Target<'s>, Span)>) -> Result2<Insn> {
-        let kind = self.peek().unwrap_or_default();
-        let at = self.at;
-        self.at += 2;
-        let imm = if kind == "code" {
-            *target = Some(self.target()?);
-            WideImm::Code(0)
-        } else {
-            let first = self.signed32()?;
-            let mut second = || {
-                self.expect(",")?;
-                self.signed32()
-            };
-            match kind {
-                "map_fd" => WideImm::MapFd(first),
-                "map_fd_value" => WideImm::MapFdValue { fd: first, offset: second()? },
-                "variable" => WideImm::Variable { id: first, btf: second()? },
-                "map_index" => WideImm::MapIndex(first),
-                "map_index_value" => WideImm::MapIndexValue { index: first, offset: second()? },
-                _ => {
-                    return Err(Diagnostic::new(
-                        self.tokens[at].span.clone(),
-                        format!("`{kind}[…]` is not known here"),
-                    )
-                    .help("known are map_fd, map_fd_value, map_index, map_index_value, variable and code"));
-                }
-            }
-        };
-        self.expect("]")?;
-        Ok(Insn::LoadImm { dst, imm })
-    }
-
-    fn call(&mut self, target: &mut Option<(Target<'s>, Span)>) -> Result2<Insn> {
-        let Some(token) = self.tokens.get(self.at) else { return Err(self.unexpected("a function")) };
-        let local = Ok(Insn::Call(Callee::Local(0)));
-        match token.text {
-            "pc" => {
-                // `call pc+3`, or `call pc 11` for the slot.
-                *target = Some(self.target()?);
-                local
-            }
-            "platform" => {
-                self.at += 1;
-                self.expect("[")?;
-                let id = self.signed32()?;
-                self.expect("]")?;
-                Ok(Insn::Call(Callee::Platform(id)))
-            }
-            _ if token.kind != Kind::Word => Ok(Insn::Call(Callee::Helper(self.signed32()?))),
-            name => {
-                self.at += 1;
-                let plain = name.strip_prefix("bpf_").unwrap_or(name);
-                let number = if self.take("#") { Some(self.signed32()?) } else { self.names.number(plain) };
-                match number {
-                    Some(id) => Ok(Insn::Call(Callee::Helper(id))),
-                    None => {
-                        *target = Some((Target::Function(name), token.span.clone()));
-                        local
-                    }
-                }
-            }
-        }
-    }
-
-    /// `+3`, `pc+3`, `11` or `out`.
-    fn target(&mut self) -> Result2<(Target<'s>, Span)> {
-        let first = self.at;
-        let relative = self.take("pc");
-        let sign = self.peek().filter(|sign| matches!(*sign, "+" | "-"));
-        let target = match self.tokens.get(self.at) {
-            Some(token) if sign.is_none() && token.kind == Kind::Word && !relative => {
-                self.at += 1;
-                Target::Label(token.text)
-            }
-            Some(_) => {
-                self.take("+");
-                let (negative, value) = self.number()?;
-                let magnitude = i64::try_from(value).unwrap_or(i64::MAX / 2);
-                let value = if negative { -magnitude } else { magnitude };
-                if sign.is_some() { Target::Relative(value) } else { Target::Absolute(value) }
-            }
-            None => return Err(self.unexpected("where to jump: a label, a slot number, or `+3`")),
-        };
-        Ok((target, self.tokens[first].span.start..self.last_span().end))
-    }
 }
 
-/// `be16`, `le64`, `bswap32`
-fn swap(word: &str) -> Option<(SwapKind, Size)> {
-    SwapKind::ALL.iter().find_map(|&kind| {
-        let bits = word.strip_prefix(kind.text())?;
-        let size =
-            [Size::H, Size::W, Size::DW].into_iter().find(|size| size.bits_wide().to_string() == bits)?;
-        Some((kind, size))
+/// Whether a word is the name of an instruction in the mnemonic style.
+#[must_use]
+pub fn is_mnemonic(word: &str) -> bool {
+    mnemonics::find(word).is_some()
+}
+
+/// The statement's first word that was probably meant.
+fn misspelt(word: &str) -> Option<&'static str> {
+    let known = || STATEMENTS.into_iter().chain(mnemonic::NAMES.split(' '));
+    known().find(|known| swapped(word, known)).or_else(|| {
+        // In three letters, one wrong makes many others.
+        if word.len() > 3 { nearest(word, known()) } else { None }
     })
+}
+
+/// Whether two neighbouring letters changed places.
+fn swapped(word: &str, known: &str) -> bool {
+    let (word, known) = (word.as_bytes(), known.as_bytes());
+    let Some(at) = word.iter().zip(known).position(|(a, b)| a != b) else { return false };
+    word.len() == known.len()
+        && word.len() > at + 1
+        && (word[at], word[at + 1]) == (known[at + 1], known[at])
+        && word[at + 2..] == known[at + 2..]
 }

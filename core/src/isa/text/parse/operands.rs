@@ -32,10 +32,15 @@ impl Cursor<'_, '_> {
     }
 
     pub(super) fn address(&mut self) -> Result2<(Reg, i16)> {
-        self.expect("(")?;
+        self.address_in("(", ")")
+    }
+
+    /// A register and a displacement between brackets.
+    pub(super) fn address_in(&mut self, open: &str, close: &str) -> Result2<(Reg, i16)> {
+        self.expect(open)?;
         let base = self.full_register()?;
         let at = self.at;
-        let offset = self.displacement(")")?;
+        let offset = self.displacement(close)?;
         let offset = i16::try_from(offset).map_err(|_| {
             Diagnostic::new(
                 self.tokens[at].span.start..self.last_span().end,
@@ -43,7 +48,7 @@ impl Cursor<'_, '_> {
             )
             .help("add it to the register first")
         })?;
-        self.expect(")")?;
+        self.expect(close)?;
         Ok((base, offset))
     }
 
@@ -117,14 +122,17 @@ impl Cursor<'_, '_> {
 
     /// `r3` or `w3`, if one is next.
     pub(super) fn register(&mut self) -> Option<(Width, Reg)> {
-        let word = self.peek()?;
+        // GNU and bpf_conformance write `%r0`.
+        let skipped = usize::from(self.peek() == Some("%"));
+        let token = self.tokens.get(self.at + skipped)?;
+        let word = token.text;
         let width = match word.as_bytes().first()? {
             b'r' => Width::W64,
             b'w' => Width::W32,
             _ => return None,
         };
         let reg = Reg::ALL.iter().find(|reg| reg.text()[1..] == word[1..])?;
-        self.at += 1;
+        self.at += 1 + skipped;
         Some((width, *reg))
     }
 
@@ -169,7 +177,8 @@ impl Cursor<'_, '_> {
     }
 
     pub(super) fn operand(&mut self, width: Width) -> Result2<Src> {
-        if self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Word) {
+        if self.peek() == Some("%") || self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Word)
+        {
             return self.register_of(width).map(Src::Reg);
         }
         let first = self.at;
@@ -180,7 +189,8 @@ impl Cursor<'_, '_> {
     /// A number as an immediate. Hexadecimal bit patterns up to 0xffffffff fit where only 32 bits count.
     pub(super) fn fit(&self, negative: bool, value: u64, first: usize, width: Width) -> Result2<i32> {
         let limit = if negative { 1 << 31 } else { i32::MAX as u64 };
-        if value <= limit || (!negative && width == Width::W32 && value <= u64::from(u32::MAX)) {
+        let bits = width == Width::W32 || (self.bits && self.tokens[first].text.starts_with("0x"));
+        if value <= limit || (!negative && bits && value <= u64::from(u32::MAX)) {
             return Ok(if negative { (value as i32).wrapping_neg() } else { value as i32 });
         }
         let span = self.tokens[first].span.start..self.last_span().end;
@@ -197,7 +207,11 @@ impl Cursor<'_, '_> {
 
     /// A number with an optional minus.
     pub(super) fn number(&mut self) -> Result2<(bool, u64)> {
-        let negative = self.take("-");
+        let mut negative = self.take("-");
+        // A constant that is negative brings its own sign.
+        if self.take("-") {
+            negative = !negative;
+        }
         match self.tokens.get(self.at).map(|token| token.kind) {
             Some(Kind::Number(value)) => {
                 self.at += 1;

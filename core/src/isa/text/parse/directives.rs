@@ -1,0 +1,135 @@
+//! `.equ NAME, VALUE` and `.type NAME`.
+
+use super::super::lexer::{Kind, Token, tokens, without_block_comments};
+use super::{Cursor, Result2, mnemonics};
+use crate::diagnostic::{Diagnostic, Span};
+use std::collections::BTreeMap;
+
+/// Constants by name: sign and magnitude.
+pub(super) type Constants<'s> = BTreeMap<&'s str, (bool, u64)>;
+
+/// The constants of a text; they may be used above their definition, but not in another's.
+pub(super) fn constants<'s>(text: &'s str, faults: &mut Vec<Diagnostic>) -> Constants<'s> {
+    let mut found = Constants::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with(".equ")
+            && let Err(fault) = tokens(line.trim_end(), start).and_then(|tokens| define(&tokens, &mut found))
+        {
+            faults.push(fault);
+        }
+        start += line.len();
+    }
+    found
+}
+
+fn define<'s>(tokens: &[Token<'s>], found: &mut Constants<'s>) -> Result2<()> {
+    let end = tokens.last().map_or(0, |token| token.span.end);
+    let mut cursor = Cursor::new(tokens, end, &());
+    cursor.at = 1;
+    let advice = "for example `.equ ETH_P_IP, 0x800`";
+    let name = match tokens.get(1) {
+        Some(token) if token.kind == Kind::Word && !is_taken(token.text) => token,
+        Some(token) if token.kind == Kind::Word => {
+            return Err(Diagnostic::new(
+                token.span.clone(),
+                format!("`{}` has a meaning already and can be no constant", token.text),
+            ));
+        }
+        _ => return Err(cursor.unexpected("the constant's name").help(advice)),
+    };
+    cursor.at = 2;
+    cursor.expect(",").map_err(|fault| fault.help(advice))?;
+    let value = cursor.number().map_err(|fault| fault.help(advice))?;
+    if cursor.peek().is_some() {
+        return Err(cursor.unexpected("the end of the line"));
+    }
+    if found.insert(name.text, value).is_some() {
+        let message = format!("constant `{}` is defined here for the second time", name.text);
+        return Err(Diagnostic::new(name.span.clone(), message));
+    }
+    Ok(())
+}
+
+/// Whether a word is part of the language.
+fn is_taken(word: &str) -> bool {
+    let token = [Token { kind: Kind::Word, text: word, span: 0..0 }];
+    Cursor::new(&token, 0, &()).register().is_some()
+        || mnemonics::find(word).is_some()
+        || super::STATEMENTS.contains(&word)
+        || ["skb", "ll", "pc", "local", "helper", "runtime"].contains(&word)
+}
+
+/// Puts the values in where constants stand.
+pub(super) fn substitute<'s>(tokens: Vec<Token<'s>>, constants: &Constants<'_>) -> Vec<Token<'s>> {
+    if constants.is_empty() {
+        return tokens;
+    }
+    let mut replaced = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let is_label = rest.peek().is_some_and(|next| next.text == ":");
+        match constants.get(token.text).filter(|_| token.kind == Kind::Word && !is_label) {
+            Some(&(negative, value)) => {
+                if negative {
+                    replaced.push(Token { kind: Kind::Sign, text: "-", span: token.span.clone() });
+                }
+                replaced.push(Token { kind: Kind::Number(value), ..token });
+            }
+            None => replaced.push(token),
+        }
+    }
+    replaced
+}
+
+/// The program type a text names with `.type`, and where.
+#[must_use]
+pub fn program_type(source: &str) -> Option<(String, Span)> {
+    let (text, _) = without_block_comments(source);
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with(".type")
+            && let Ok(tokens) = tokens(line.trim_end(), start)
+            && let [directive, name] = &tokens[..]
+            && directive.text == ".type"
+        {
+            return Some((name.text.to_owned(), name.span.clone()));
+        }
+        start += line.len();
+    }
+    None
+}
+
+impl Cursor<'_, '_> {
+    /// A line that begins with a directive: true if it was one.
+    pub(super) fn directive(&mut self, typed: &mut bool) -> Result2<bool> {
+        match self.peek() {
+            // Read before all other lines.
+            Some(".equ") => Ok(true),
+            Some(".type") => {
+                let at = self.at;
+                self.at += 1;
+                if !self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Word) {
+                    return Err(self.unexpected("a program type, for example socket_filter"));
+                }
+                self.at += 1;
+                if self.peek().is_some() {
+                    return Err(self.unexpected("the end of the line"));
+                }
+                if std::mem::replace(typed, true) {
+                    let span = self.tokens[at].span.clone();
+                    return Err(Diagnostic::new(span, "the program type is given for the second time"));
+                }
+                Ok(true)
+            }
+            Some(word) if word.starts_with('.') && self.tokens[self.at].kind == Kind::Word => {
+                Err(Diagnostic::new(
+                    self.tokens[self.at].span.clone(),
+                    format!("directive `{word}` is not known here"),
+                )
+                .help("known are .equ and .type"))
+            }
+            _ => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What statements refer to: functions, maps, addresses, and where jumps go.
+
+use super::super::lexer::Kind;
+use super::{Aim, Cursor, Result2, Target};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::isa::{Callee, Insn, Reg, WideImm};
+
+impl<'s> Cursor<'_, 's> {
+    /// `map_fd[5]`, `code[+3]` and their like.
+    pub(super) fn wide_reference(&mut self, dst: Reg, target: Aim<'_, 's>) -> Result2<Insn> {
+        let kind = self.peek().unwrap_or_default();
+        let at = self.at;
+        self.at += 2;
+        let imm = if kind == "code" {
+            *target = Some(self.target()?);
+            WideImm::Code(0)
+        } else {
+            let first = self.signed32()?;
+            let mut second = || {
+                self.expect(",")?;
+                self.signed32()
+            };
+            match kind {
+                "map_fd" => WideImm::MapFd(first),
+                "map_fd_value" => WideImm::MapFdValue { fd: first, offset: second()? },
+                "variable" => WideImm::Variable { id: first, btf: second()? },
+                "map_index" => WideImm::MapIndex(first),
+                "map_index_value" => WideImm::MapIndexValue { index: first, offset: second()? },
+                _ => {
+                    return Err(Diagnostic::new(
+                        self.tokens[at].span.clone(),
+                        format!("`{kind}[…]` is not known here"),
+                    )
+                    .help("known are map_fd, map_fd_value, map_index, map_index_value, variable and code"));
+                }
+            }
+        };
+        self.expect("]")?;
+        Ok(Insn::LoadImm { dst, imm })
+    }
+
+    pub(super) fn call(&mut self, target: Aim<'_, 's>) -> Result2<Insn> {
+        let Some(token) = self.tokens.get(self.at) else { return Err(self.unexpected("a function")) };
+        let local = Ok(Insn::Call(Callee::Local(0)));
+        match token.text {
+            "pc" => {
+                // `call pc+3`, or `call pc 11` for the slot.
+                *target = Some(self.target()?);
+                local
+            }
+            "platform" => {
+                self.at += 1;
+                self.expect("[")?;
+                let id = self.signed32()?;
+                self.expect("]")?;
+                Ok(Insn::Call(Callee::Platform(id)))
+            }
+            // ubpf and bpf_conformance say what kind of call it is.
+            "local" if self.tokens.get(self.at + 1).is_some() => {
+                self.at += 1;
+                let (aim, span) = self.target()?;
+                *target = Some((
+                    if let Target::Absolute(slots) = aim { Target::Relative(slots) } else { aim },
+                    span,
+                ));
+                local
+            }
+            "runtime" if self.tokens.get(self.at + 1).is_some() => {
+                self.at += 1;
+                Ok(Insn::Call(Callee::Platform(self.signed32()?)))
+            }
+            "helper" if self.tokens.get(self.at + 1).is_some() => {
+                self.at += 1;
+                Ok(Insn::Call(Callee::Helper(self.signed32()?)))
+            }
+            _ if token.kind != Kind::Word => Ok(Insn::Call(Callee::Helper(self.signed32()?))),
+            name => {
+                self.at += 1;
+                let plain = name.strip_prefix("bpf_").unwrap_or(name);
+                let number = if self.take("#") { Some(self.signed32()?) } else { self.names.number(plain) };
+                match number {
+                    Some(id) => Ok(Insn::Call(Callee::Helper(id))),
+                    None => {
+                        *target = Some((Target::Function(name), token.span.clone()));
+                        local
+                    }
+                }
+            }
+        }
+    }
+
+    /// `+3`, `pc+3`, `11` or `out`.
+    pub(super) fn target(&mut self) -> Result2<(Target<'s>, Span)> {
+        let first = self.at;
+        let relative = self.take("pc");
+        let sign = self.peek().filter(|sign| matches!(*sign, "+" | "-"));
+        let target = match self.tokens.get(self.at) {
+            Some(token) if sign.is_none() && token.kind == Kind::Word && !relative => {
+                self.at += 1;
+                Target::Label(token.text)
+            }
+            Some(_) => {
+                self.take("+");
+                let (negative, value) = self.number()?;
+                let magnitude = i64::try_from(value).unwrap_or(i64::MAX / 2);
+                let value = if negative { -magnitude } else { magnitude };
+                if sign.is_some() { Target::Relative(value) } else { Target::Absolute(value) }
+            }
+            None => return Err(self.unexpected("where to jump: a label, a slot number, or `+3`")),
+        };
+        Ok((target, self.tokens[first].span.start..self.last_span().end))
+    }
+}
