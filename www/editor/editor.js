@@ -60,7 +60,7 @@ export class Editor {
           keymap.of([...searchKeymap, ...historyKeymap, ...defaultKeymap]),
           this.#language.of([]),
           theme,
-          EditorView.contentAttributes.of({ "aria-label": "Source" }),
+          EditorView.contentAttributes.of({ "aria-label": "Source", tabindex: "0" }),
           EditorView.domEventHandlers({
             mousemove: (event) => this.#hover(this.#lineUnder(event)),
             mouseleave: () => this.#hover(0),
