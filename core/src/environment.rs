@@ -13,8 +13,10 @@ use std::fmt;
 pub struct Environment {
     /// Its name, as `--type` and `.type` write it.
     pub name: &'static str,
-    /// What r1 points to at entry.
+    /// What the context's bytes mean.
     pub context: &'static Description,
+    /// What a run begins with.
+    pub entry: fn(&World) -> Entry,
     /// Whether programs may write the packet.
     pub packet_writable: bool,
     /// What may be called.
@@ -23,16 +25,55 @@ pub struct Environment {
     pub verdict: fn(u64) -> Verdict,
 }
 
+/// What a program finds when it begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The context's bytes.
+    pub context: Vec<u8>,
+    /// r1 and r2.
+    pub arguments: [Argument; 2],
+}
+
+/// A register at entry. Addresses are the engine's own, so they are said by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    /// A number.
+    Number(u64),
+    /// The address of the context.
+    Context,
+    /// The address of the packet.
+    Packet,
+}
+
 /// A socket filter: sees packets, says how many bytes of each the socket keeps. Classic filters become this.
 pub static SOCKET_FILTER: Environment = Environment {
     name: "socket_filter",
     context: &SK_BUFF,
+    entry: |world| Entry {
+        context: world.skb.context(),
+        arguments: [Argument::Context, Argument::Number(0)],
+    },
     packet_writable: false,
     functions: helpers::SOCKET_FILTER,
     verdict: |r0| match r0 as u32 {
         0 => Verdict::Dropped,
         kept => Verdict::Accepted { kept },
     },
+};
+
+/// No type of Linux's: a function of bytes. The packet is memory that may be read and written, r1 its address and r2
+/// its length, both 0 when it is empty. This is how conformance tests of the instruction set call programs.
+pub static MEMORY: Environment = Environment {
+    name: "memory",
+    context: &Description { name: "nothing", size: 0, fields: &[] },
+    entry: |world| {
+        let length = world.skb.packet.len() as u64;
+        let address = if length == 0 { Argument::Number(0) } else { Argument::Packet };
+        Entry { context: Vec::new(), arguments: [address, Argument::Number(length)] }
+    },
+    packet_writable: true,
+    functions: &[],
+    verdict: |_| Verdict::Number,
 };
 
 /// The program types of this version.
@@ -48,6 +89,8 @@ pub enum Verdict {
         /// Bytes kept at most; more than the packet has keeps all.
         kept: u32,
     },
+    /// There is no packet: the result is a number.
+    Number,
 }
 
 impl fmt::Display for Verdict {
@@ -56,6 +99,7 @@ impl fmt::Display for Verdict {
             Verdict::Dropped => f.write_str("dropped"),
             Verdict::Accepted { kept: 1 } => f.write_str("accepted, 1 byte kept"),
             Verdict::Accepted { kept } => write!(f, "accepted, {kept} bytes kept"),
+            Verdict::Number => f.write_str("a number"),
         }
     }
 }

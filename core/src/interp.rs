@@ -6,7 +6,7 @@
 mod memory;
 
 use crate::context::skb::Skb;
-use crate::environment::{Environment, World};
+use crate::environment::{Argument, Entry, Environment, World};
 use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, eval};
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
 use crate::program::{Pc, Program};
@@ -63,7 +63,12 @@ impl Machine {
     #[must_use]
     pub fn new(program: Rc<Program>, environment: &'static Environment, world: World) -> Self {
         let mut registers = [0; 11];
-        registers[Reg::R1.index()] = Region::Context.address(0);
+        let Entry { context, arguments } = (environment.entry)(&world);
+        [registers[Reg::R1.index()], registers[Reg::R2.index()]] = arguments.map(|argument| match argument {
+            Argument::Number(number) => number,
+            Argument::Context => Region::Context.address(0),
+            Argument::Packet => Region::Packet.address(0),
+        });
         registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
         Machine {
             program,
@@ -72,7 +77,7 @@ impl Machine {
             registers,
             frames: Vec::new(),
             may_goto_left: MAY_GOTO_BUDGET,
-            context: world.skb.context(),
+            context,
             stack: vec![0; STACK_SIZE],
             world,
         }

@@ -5,6 +5,7 @@
 
 mod asm;
 mod check;
+mod conformance;
 mod convert;
 mod disasm;
 mod emit;
@@ -53,6 +54,7 @@ enum Command {
     Convert(convert::Arguments),
     Run(run::Arguments),
     Link(link::Arguments),
+    Conformance(conformance::Arguments),
 }
 
 /// How a command ended, as the exit status says it.
@@ -80,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Convert(arguments) => convert::run(arguments, &mut out),
         Command::Run(arguments) => run::run(arguments, &mut out),
         Command::Link(arguments) => link::run(arguments, &mut out),
+        Command::Conformance(arguments) => conformance::run(arguments, &mut out),
     };
     let status =
         done.and_then(|status| out.flush().map(|()| status)).unwrap_or_else(|failure| out.fail(&failure));

@@ -88,6 +88,13 @@ pub(crate) fn in_file(name: &str, error: &CaptureError) -> Failure {
     Failure::not_understood(format!("{name}: {error}"))
 }
 
+/// Memory in place of a packet, from its digits.
+pub(crate) fn memory(text: &str) -> Result<Packet, Failure> {
+    let bytes = digits(text.as_bytes())
+        .map_err(|why| Failure::not_understood(format!("the memory is not understood: {why}")))?;
+    ethernet(bytes)
+}
+
 fn ethernet(bytes: Vec<u8>) -> Result<Packet, Failure> {
     if bytes.len() > MAX_PACKET {
         return Err(Failure::not_understood(format!(
@@ -115,7 +122,8 @@ fn from_file(path: &Path, stdin_taken: bool) -> Result<Vec<u8>, Failure> {
     Ok(digits(&source.bytes).unwrap_or(source.bytes))
 }
 
-fn digits(text: &[u8]) -> Result<Vec<u8>, String> {
+/// Bytes in digits, with or without white space and colons between them.
+pub(crate) fn digits(text: &[u8]) -> Result<Vec<u8>, String> {
     HEX.decode(text).map_err(|error| {
         let found = text.get(error.position).map(|&byte| char::from(byte));
         match (error.kind, found) {

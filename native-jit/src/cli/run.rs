@@ -9,8 +9,10 @@ use super::Status;
 use super::failure::Failure;
 use super::input::Source;
 use super::output::Output;
-use super::packet::{PacketArguments, Packets};
+use super::packet::{self, PacketArguments, Packets};
 use super::program::ProgramArguments;
+use bpf64_core::environment::MEMORY;
+use bpf64_core::load::Form;
 use bpf64_core::machine::Trap;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
@@ -29,6 +31,9 @@ pub(crate) struct Arguments {
     program: ProgramArguments,
     #[command(flatten)]
     packets: PacketArguments,
+    /// Memory instead of a packet: r1 is its address, r2 its length
+    #[arg(long, value_name = "HEX", conflicts_with_all = ["packet", "pcap"])]
+    mem: Option<String>,
     /// The machine
     #[arg(long, value_name = "NAME", default_value = "interp")]
     engine: EngineName,
@@ -69,8 +74,15 @@ fn r0_text(value: u64) -> String {
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let source = arguments.program.read()?;
     let loaded = arguments.program.load(&source)?;
-    let engine = Engine::new(&loaded, arguments.engine, arguments.program.environment())?;
-    let packets = arguments.packets.read(arguments.program.uses_stdin())?;
+    let (environment, packets) = match &arguments.mem {
+        Some(_) if matches!(loaded.form, Form::Classic(..)) => {
+            return Err(Failure::not_understood("a classic program sees a packet, not memory")
+                .help("give the bytes as `--packet HEX`"));
+        }
+        Some(digits) => (&MEMORY, Packets::One(packet::memory(digits)?)),
+        None => (arguments.program.environment(), arguments.packets.read(arguments.program.uses_stdin())?),
+    };
+    let engine = Engine::new(&loaded, arguments.engine, environment)?;
     let job = Job { engine, source: &source, repeat: arguments.repeat, limit: arguments.limit };
     match packets {
         Packets::None => Err(Failure::not_understood("there is no packet to run the program on")

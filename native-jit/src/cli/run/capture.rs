@@ -161,6 +161,7 @@ fn line(
     let (word, style, kept) = match run.end {
         End::Returned { r0, .. } => match job.engine.verdict(r0) {
             Verdict::Dropped => ("dropped", DROPPED, String::new()),
+            Verdict::Number => ("a number", ACCEPTED, String::new()),
             Verdict::Accepted { kept } => ("accepted", ACCEPTED, kept.min(captured.wire_len).to_string()),
         },
         End::Trapped(_) => ("trapped", TRAPPED, String::new()),

@@ -125,6 +125,11 @@ impl Engine {
         (self.environment.verdict)(r0)
     }
 
+    /// Whether what it runs on is a packet, and not just memory.
+    pub(super) fn has_packet(&self) -> bool {
+        self.verdict(0) != bpf64_core::environment::Verdict::Number
+    }
+
     /// The number of an instruction as listings show it.
     pub(super) fn slot(&self, pc: Pc) -> u32 {
         match &self.on {

@@ -70,14 +70,18 @@ pub(super) fn nanoseconds(elapsed: Duration, runs: u64) -> f64 {
 fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<(), Failure> {
     if let End::Returned { r0, ending, pc } = run.end {
         out.text(format_args!("r0        {}\n", r0_text(r0)))?;
-        out.text(format_args!("verdict   {}{}\n", job.engine.verdict(r0), reason(job, r0, ending, before)))?;
+        let verdict = job.engine.verdict(r0);
+        if verdict != Verdict::Number {
+            out.text(format_args!("verdict   {verdict}{}\n", reason(job, r0, ending, before)))?;
+        }
         if let Some(insn) = job.engine.describe(pc) {
             out.text(format_args!("ended at  {insn}\n"))?;
         }
     }
     out.text(format_args!("executed  {}\n", job.engine.count(run.executed)))?;
     if run.packet != before.packet {
-        out.text(format_args!("packet    {}\n", HEXLOWER.encode(&run.packet)))?;
+        let what = if job.engine.has_packet() { "packet" } else { "memory" };
+        out.text(format_args!("{what}    {}\n", HEXLOWER.encode(&run.packet)))?;
     }
     Ok(())
 }
@@ -85,7 +89,7 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
 /// What the verdict does not say by itself: why a filter ended early, and how long the packet is.
 fn reason(job: &Job<'_>, r0: u64, ending: Ending, before: &Skb) -> String {
     match (ending, job.engine.verdict(r0)) {
-        (Ending::Returned, Verdict::Dropped) => String::new(),
+        (Ending::Returned, Verdict::Dropped | Verdict::Number) => String::new(),
         (Ending::Returned, Verdict::Accepted { .. }) => format!(" (the packet has {})", before.len),
         (Ending::OutsidePacket | Ending::DivisionByZero | Ending::NoDevice, _) => format!(": {ending}"),
     }
