@@ -19,6 +19,9 @@ use bpf64_tests::suite::{self, Case};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+/// Asks whether the kernel can be asked.
+const PROBE: &str = env!("CARGO_BIN_EXE_probe-kernel");
+
 /// What stands behind a line whose instruction is refused.
 const ERROR: &str = "; error: ";
 
@@ -82,7 +85,7 @@ fn answers(case: &Case, mut result: impl FnMut(&Input) -> Result<String, String>
 
 #[test]
 fn classic() {
-    let kernel = Kernel::open();
+    let kernel = Kernel::open(PROBE);
     let mut engines: Vec<&dyn Engine<classic::Program>> =
         vec![&Reference, &Converted, &ClassicSession, &ConvertedSession];
     match &kernel {
