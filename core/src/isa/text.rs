@@ -1,5 +1,5 @@
 //! eBPF assembly. Printing in the kernel's style is here, in the style of ubpf and rbpf in [`Mnemonic`]; [`parse()`]
-//! reads both, mixed as you like.
+//! reads both, mixed as you like, and what llvm-objdump, bpftool and the kernel's verifier print.
 //!
 //! ```text
 //! r0 = *(u16 *)(r1 + 4)        w0 += 5            if w0 s> -1 goto done
@@ -16,7 +16,7 @@ mod mnemonic;
 mod parse;
 
 pub use mnemonic::Mnemonic;
-pub use parse::{Parsed, is_mnemonic, parse, program_type};
+pub use parse::{Parsed, is_listed, is_mnemonic, parse, program_type};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
 use std::fmt;

@@ -79,6 +79,9 @@ fn is_decimal(word: &str) -> bool {
 
 /// What a line of assembly belongs to, without the labels in front.
 fn language(line: &str) -> Option<Format> {
+    if isa::text::is_listed(line) {
+        return Some(Format::Ebpf);
+    }
     let line = strip_labels(line);
     if line.starts_with('(') {
         return Some(Format::Cbpf);
@@ -154,6 +157,11 @@ mod tests {
         check("start: ja out\nstxdw [r10-8], r1\nout: exit", Format::Ebpf);
         check("ja +0\nneg r0", Format::Ebpf);
         check(".equ N, 5\n", Format::Ebpf);
+        check("func#0 @0\n0: R1=ctx() R10=fp0\n0: (b7) r0 = 0  ; R0_w=0\n1: (95) exit", Format::Ebpf);
+        check(
+            "a.o:\tfile format elf64-bpf\n\n0000000000000000 <f>:\n  0:\t95 00 00 00 00 00 00 00\texit",
+            Format::Ebpf,
+        );
         check("ja out\nout: ret #0", Format::Cbpf);
         check("ja out", Format::Cbpf);
         check("ldxb 4*([14]&0xf)\nadd x", Format::Cbpf);

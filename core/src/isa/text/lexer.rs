@@ -51,14 +51,15 @@ pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnos
         };
         let text = &rest[..length];
         // `call name#7` and `call pc+3#bpf_prog_…` are the kernel's; any other `#` starts a comment, as `;` and `//` do.
-        let glued = found.last().is_some_and(|last: &Token<'_>| {
-            last.span.end == start + at
-                && match last.kind {
-                    Kind::Word => rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '-'),
-                    Kind::Number(_) => rest[1..].starts_with("bpf_prog_"),
-                    Kind::Sign => false,
-                }
-        });
+        let glued = text == "#"
+            && found.last().is_some_and(|last: &Token<'_>| {
+                last.span.end == start + at
+                    && match last.kind {
+                        Kind::Word => rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '-'),
+                        Kind::Number(_) => rest[1..].starts_with("bpf_prog_"),
+                        Kind::Sign => false,
+                    }
+            });
         if text == ";" || text == "//" || (text == "#" && !glued) {
             break;
         }

@@ -2,16 +2,19 @@
 
 mod directives;
 mod kernel;
+mod listing;
 mod mnemonics;
 mod operands;
 mod references;
 
 pub use directives::program_type;
+pub use listing::is_listed;
 
 use super::lexer::{Kind, Token, tokens, without_block_comments};
 use super::{FunctionNames, mnemonic};
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::{Callee, Insn, WideImm};
+use listing::Line;
 use std::collections::BTreeMap;
 
 /// Instructions in order, each with the bytes of the text it stands in.
@@ -30,6 +33,8 @@ enum Target<'a> {
     Label(&'a str),
     /// `call out`: what is no known function.
     Function(&'a str),
+    /// So many slots behind a label, as a relocation says.
+    Behind(&'a str, i64),
 }
 
 /// Where a statement's jump goes is left here.
@@ -40,6 +45,8 @@ struct Statement<'a> {
     insn: Insn,
     target: Option<(Target<'a>, Span)>,
     span: Span,
+    /// The slot a listing of the kernel gives it.
+    slot: Option<i64>,
 }
 
 /// Reads a whole program. Jump and call targets are resolved; whether they land on an instruction is for
@@ -57,12 +64,39 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
     let mut typed = false;
     let mut start = 0;
+    let log = listing::is_log(&text);
+    // What stands at each slot of a log, to take it once.
+    let mut shown: BTreeMap<i64, Insn> = BTreeMap::new();
+    // Sections by name and first statement.
+    let mut sections: Vec<(&str, usize, Span)> = Vec::new();
     for line in text.split_inclusive('\n') {
-        let parsed = tokens(line.trim_end(), start).and_then(|tokens| {
-            let end = tokens.last().map_or(start, |token| token.span.end);
+        let (begin, end) = (start, start + line.trim_end().len());
+        start += line.len();
+        let (at, note) = match listing::classify(line.trim_end(), log) {
+            Line::Code(at, note) => (at, note),
+            Line::Section(name) => {
+                labels.entry(name).or_insert(statements.len());
+                sections.push((name, statements.len(), begin..end));
+                continue;
+            }
+            Line::Heading(name) => {
+                labels.entry(name).or_insert(statements.len());
+                continue;
+            }
+            Line::Relocation(name) => {
+                let last = statements.last_mut();
+                faults.extend(last.and_then(|last| listing::relocate(last, name, begin..end).err()));
+                continue;
+            }
+            Line::Talk => continue,
+        };
+        let parsed = tokens(&text[begin + at..end], begin + at).and_then(|tokens| {
+            let end = tokens.last().map_or(begin + at, |token| token.span.end);
             let tokens = directives::substitute(tokens, &constants);
             let mut cursor = Cursor::new(&tokens, end, names);
             cursor.suggests = faults.len() < SUGGESTIONS;
+            // The kernel prints the bits of compared constants, and wide loads like any constant.
+            (cursor.bits, cursor.wide) = (note.opcode.is_some(), note.opcode == Some(0x18));
             while let Some((label, span)) = cursor.label() {
                 if labels.insert(label, statements.len()).is_some() {
                     return Err(Diagnostic::new(
@@ -74,15 +108,31 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
             if cursor.peek().is_none() || cursor.directive(&mut typed)? {
                 return Ok(None);
             }
-            cursor.statement().map(Some)
+            let mut statement = cursor.statement()?;
+            statement.slot = note.slot;
+            if let Insn::Call(Callee::Helper(distance)) = statement.insn
+                && note.local_call
+            {
+                statement.insn = Insn::Call(Callee::Local(0));
+                statement.target = Some((Target::Relative(distance.into()), statement.span.clone()));
+            }
+            match note.slot.map(|slot| (slot, shown.insert(slot, statement.insn))) {
+                Some((slot, Some(before))) if before != statement.insn => Err(Diagnostic::new(
+                    statement.span,
+                    format!("slot {slot} holds another instruction further up"),
+                )),
+                Some((_, Some(_))) => Ok(None),
+                _ => Ok(Some(statement)),
+            }
         });
-        start += line.len();
         match parsed {
             Ok(None) => {}
             Ok(Some(statement)) => statements.push(statement),
             Err(fault) => faults.push(fault),
         }
     }
+    listing::join(&mut statements, &mut labels, &sections, &mut faults);
+    let statements = listing::in_order(statements, &mut faults);
     resolve(statements, &labels, faults, names)
 }
 
@@ -105,7 +155,7 @@ fn resolve(
     let mut parsed = Vec::with_capacity(statements.len());
     // Lines that were not understood hide labels: do not blame jumps for them.
     let complete = faults.is_empty();
-    for (Statement { mut insn, target, span }, next) in statements.into_iter().zip(&slots[1..]) {
+    for (Statement { mut insn, target, span, .. }, next) in statements.into_iter().zip(&slots[1..]) {
         if let Some((target, target_span)) = target {
             let suggest = complete && faults.len() < SUGGESTIONS;
             // Jumps count from the next instruction, addresses from the slot behind their own first one.
@@ -113,7 +163,7 @@ fn resolve(
             let resolved = offset(&target, from, &labels, suggest.then_some(names))
                 .and_then(|offset| set_offset(&mut insn, offset));
             if let Err(message) = resolved {
-                if complete || !matches!(target, Target::Label(_) | Target::Function(_)) {
+                if complete || matches!(target, Target::Relative(_) | Target::Absolute(_)) {
                     faults.push(Diagnostic::new(target_span, message));
                 }
                 continue;
@@ -137,16 +187,21 @@ fn offset(
     labels: &BTreeMap<&str, i64>,
     suggest: Option<&dyn FunctionNames>,
 ) -> Result<i64, String> {
+    let mut behind = 0;
     let (name, what, functions) = match target {
         Target::Relative(offset) => return Ok(*offset),
         Target::Absolute(slot) => return Ok(slot - from),
         Target::Label(name) => (name, format!("label `{name}`"), Vec::new()),
+        Target::Behind(name, slots) => {
+            behind = *slots;
+            (name, format!("function `{name}` in this listing"), Vec::new())
+        }
         Target::Function(name) => {
             let functions = suggest.map_or(Vec::new(), |names| names.all());
             (name, format!("function `{name}` here, and no such label"), functions)
         }
     };
-    labels.get(name).map(|slot| slot - from).ok_or_else(|| {
+    labels.get(name).map(|slot| slot + behind - from).ok_or_else(|| {
         let known = || functions.into_iter().chain(labels.keys().copied());
         match suggest.and_then(|_| nearest(name.strip_prefix("bpf_").unwrap_or(name), known())) {
             Some(near) => format!("there is no {what}; did you mean `{near}`?"),
@@ -180,6 +235,8 @@ struct Cursor<'t, 's> {
     names: &'t dyn FunctionNames,
     /// Whether hexadecimal constants are the bits of a 32-bit field, whatever the width.
     bits: bool,
+    /// Whether a constant is a 64-bit one without saying `ll`.
+    wide: bool,
     /// Whether a fault may search for what was meant, which takes a while.
     suggests: bool,
 }
@@ -188,7 +245,7 @@ type Result2<T> = std::result::Result<T, Diagnostic>;
 
 impl<'t, 's> Cursor<'t, 's> {
     fn new(tokens: &'t [Token<'s>], end: usize, names: &'t dyn FunctionNames) -> Self {
-        Cursor { tokens, at: 0, end, names, bits: false, suggests: false }
+        Cursor { tokens, at: 0, end, names, bits: false, wide: false, suggests: false }
     }
 
     fn peek(&self) -> Option<&'s str> {
@@ -241,11 +298,13 @@ impl<'t, 's> Cursor<'t, 's> {
         let first = self.at;
         let mut target = None;
         let insn = self.instruction(&mut target)?;
-        if self.peek().is_some() {
+        let span = self.tokens[first].span.start..self.tokens[self.at - 1].span.end;
+        // llvm-objdump says behind a distance which label it leads to: `goto +3 <LBB0_2>`.
+        let named = self.peek() == Some("<") && self.tokens.last().is_some_and(|token| token.text == ">");
+        if self.peek().is_some() && !named {
             return Err(self.unexpected("the end of the instruction"));
         }
-        let span = self.tokens[first].span.start..self.tokens[self.at - 1].span.end;
-        Ok(Statement { insn, target, span })
+        Ok(Statement { insn, target, span, slot: None })
     }
 }
 

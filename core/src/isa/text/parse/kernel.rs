@@ -135,6 +135,9 @@ impl<'s> Cursor<'_, 's> {
                     self.holds(name, width, dst, size)?;
                     return Ok(Insn::LoadAcquire { size, dst, base, offset });
                 }
+                if word.starts_with("xchg") || word.starts_with("cmpxchg") {
+                    return self.exchange(name, width, dst);
+                }
                 if word.starts_with("atomic") {
                     return self.fetching_atomic(name, width, dst);
                 }
@@ -152,7 +155,7 @@ impl<'s> Cursor<'_, 's> {
     pub(super) fn constant(&mut self, name: usize, width: Width, dst: Reg) -> Result2<Insn> {
         let first = self.at;
         let (negative, value) = self.number()?;
-        if self.take("ll") {
+        if self.take("ll") || self.wide {
             self.holds(name, width, dst, Size::DW)?;
             let value = if negative { value.wrapping_neg() } else { value };
             return Ok(Insn::LoadImm { dst, imm: WideImm::Const(value) });

@@ -3,7 +3,7 @@
 use super::super::lexer::Kind;
 use super::{Aim, Cursor, Result2, Target};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::isa::{Callee, Insn, Reg, WideImm};
+use crate::isa::{AtomicOp, Callee, Insn, Reg, WideImm, Width};
 
 impl<'s> Cursor<'_, 's> {
     /// `map_fd[5]`, `code[+3]` and their like.
@@ -11,9 +11,11 @@ impl<'s> Cursor<'_, 's> {
         let kind = self.peek().unwrap_or_default();
         let at = self.at;
         self.at += 2;
-        let imm = if kind == "code" {
+        let imm = if kind == "code" || kind == "subprog" {
             *target = Some(self.target()?);
             WideImm::Code(0)
+        } else if kind == "map" && self.peek() == Some("id") {
+            return self.kernel_map(dst);
         } else {
             let first = self.signed32()?;
             let mut second = || {
@@ -39,6 +41,49 @@ impl<'s> Cursor<'_, 's> {
         Ok(Insn::LoadImm { dst, imm })
     }
 
+    /// bpftool's `map[id:5]` and `map[id:5][0]+8`, behind the bracket.
+    fn kernel_map(&mut self, dst: Reg) -> Result2<Insn> {
+        self.at += 1;
+        self.expect(":")?;
+        let fd = self.signed32()?;
+        self.expect("]")?;
+        if !self.take("[") {
+            return Ok(Insn::LoadImm { dst, imm: WideImm::MapFd(fd) });
+        }
+        self.expect("0")?;
+        self.expect("]")?;
+        let offset = self.signed32()?;
+        Ok(Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd, offset } })
+    }
+
+    /// LLVM's `r1 = xchg_64(r10 - 8, r1)` and `w0 = cmpxchg32_32(r10 - 8, w0, w1)`.
+    pub(super) fn exchange(&mut self, dst_at: usize, dst_width: Width, dst: Reg) -> Result2<Insn> {
+        let at = self.at;
+        let (width, op) = match self.peek() {
+            Some("xchg_64") => (Width::W64, AtomicOp::Xchg),
+            Some("xchg32_32") => (Width::W32, AtomicOp::Xchg),
+            Some("cmpxchg_64") => (Width::W64, AtomicOp::Cmpxchg),
+            Some("cmpxchg32_32") => (Width::W32, AtomicOp::Cmpxchg),
+            _ => return Err(self.unexpected("xchg_64, xchg32_32, cmpxchg_64 or cmpxchg32_32")),
+        };
+        self.at += 1;
+        let (base, offset) = self.address_in("(", ",")?;
+        let result = if op == AtomicOp::Cmpxchg { Some(self.memory_register(width.size())?) } else { None };
+        if result.is_some() {
+            self.expect(",")?;
+        }
+        let src = self.memory_register(width.size())?;
+        self.expect(")")?;
+        self.holds(dst_at, dst_width, dst, width.size())?;
+        let wanted = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
+        if dst != wanted || result.is_some_and(|result| result != Reg::R0) {
+            let name = self.tokens[at].text;
+            let message = format!("`{name}` gives its result in {wanted}");
+            return Err(Diagnostic::new(self.tokens[at].span.clone(), message));
+        }
+        Ok(Insn::Atomic { width, op, base, offset, src })
+    }
+
     pub(super) fn call(&mut self, target: Aim<'_, 's>) -> Result2<Insn> {
         let Some(token) = self.tokens.get(self.at) else { return Err(self.unexpected("a function")) };
         let local = Ok(Insn::Call(Callee::Local(0)));
@@ -46,6 +91,8 @@ impl<'s> Cursor<'_, 's> {
             "pc" => {
                 // `call pc+3`, or `call pc 11` for the slot.
                 *target = Some(self.target()?);
+                // bpftool adds the function's name in the kernel.
+                self.at += 2 * usize::from(self.peek() == Some("#"));
                 local
             }
             "platform" => {
@@ -77,7 +124,9 @@ impl<'s> Cursor<'_, 's> {
             name => {
                 self.at += 1;
                 let plain = name.strip_prefix("bpf_").unwrap_or(name);
-                let number = if self.take("#") { Some(self.signed32()?) } else { self.names.number(plain) };
+                // In what bpftool prints the number may be an address; a name that is known counts more.
+                let written = if self.take("#") { Some(self.signed32()?) } else { None };
+                let number = self.names.number(plain).or(written);
                 match number {
                     Some(id) => Ok(Insn::Call(Callee::Helper(id))),
                     None => {
