@@ -1,5 +1,6 @@
 //! Generators: everything a property is tested on, made from one number.
 
+mod accepted;
 mod classic;
 mod ebpf;
 mod packet;

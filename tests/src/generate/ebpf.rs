@@ -11,7 +11,7 @@ impl Generator {
         self.pick(Reg::ALL)
     }
 
-    fn width(&mut self) -> Width {
+    pub(super) fn width(&mut self) -> Width {
         self.pick(&[Width::W32, Width::W64])
     }
 

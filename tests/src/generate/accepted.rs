@@ -1,0 +1,266 @@
+//! eBPF programs that Linux's verifier accepts: what they read was written before, jumps go forward, and nothing
+//! depends on an address.
+//!
+//! A function is a list of groups of instructions, and jumps go to the beginning of a later group. In `main`, r6 holds
+//! the context from beginning to end. Elsewhere and in all other registers are numbers, at every group's beginning.
+
+use super::Generator;
+use crate::input::{self, Input};
+use bpf64_core::isa::{
+    AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
+};
+use bpf64_core::program::Program;
+
+/// Bytes of stack that a function uses: so few that all frames together stay below Linux's 512.
+const STACK: i16 = 64;
+/// Functions of a program, `main` counted.
+const FUNCTIONS: usize = 4;
+
+/// Registers that hold numbers in every function; r6 does, too, but in `main`.
+const NUMBERS: [Reg; 9] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5, Reg::R7, Reg::R8, Reg::R9];
+/// Registers that a call leaves undefined, but for r0.
+const CLOBBERED: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+
+/// An instruction, or a jump whose offset is not known yet.
+enum Item {
+    Plain(Insn),
+    /// A jump to the group of that number.
+    Jump(Insn, usize),
+    /// A call of the function of that number.
+    Call(usize),
+}
+
+/// A function that is being made.
+struct Function {
+    number: usize,
+    groups: Vec<Vec<Item>>,
+}
+
+impl Generator {
+    /// A program, and an input that gives numbers to the registers it reads at its beginning.
+    pub fn accepted_program(&mut self, most: usize) -> (Program, Input) {
+        let mut calls = 0;
+        let (mut number, mut functions) = (0, Vec::new());
+        while number <= calls {
+            let length = 1 + self.below(if number == 0 { most } else { most / 4 + 1 });
+            functions.push(self.function(number, length, &mut calls));
+            number += 1;
+        }
+        let length = if self.percent(80) { 24 + self.below(64) } else { self.below(24) };
+        let packet = self.bytes(length);
+        let mut input = Input::from(input::bare(packet));
+        // r1 is the context, and r6 becomes it.
+        for reg in NUMBERS.into_iter().filter(|&reg| reg != Reg::R1) {
+            input.registers.push((reg, self.number()));
+        }
+        (linked(&functions), input)
+    }
+
+    /// 64 bits at which something may change.
+    fn number(&mut self) -> u64 {
+        match self.below(4) {
+            0 => self.bits64(),
+            1 => self.constant().into(),
+            2 => i64::from(self.constant() as i32) as u64,
+            _ => u64::from(self.constant()) << 32 | u64::from(self.constant()),
+        }
+    }
+
+    fn function(&mut self, number: usize, length: usize, calls: &mut usize) -> Function {
+        let mut first = Vec::new();
+        let mov = |dst, src| Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Reg(src) };
+        if number == 0 {
+            first.extend([mov(Reg::R6, Reg::R1), mov(Reg::R1, Reg::R2)]);
+        } else {
+            // r1 to r5 are the caller's; the others must not be read before they are written.
+            let pairs = [Reg::R0, Reg::R6, Reg::R7, Reg::R8, Reg::R9].into_iter().zip(CLOBBERED);
+            first.extend(pairs.map(|(dst, src)| mov(dst, src)));
+        }
+        for at in 1..=STACK / 8 {
+            let src = Src::Reg(self.pick(&NUMBERS));
+            first.push(Insn::Store { size: Size::DW, base: Reg::R10, offset: -8 * at, src });
+        }
+        let mut groups = vec![first.into_iter().map(Item::Plain).collect()];
+        for at in 1..=length {
+            groups.push(self.group(number, at, length + 1, calls));
+        }
+        groups.push(digest().into_iter().map(Item::Plain).collect());
+        Function { number, groups }
+    }
+
+    /// Group `at` of a function whose last group, which exits, is `last`.
+    fn group(&mut self, function: usize, at: usize, last: usize, calls: &mut usize) -> Vec<Item> {
+        let later = at + 1 + self.below(last - at);
+        match self.below(20) {
+            0 => {
+                let offset = 0;
+                let away = self.pick(&[Insn::Jump { offset }, Insn::JumpLong { offset: 0 }]);
+                vec![Item::Jump(self.branch(), at + 1), Item::Jump(away, later)]
+            }
+            1 => vec![Item::Jump(Insn::MayGoto { offset: 0 }, later)],
+            2 if self.percent(40) => vec![Item::Jump(self.branch(), at + 1), Item::Plain(Insn::Exit)],
+            3 | 4 => vec![Item::Jump(self.branch(), later)],
+            5 | 6 if function == 0 => {
+                let size = self.pick(&[Size::B, Size::H, Size::W]);
+                let insn = Insn::LoadPacket { size, from: self.packet_offset() };
+                self.and_numbers(Item::Plain(insn))
+            }
+            7 if function == 0 => {
+                let dst = self.pick(&NUMBERS);
+                vec![Item::Plain(Insn::Load { size: Size::W, signed: false, dst, base: Reg::R6, offset: 0 })]
+            }
+            8 if function + 1 < FUNCTIONS && self.percent(60) => {
+                // Only later functions are called: there is no recursion.
+                // A function is there because it is called: the verifier refuses others.
+                let callee = if *calls + 1 < FUNCTIONS && (*calls == function || self.percent(50)) {
+                    *calls += 1;
+                    *calls
+                } else {
+                    function + 1 + self.below(*calls - function)
+                };
+                self.and_numbers(Item::Call(callee))
+            }
+            _ => vec![Item::Plain(self.plain())],
+        }
+    }
+
+    /// What leaves r1 to r5 undefined, and new numbers in them.
+    fn and_numbers(&mut self, item: Item) -> Vec<Item> {
+        let kept = [Reg::R0, Reg::R7, Reg::R8, Reg::R9];
+        let again = CLOBBERED.map(|dst| {
+            let src =
+                if self.percent(70) { Src::Reg(self.pick(&kept)) } else { Src::Imm(self.constant() as i32) };
+            Item::Plain(Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src })
+        });
+        std::iter::once(item).chain(again).collect()
+    }
+
+    fn packet_offset(&mut self) -> PacketOffset {
+        let most = if self.percent(90) { 21 } else { 90 };
+        let near = self.below(most) as i32;
+        let offset = match self.below(10) {
+            0 => self.constant() as i32 & i32::MAX,
+            1 => bpf64_core::context::skb::NETWORK_WINDOW + near,
+            _ => near,
+        };
+        if self.percent(50) {
+            PacketOffset::Abs(offset)
+        } else {
+            PacketOffset::Ind(self.pick(&NUMBERS), offset)
+        }
+    }
+
+    fn branch(&mut self) -> Insn {
+        let src = self.number_operand();
+        Insn::Branch {
+            width: self.width(),
+            op: self.pick(CmpOp::ALL),
+            dst: self.pick(&NUMBERS),
+            src,
+            offset: 0,
+        }
+    }
+
+    fn number_operand(&mut self) -> Src {
+        if self.percent(50) { Src::Reg(self.pick(&NUMBERS)) } else { Src::Imm(self.constant() as i32) }
+    }
+
+    /// An instruction on numbers and the stack.
+    fn plain(&mut self) -> Insn {
+        let (width, dst, base) = (self.width(), self.pick(&NUMBERS), Reg::R10);
+        let size = self.pick(Size::ALL);
+        let place = |make: &mut Generator, size: Size| {
+            let bytes = size.bytes() as i16;
+            -bytes * (1 + make.below((STACK / bytes) as usize) as i16)
+        };
+        let offset = place(self, size);
+        match self.below(14) {
+            0..=5 => {
+                let op = self.pick(AluOp::ALL);
+                let src = match (op, self.number_operand()) {
+                    (AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod, Src::Imm(0)) => Src::Imm(-1),
+                    (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, Src::Imm(imm)) => {
+                        Src::Imm(imm & if width == Width::W64 { 63 } else { 31 })
+                    }
+                    (_, src) => src,
+                };
+                Insn::Alu { width, op, dst, src }
+            }
+            6 => Insn::Neg { width, dst },
+            7 => {
+                let most = if width == Width::W64 { 3 } else { 2 };
+                let from = self.pick(&[Size::B, Size::H, Size::W][..most]);
+                Insn::MovSx { width, from, dst, src: self.pick(&NUMBERS) }
+            }
+            8 => {
+                let size = self.pick(&[Size::H, Size::W, Size::DW]);
+                Insn::Swap { kind: self.pick(SwapKind::ALL), size, dst }
+            }
+            9 => Insn::LoadImm { dst, imm: WideImm::Const(self.number()) },
+            10 => Insn::Load { size, signed: size != Size::DW && self.percent(50), dst, base, offset },
+            11 => Insn::Store { size, base, offset, src: self.number_operand() },
+            12 => {
+                let offset = place(self, width.size());
+                Insn::Atomic { width, op: self.pick(AtomicOp::ALL), base, offset, src: dst }
+            }
+            _ if self.percent(50) => Insn::LoadAcquire { size, dst, base, offset },
+            _ => Insn::StoreRelease { size, base, offset, src: dst },
+        }
+    }
+}
+
+/// The end of a function: a result that depends on every register and on the stack.
+fn digest() -> Vec<Insn> {
+    let alu = |op, src| Insn::Alu { width: Width::W64, op, dst: Reg::R0, src };
+    let mut insns = Vec::new();
+    for reg in NUMBERS.into_iter().filter(|&reg| reg != Reg::R0) {
+        insns.extend([alu(AluOp::Mul, Src::Imm(31)), alu(AluOp::Xor, Src::Reg(reg))]);
+    }
+    for at in 1..=STACK / 8 {
+        let dst = Reg::R1;
+        insns.push(Insn::Load { size: Size::DW, signed: false, dst, base: Reg::R10, offset: -8 * at });
+        insns.extend([alu(AluOp::Mul, Src::Imm(31)), alu(AluOp::Add, Src::Reg(dst))]);
+    }
+    insns.push(Insn::Exit);
+    insns
+}
+
+/// The functions one after the other, with every jump's and call's distance.
+fn linked(functions: &[Function]) -> Program {
+    let slots = |item: &Item| if let Item::Plain(insn) = item { insn.slots() } else { 1 };
+    let mut next = 0;
+    let starts: Vec<Vec<u32>> = functions
+        .iter()
+        .map(|function| {
+            let start = |group: &Vec<Item>| {
+                let start = next;
+                next += group.iter().map(slots).sum::<u32>();
+                start
+            };
+            function.groups.iter().map(start).collect()
+        })
+        .collect();
+    let (mut insns, mut next) = (Vec::new(), 0);
+    for function in functions {
+        for item in function.groups.iter().flatten() {
+            next += slots(item);
+            let distance = |to: u32| to as i32 - next as i32;
+            insns.push(match *item {
+                Item::Plain(insn) => insn,
+                Item::Call(callee) => Insn::Call(Callee::Local(distance(starts[callee][0]))),
+                Item::Jump(jump, group) => {
+                    let by = distance(starts[function.number][group]);
+                    match jump {
+                        Insn::Branch { width, op, dst, src, .. } => {
+                            Insn::Branch { width, op, dst, src, offset: by as i16 }
+                        }
+                        Insn::MayGoto { .. } => Insn::MayGoto { offset: by as i16 },
+                        Insn::JumpLong { .. } => Insn::JumpLong { offset: by },
+                        _ => Insn::Jump { offset: by as i16 },
+                    }
+                }
+            });
+        }
+    }
+    Program::new(insns, Vec::new()).expect("every jump lands")
+}
