@@ -3,8 +3,8 @@
 //! Such a socket hands the filter the bytes that were sent and nothing else, and delivers them at once: 0 drops
 //! the packet, any other number cuts it to so many bytes. Everybody may attach a filter to a socket of their own.
 //!
-//! The two calls that the standard library does not have are `setsockopt` and `membarrier`, and all `unsafe` of this
-//! crate is here.
+//! The two calls that the standard library does not have are `setsockopt` and `membarrier`; all `unsafe` of asking in
+//! this way is here.
 //!
 //! Filters are attached slowly on purpose. Linux 6.18 frees each one it replaces later, in a work queue of 1,024
 //! places, and can wait there for ever for a piece of work that finds no place: thousands of filters in a few

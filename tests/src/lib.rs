@@ -7,5 +7,6 @@ pub mod examples;
 pub mod generate;
 pub mod input;
 pub mod kernel;
+pub mod kernel_ebpf;
 pub mod property;
 pub mod suite;

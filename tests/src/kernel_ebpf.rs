@@ -1,0 +1,261 @@
+//! The running Linux kernel as an engine for eBPF: a test run (`BPF_PROG_TEST_RUN`) of what its verifier accepts.
+//!
+//! A test run gives 32 bits of r0. For all 64, and for registers that start with numbers the verifier must not know
+//! (it would compute with them and take out branches), the program is put between two short pieces that talk to a
+//! map's value:
+//!
+//! ```text
+//! 0: goto start
+//!    r1 = &value; value[0] = r0; value[1] = 1; r0 = 0; exit        each `exit` of the main function goes here
+//! start:
+//!    r2 = value[4]; r3 = value[5]; …                               registers that the input gives
+//!    the program
+//! ```
+
+#[cfg(target_os = "linux")]
+mod bpf;
+#[cfg(not(target_os = "linux"))]
+#[path = "kernel_ebpf/elsewhere.rs"]
+mod bpf;
+
+use crate::engine::{Engine, Outcome, Skip};
+use crate::input::{self, Input};
+use crate::kernel;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::isa::{Callee, Insn, Reg, Size, Src, WideImm};
+use bpf64_core::program::Program;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+
+/// A program type that can be run on a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramType {
+    /// Sees the packet behind its 14 bytes of Ethernet header, and may not write it.
+    SocketFilter = 1,
+    /// Sees the packet from its first byte.
+    SchedCls = 3,
+    /// Sees the packet from its first byte, before there is an `sk_buff`.
+    Xdp = 6,
+}
+
+/// What a run gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// All of r0.
+    pub r0: u64,
+    /// The packet afterwards; of a socket filter, with zeros for the Ethernet header.
+    pub packet: Vec<u8>,
+}
+
+/// Why a program cannot be run.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The verifier does not accept it; this is its log.
+    Verifier(String),
+    /// A call failed for another reason.
+    System(io::Error),
+}
+
+/// The kernel, and the map through which programs answer.
+#[derive(Debug)]
+pub struct Kernel {
+    map: bpf::Map,
+}
+
+/// A program that the verifier accepted.
+#[derive(Debug)]
+pub struct Loaded<'a> {
+    kernel: &'a Kernel,
+    program: bpf::Loaded,
+}
+
+/// Bytes of the Ethernet header, which every packet of a test run begins with.
+const ETHERNET_HEADER: usize = 14;
+/// The longest packet of a test run that has an `sk_buff`.
+const MAX_PACKET: usize = 3712;
+/// Room for the verifier's log of a program it refuses; the kernel keeps the end of a longer one.
+const LOG: usize = 1 << 20;
+
+// Where what is in the map's value, counted in 8 bytes: the result, whether there is one, and r0 to r9.
+const RESULT: usize = 0;
+const ENDED: usize = 1;
+const REGISTERS: usize = 2;
+
+impl Kernel {
+    /// The kernel, if it can be asked. `probe` is the program `probe-kernel` of this crate, which tells whether it
+    /// answers at all.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn open(probe: &str) -> Result<Self, String> {
+        drop(kernel::Kernel::open(probe)?);
+        let needs = |what: &str, why: &dyn fmt::Display| format!("needs CAP_BPF or root: {what}: {why}");
+        let map = bpf::Map::create().map_err(|error| needs("a map", &error))?;
+        let kernel = Kernel { map };
+        let exit = Program::new(vec![mov(Reg::R0, 7), Insn::Exit], Vec::new()).expect("it ends with `exit`");
+        let loaded =
+            kernel.load(ProgramType::SocketFilter, &exit, &[]).map_err(|error| needs("a program", &error))?;
+        match loaded.run(&[], &[0; ETHERNET_HEADER]) {
+            Ok(answer) if answer.r0 == 7 => {}
+            Ok(answer) => return Err(format!("test runs give {} instead of 7 here", answer.r0)),
+            Err(error) => return Err(needs("a test run", &error)),
+        }
+        drop(loaded);
+        Ok(kernel)
+    }
+
+    /// Has the verifier check a program whose registers `given` will start with numbers that it does not know.
+    ///
+    /// # Errors
+    /// The verifier's refusal with its log, or the failure of the call.
+    pub fn load(&self, kind: ProgramType, program: &Program, given: &[Reg]) -> Result<Loaded<'_>, Refusal> {
+        let bytes = self.answering(program, given).encode();
+        match bpf::load(kind as u32, &bytes, None) {
+            Ok(program) => Ok(Loaded { kernel: self, program }),
+            // Again, for the reasons: the log costs too much to ask for it each time.
+            Err(_) => {
+                let mut log = vec![0; LOG];
+                match bpf::load(kind as u32, &bytes, Some(&mut log)) {
+                    Ok(program) => Ok(Loaded { kernel: self, program }),
+                    Err(error) => {
+                        let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+                        let text = String::from_utf8_lossy(&log[..end]);
+                        Err(match text.trim_end() {
+                            "" => Refusal::System(error),
+                            text => Refusal::Verifier(text.to_owned()),
+                        })
+                    }
+                }
+            }
+        }
+    }
+
+    /// The program between the pieces that talk to the map.
+    fn answering(&self, program: &Program, given: &[Reg]) -> Program {
+        let value = |reg, at: usize| Insn::LoadImm {
+            dst: reg,
+            imm: WideImm::MapFdValue { fd: self.map.number(), offset: 8 * at as i32 },
+        };
+        let store = |offset: usize, src| Insn::Store {
+            size: Size::DW,
+            base: Reg::R1,
+            offset: 8 * offset as i16,
+            src,
+        };
+        let epilogue = [
+            value(Reg::R1, 0),
+            store(RESULT, Src::Reg(Reg::R0)),
+            store(ENDED, Src::Imm(1)),
+            mov(Reg::R0, 0),
+            Insn::Exit,
+        ];
+        let mut insns = vec![Insn::Jump { offset: epilogue.iter().map(Insn::slots).sum::<u32>() as i16 }];
+        insns.extend(epilogue);
+        if let Some((&base, others)) = given.split_first() {
+            insns.push(value(base, REGISTERS));
+            // The register that holds the address comes last.
+            for &dst in others.iter().chain([&base]) {
+                let offset = 8 * dst.index() as i16;
+                insns.push(Insn::Load { size: Size::DW, signed: false, dst, base, offset });
+            }
+        }
+        let mut next: u32 = insns.iter().map(Insn::slots).sum();
+        let functions = first_function(program);
+        for pc in program.pcs() {
+            let insn = program.insn(pc);
+            next += insn.slots();
+            insns.push(match insn {
+                Insn::Exit if program.slot(pc).0 < functions => Insn::JumpLong { offset: 1 - next as i32 },
+                other => other,
+            });
+        }
+        Program::new(insns, Vec::new()).expect("what was put before a program leaves its jumps as they were")
+    }
+}
+
+/// The slot at which the functions begin that the program calls; all before it is the main function, as the kernel
+/// sees it.
+fn first_function(program: &Program) -> u32 {
+    let called = program.pcs().filter_map(|pc| match program.insn(pc) {
+        Insn::Call(Callee::Local(offset)) => program.target(pc, offset),
+        _ => None,
+    });
+    called.map(|pc| program.slot(pc).0).filter(|&slot| slot > 0).min().unwrap_or(u32::MAX)
+}
+
+fn mov(dst: Reg, imm: i32) -> Insn {
+    use bpf64_core::isa::{AluOp, Width};
+    Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Imm(imm) }
+}
+
+impl Loaded<'_> {
+    /// Runs it once.
+    ///
+    /// # Errors
+    /// When the kernel does not take the packet.
+    pub fn run(&self, registers: &[(Reg, u64)], packet: &[u8]) -> io::Result<Answer> {
+        let mut value = bpf::Value::default();
+        for (reg, number) in registers {
+            value[REGISTERS + reg.index()] = *number;
+        }
+        self.kernel.map.set(&value)?;
+        let (retval, packet) = self.program.run(packet)?;
+        let value = self.kernel.map.get()?;
+        // A packet load outside the packet ends a program at once, with 0.
+        let r0 = if value[ENDED] == 1 { value[RESULT] } else { retval.into() };
+        Ok(Answer { r0, packet })
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Verifier(log) => f.write_str(log),
+            Refusal::System(error) => error.fmt(f),
+        }
+    }
+}
+
+/// How the kernel can be given this input: the program type, and the packet from its first byte on.
+///
+/// # Errors
+/// Why it cannot.
+pub fn question(program: &Program, input: &Input) -> Result<(ProgramType, Vec<u8>), Skip> {
+    if program.insns().iter().any(|insn| matches!(insn, Insn::Call(Callee::Helper(7 | 8)))) {
+        return Err(Skip("the CPU and random numbers are the kernel's own"));
+    }
+    let skb = &input.world.skb;
+    let (kind, packet) = if *skb == input::bare(skb.packet.clone()).skb {
+        // EtherType 0: the kernel looks for no IP header.
+        (ProgramType::SocketFilter, [&[0; ETHERNET_HEADER], &skb.packet[..]].concat())
+    } else if *skb == Skb::ethernet(skb.packet.clone()) {
+        (ProgramType::SchedCls, skb.packet.clone())
+    } else {
+        return Err(Skip("the kernel makes the packet's surroundings itself"));
+    };
+    match packet.len() {
+        0..ETHERNET_HEADER => Err(Skip("test runs take no packet without an Ethernet header")),
+        ETHERNET_HEADER..=MAX_PACKET => Ok((kind, packet)),
+        _ => Err(Skip("test runs take no packet as long as that")),
+    }
+}
+
+impl Engine<Program> for Kernel {
+    fn name(&self) -> &'static str {
+        "Linux"
+    }
+
+    fn run(&self, program: &Rc<Program>, input: &Input) -> Result<Outcome, Skip> {
+        let (kind, packet) = question(program, input)?;
+        let given: Vec<Reg> = input.registers.iter().map(|&(reg, _)| reg).collect();
+        let answer = match self.load(kind, program, &given) {
+            Ok(loaded) => loaded.run(&input.registers, &packet),
+            Err(refusal) => return Ok(Outcome::Trap(format!("refused: {refusal}"))),
+        };
+        Ok(match answer {
+            Ok(answer) => Outcome::Value(answer.r0),
+            Err(error) => Outcome::Trap(format!("not run: {error}")),
+        })
+    }
+}
