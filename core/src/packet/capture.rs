@@ -3,14 +3,25 @@
 //! A damaged file gives the packets before the damage, and says where it starts.
 
 use crate::context::skb::Skb;
-use pcap_parser::{Block, PcapBlockOwned, PcapError, create_reader};
+use pcap_parser::PcapError;
+use pcap_parser::nom::{Err as Stop, IResult, Needed};
+use pcap_parser::pcap::{
+    LegacyPcapBlock, PcapHeader, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified,
+    parse_pcap_header,
+};
+use pcap_parser::pcapng::{
+    EPB_MAGIC, EnhancedPacketBlock, IDB_MAGIC, InterfaceDescriptionBlock, SHB_MAGIC, SPB_MAGIC,
+    SimplePacketBlock, UnknownBlock, parse_enhancedpacketblock_be, parse_enhancedpacketblock_le,
+    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le, parse_sectionheaderblock,
+    parse_simplepacketblock_be, parse_simplepacketblock_le, parse_unknownblock_be, parse_unknownblock_le,
+};
 use std::fmt;
 use std::ops::Range;
 
 /// The longest packet that is read, in bytes: what `tcpdump` and Wireshark allow.
 pub const MAX_PACKET: usize = 262_144;
-/// What a reader holds at once: a packet of the greatest length with its block around it, or a capture of less.
-const BUFFER: usize = MAX_PACKET + 65_536;
+/// The longest record that is believed when the file ends before it: a packet with its block around it.
+const MAX_RECORD: usize = MAX_PACKET + 65_536;
 
 /// The packets of a capture.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -87,6 +98,52 @@ impl fmt::Display for CaptureError {
 
 impl std::error::Error for CaptureError {}
 
+/// What the library's parsers return.
+type Parsed<'a, T> = IResult<&'a [u8], T, PcapError<&'a [u8]>>;
+
+/// The parsers of pcapng's blocks in one byte order.
+struct Order {
+    kind: fn([u8; 4]) -> u32,
+    any: for<'a> fn(&'a [u8]) -> Parsed<'a, UnknownBlock<'a>>,
+    interface: for<'a> fn(&'a [u8]) -> Parsed<'a, InterfaceDescriptionBlock<'a>>,
+    enhanced: for<'a> fn(&'a [u8]) -> Parsed<'a, EnhancedPacketBlock<'a>>,
+    simple: for<'a> fn(&'a [u8]) -> Parsed<'a, SimplePacketBlock<'a>>,
+}
+
+const LITTLE: Order = Order {
+    kind: u32::from_le_bytes,
+    any: parse_unknownblock_le,
+    interface: parse_interfacedescriptionblock_le,
+    enhanced: parse_enhancedpacketblock_le,
+    simple: parse_simplepacketblock_le,
+};
+
+const BIG: Order = Order {
+    kind: u32::from_be_bytes,
+    any: parse_unknownblock_be,
+    interface: parse_interfacedescriptionblock_be,
+    enhanced: parse_enhancedpacketblock_be,
+    simple: parse_simplepacketblock_be,
+};
+
+/// What a section of pcapng says for its blocks.
+struct Section {
+    order: &'static Order,
+    /// Link types of the interfaces.
+    interfaces: Vec<u32>,
+}
+
+/// The parser of the records behind a header of pcap. Timestamps, in which the formats differ too, are not read.
+fn frame_parser(header: &PcapHeader) -> for<'a> fn(&'a [u8]) -> Parsed<'a, LegacyPcapBlock<'a>> {
+    if header.is_modified_format() {
+        parse_pcap_frame_modified
+    } else if header.is_bigendian() {
+        parse_pcap_frame_be
+    } else {
+        parse_pcap_frame
+    }
+}
+
 impl Capture {
     /// Reads a capture. Damage behind at least one good packet is reported in [`Capture::damage`].
     ///
@@ -103,60 +160,73 @@ impl Capture {
     }
 
     fn fill(&mut self, input: &[u8]) -> Result<(), CaptureError> {
-        let mut reader = create_reader(BUFFER, input).map_err(|error| match error {
-            PcapError::Incomplete(_) | PcapError::UnexpectedEof => CaptureError::CutOff { packets: 0 },
-            _ => CaptureError::NotACapture,
-        })?;
-        // Link types of pcapng's interfaces; a legacy capture has one, of its header.
-        let mut interfaces: Vec<u32> = Vec::new();
-        let mut offset = 0;
-        loop {
-            let packets = self.packets.len();
-            let (length, block) = match reader.next() {
-                Ok(found) => found,
-                Err(PcapError::Eof) => return Ok(()),
-                Err(PcapError::Incomplete(_)) => {
-                    // A block may be waiting for the rest of the input, or for bytes that are not there.
-                    if reader.reader_exhausted() || reader.refill().is_err() {
-                        return Err(CaptureError::CutOff { packets });
-                    }
-                    continue;
-                }
-                Err(PcapError::UnexpectedEof) => return Err(CaptureError::CutOff { packets }),
-                Err(_) => return Err(CaptureError::Damaged { packets, offset }),
-            };
-            let good = match block {
-                PcapBlockOwned::LegacyHeader(header) => {
-                    interfaces = vec![header.network.0 as u32];
-                    true
-                }
-                PcapBlockOwned::Legacy(block) => {
-                    self.push(interfaces.first(), block.data, block.caplen, block.origlen)
-                }
-                PcapBlockOwned::NG(Block::SectionHeader(_)) => {
-                    interfaces.clear();
-                    true
-                }
-                PcapBlockOwned::NG(Block::InterfaceDescription(interface)) => {
-                    interfaces.push(interface.linktype.0 as u32);
-                    true
-                }
-                PcapBlockOwned::NG(Block::EnhancedPacket(block)) => {
-                    self.push(interfaces.get(block.if_id as usize), block.data, block.caplen, block.origlen)
-                }
-                PcapBlockOwned::NG(Block::SimplePacket(block)) => {
-                    let caplen = block.origlen.min(block.data.len() as u32);
-                    self.push(interfaces.first(), block.data, caplen, block.origlen)
-                }
-                // Names, statistics, secrets: nothing a filter sees.
-                PcapBlockOwned::NG(_) => true,
-            };
-            if !good {
-                return Err(CaptureError::Damaged { packets, offset });
-            }
-            offset += length;
-            reader.consume(length);
+        // Each parser of the library is called by name: its reader brings those of all blocks into the page.
+        if parse_sectionheaderblock(input).is_ok() {
+            let mut section = Section { order: &LITTLE, interfaces: Vec::new() };
+            return self.records(input, 0, |capture, rest| capture.block(rest, &mut section));
         }
+        match parse_pcap_header(input) {
+            Ok((rest, header)) => {
+                let parse = frame_parser(&header);
+                let link_type = header.network.0 as u32;
+                self.records(input, input.len() - rest.len(), |capture, rest| {
+                    let (rest, frame) = parse(rest)?;
+                    let good = capture.push(Some(&link_type), frame.data, frame.caplen, frame.origlen);
+                    Ok((rest, good))
+                })
+            }
+            Err(Stop::Incomplete(_)) if !input.is_empty() => Err(CaptureError::CutOff { packets: 0 }),
+            Err(_) => Err(CaptureError::NotACapture),
+        }
+    }
+
+    /// Reads records one after the other from byte `offset` on. `read` gives what is behind a record, and false when
+    /// the record contradicts itself.
+    fn records<'a>(
+        &mut self,
+        input: &'a [u8],
+        mut offset: usize,
+        mut read: impl FnMut(&mut Self, &'a [u8]) -> Parsed<'a, bool>,
+    ) -> Result<(), CaptureError> {
+        while offset < input.len() {
+            let packets = self.packets.len();
+            let rest = &input[offset..];
+            match read(self, rest) {
+                Ok((behind, true)) => offset = input.len() - behind.len(),
+                Err(Stop::Incomplete(Needed::Size(missing))) if rest.len() + missing.get() < MAX_RECORD => {
+                    return Err(CaptureError::CutOff { packets });
+                }
+                Ok((_, false)) | Err(_) => return Err(CaptureError::Damaged { packets, offset }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a block of pcapng.
+    fn block<'a>(&mut self, input: &'a [u8], section: &mut Section) -> Parsed<'a, bool> {
+        if input.starts_with(&SHB_MAGIC.to_le_bytes()) {
+            let (rest, header) = parse_sectionheaderblock(input)?;
+            let order = if header.big_endian() { &BIG } else { &LITTLE };
+            *section = Section { order, interfaces: Vec::new() };
+            return Ok((rest, true));
+        }
+        let Section { order, interfaces } = section;
+        let (rest, block) = (order.any)(input)?;
+        let good = match (order.kind)(block.block_type.to_le_bytes()) {
+            IDB_MAGIC => {
+                (order.interface)(input).map(|(_, block)| interfaces.push(block.linktype.0 as u32)).is_ok()
+            }
+            EPB_MAGIC => (order.enhanced)(input).is_ok_and(|(_, block)| {
+                self.push(interfaces.get(block.if_id as usize), block.data, block.caplen, block.origlen)
+            }),
+            SPB_MAGIC => (order.simple)(input).is_ok_and(|(_, block)| {
+                let caplen = block.origlen.min(block.data.len() as u32);
+                self.push(interfaces.first(), block.data, caplen, block.origlen)
+            }),
+            // Names, statistics, secrets: nothing a filter sees.
+            _ => true,
+        };
+        Ok((rest, good))
     }
 
     /// False when the record contradicts itself.
