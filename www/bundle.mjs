@@ -1,7 +1,8 @@
 // Bundles the page: node bundle.mjs OUT GLUE WASM. Called by `cargo xtask dist`.
 //
 // GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module. Everything lands in OUT under a name
-// with a hash of its content; standard output is one JSON object from the names here to the names there.
+// with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
+// `parts`, what the script imports and is therefore fetched with it; `later`, what it imports only when it is needed.
 
 import { readdir } from "node:fs/promises";
 import { basename, relative, resolve } from "node:path";
@@ -22,9 +23,11 @@ const { metafile } = await build({
   // The hash has the shape that xtask/src/serve/site.rs takes as "never changes".
   entryNames: "[dir]/[name]-[hash]",
   assetNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
   bundle: true,
   minify: true,
   format: "esm",
+  splitting: true,
   // Nested rules, light-dark() and constructed style sheets: what the page needs anyway.
   target: ["chrome123", "firefox128", "safari17.5"],
   // These names stand for files of which only xtask knows the place.
@@ -38,6 +41,15 @@ const names = {};
 for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
   // An asset such as the wasm is nobody's entry, but has itself as its only input.
   const source = entryPoint ?? basename(Object.keys(inputs)[0]);
-  names[source] = relative(out, resolve(here, file));
+  if (entryPoint || !file.endsWith(".js")) names[source] = placed(file);
 }
-console.log(JSON.stringify(names));
+console.log(JSON.stringify({ names, parts: imported("import-statement"), later: imported("dynamic-import") }));
+
+function placed(file) {
+  return relative(out, resolve(here, file));
+}
+
+function imported(kind) {
+  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
+  return [...new Set(imports.filter((one) => one.kind === kind).map((one) => placed(one.path)))];
+}

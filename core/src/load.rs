@@ -181,11 +181,17 @@ fn unknown_type((name, span): (String, Span)) -> Option<Diagnostic> {
 
 fn text_of(input: &[u8]) -> Result<&str, Vec<Diagnostic>> {
     if input.len() > MAX_TEXT {
-        let megabytes = input.len() as f64 / f64::from(1 << 20);
+        // In whole numbers: to print one fraction would bring the printing of all into the page.
+        let tenths = (input.len() as u64 * 10).div_ceil(1 << 20);
         return Err(vec![
             Diagnostic::new(
                 0..0,
-                format!("the text has {megabytes:.1} MiB; up to {} MiB are read", MAX_TEXT >> 20),
+                format!(
+                    "the text has {}.{} MiB; up to {} MiB are read",
+                    tenths / 10,
+                    tenths % 10,
+                    MAX_TEXT >> 20
+                ),
             )
             .help("a classic program has at most 4096 instructions: cut the text down to the program"),
         ]);

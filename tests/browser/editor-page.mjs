@@ -1,5 +1,6 @@
 // A page with nothing but the editor, under the same policy as the real one: for testing the module by itself.
 
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { URL_ROOT, pageTest, requireFromWww } from "./helpers.mjs";
@@ -38,6 +39,8 @@ function bundle() {
     bundle: true,
     minify: true,
     format: "esm",
+    splitting: true,
+    outdir: ".",
     write: false,
   });
   return bundling;
@@ -50,8 +53,8 @@ function bundle() {
 export function editorTest(name, body, options = {}) {
   pageTest(name, { ...options, goto: false }, async (opened) => {
     const { page } = opened;
-    const script = (await bundle()).outputFiles[0].text;
-    const files = { "": INDEX, "style.css": STYLE, "main.js": MAIN, "editor.js": script };
+    const scripts = (await bundle()).outputFiles.map(({ path, text }) => [basename(path), text]);
+    const files = { "": INDEX, "style.css": STYLE, "main.js": MAIN, ...Object.fromEntries(scripts) };
     const types = { "": "text/html", "style.css": "text/css" };
     await page.route(`${HERE}**`, (route) => {
       const file = route.request().url().slice(HERE.length);

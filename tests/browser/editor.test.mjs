@@ -146,10 +146,35 @@ editorTest("pointing and clicking beside a line", async ({ page, calls }) => {
   assert.deepEqual((await calls()).filter(([name]) => name === "breakpoint"), [["breakpoint", 2]]);
 });
 
+const SEARCH_PACKAGE = "**/search-panel-*.js";
+
+editorTest(
+  "without a connection to load search, the editor goes on",
+  async ({ page, content, calls }) => {
+    await page.route(SEARCH_PACKAGE, (route) => route.abort());
+    await content.click();
+    const failed = page.waitForEvent("requestfailed");
+    await page.keyboard.press("Control+f");
+    await failed;
+    await page.locator("[aria-label=Source]:not([aria-readonly])").waitFor();
+    await page.keyboard.type("!");
+    assert.deepEqual(await calls(), [["changed", "!"]]);
+  },
+  { tolerate: [/search-panel/] },
+);
+
 editorTest("search opens, in the page's colours", async ({ page, content }) => {
   await page.evaluate((text) => globalThis.editor.setText(text), CLASSIC);
   await content.click();
+  // Its package is loaded first; what is typed meanwhile is not for the program.
+  let deliver;
+  const delivered = new Promise((resolve) => (deliver = resolve));
+  await page.route(SEARCH_PACKAGE, (route) => delivered.then(() => route.fallback()));
   await page.keyboard.press("Control+f");
+  await page.keyboard.type("lost");
+  deliver();
+  await page.getByRole("textbox", { name: "Find" }).waitFor();
+  assert.equal(await content.evaluate((element) => element.innerText), CLASSIC);
   await page.keyboard.type("ret");
   assert.ok((await page.locator(".cm-searchMatch").count()) >= 2);
   await assertAccessible(page);

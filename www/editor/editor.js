@@ -12,12 +12,12 @@ import "./constructed-styles.js";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
-import { search, searchKeymap } from "@codemirror/search";
 import { Annotation, Compartment, EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 
 import { languageNamed } from "./languages.js";
 import { lineMarks, setLineMarks } from "./lines.js";
+import { searchOnDemand } from "./search.js";
 import { theme } from "./theme.js";
 
 /** Marks a transaction as the page's own, which is not reported back to it. */
@@ -53,11 +53,11 @@ export class Editor {
           lintGutter(),
           history(),
           bracketMatching(),
-          search({ top: true }),
+          searchOnDemand(),
           // Before the default keys, of which Mod-Enter inserts a line; they also bring Mod-/ for comments. Of the
           // lint package's keys none is taken: its F8 is the page's "continue".
           Prec.highest(keymap.of([{ key: "Ctrl-Enter", run }, { key: "Mod-Enter", run }])),
-          keymap.of([...searchKeymap, ...historyKeymap, ...defaultKeymap]),
+          keymap.of([...historyKeymap, ...defaultKeymap]),
           this.#language.of([]),
           theme,
           EditorView.contentAttributes.of({ "aria-label": "Source", tabindex: "0" }),

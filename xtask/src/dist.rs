@@ -47,9 +47,9 @@ pub(crate) fn build(out: &Path) -> Outcome {
     // Made beside and moved at the end: a server or a reader of `out` never sees half a page.
     let fresh = workspace::path("target/page/site");
     workspace::remove_folder(&fresh)?;
-    let names = bundle(&node, &module, &fresh)?;
-    write_index(&names, &fresh)?;
-    let sizes = sizes::compress(&fresh)?;
+    let bundle = bundle(&node, &module, &fresh)?;
+    write_index(&bundle, &fresh)?;
+    let sizes = sizes::compress(&fresh, &bundle.later)?;
     replace(out, &fresh)?;
 
     print!("\n{sizes}");
@@ -57,8 +57,19 @@ pub(crate) fn build(out: &Path) -> Outcome {
     sizes.check_budget()
 }
 
-/// Bundles script, style, wasm, icon and captures; returns the name in the folder for each name in `www`.
-fn bundle(node: &Node, module: &Module, folder: &Path) -> Outcome<BTreeMap<String, String>> {
+/// What `www/bundle.mjs` says of its work.
+#[derive(serde::Deserialize)]
+struct Bundle {
+    /// The name in the folder for each name in `www`.
+    names: BTreeMap<String, String>,
+    /// Files that the script imports: without a hint in the page they would be fetched only after it.
+    parts: Vec<String>,
+    /// Scripts that are imported when they are needed.
+    later: Vec<String>,
+}
+
+/// Bundles script, style, wasm, icon and captures.
+fn bundle(node: &Node, module: &Module, folder: &Path) -> Outcome<Bundle> {
     println!("bundling: esbuild");
     let mut esbuild = node.script("www/bundle.mjs");
     esbuild.arg(folder).arg(&module.glue).arg(&module.wasm);
@@ -66,7 +77,7 @@ fn bundle(node: &Node, module: &Module, folder: &Path) -> Outcome<BTreeMap<Strin
     serde_json::from_str(&text).context(|| format!("www/bundle.mjs did not print a list of files: {text}"))
 }
 
-fn write_index(names: &BTreeMap<String, String>, folder: &Path) -> Outcome {
+fn write_index(Bundle { names, parts, .. }: &Bundle, folder: &Path) -> Outcome {
     let source = workspace::path("www/index.html");
     let text = fs::read_to_string(&source).context(|| format!("cannot read {}", source.display()))?;
     if !text.contains(MARK) {
@@ -83,10 +94,13 @@ fn write_index(names: &BTreeMap<String, String>, folder: &Path) -> Outcome {
         .filter_map(|(key, name)| Some((key.strip_prefix("examples/")?, name.as_str())))
         .collect();
     let captures = serde_json::to_string(&captures).context(|| "cannot list the captures".to_owned())?;
+    let parts: Vec<String> =
+        parts.iter().map(|name| format!(r#"<link rel="modulepreload" href="{name}">"#)).collect();
     let page = template::fill(
         &text,
         &[
             ("script", name("main.js")?),
+            ("script-parts", &parts.join("\n")),
             ("style", name("style.css")?),
             ("icon", name("icon.svg")?),
             ("wasm", name("bpf64.wasm")?),

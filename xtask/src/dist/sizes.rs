@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Context as _, Failure, Outcome};
 
-/// The most that the page may weigh, in bytes after brotli: all files but the captures, of which a visitor
-/// fetches one of a few kB.
+/// The most that the page may weigh, in bytes after brotli: all files that it needs to start, but the captures, of
+/// which a visitor fetches one of a few kB.
 const BUDGET: u64 = 300_000;
 
 /// Where the captures are, by the first part of their name.
-const UNCOUNTED: &str = "examples/";
+const CAPTURES: &str = "examples/";
 
 struct Size {
     name: String,
+    /// Whether every visitor downloads it.
+    counted: bool,
     raw: u64,
     gzip: u64,
     brotli: u64,
@@ -24,8 +26,9 @@ struct Size {
 /// The size of every file, in three forms.
 pub(super) struct Sizes(Vec<Size>);
 
-/// Puts `.gz` and `.br` copies beside all files of `folder`, where they are smaller than the file.
-pub(super) fn compress(folder: &Path) -> Outcome<Sizes> {
+/// Puts `.gz` and `.br` copies beside all files of `folder`, where they are smaller than the file. `later` names those
+/// that the page does without until they are needed.
+pub(super) fn compress(folder: &Path, later: &[String]) -> Outcome<Sizes> {
     println!("compressing: gzip and brotli");
     let mut files = Vec::new();
     list(folder, &mut files).context(|| format!("cannot list {}", folder.display()))?;
@@ -40,6 +43,7 @@ pub(super) fn compress(folder: &Path) -> Outcome<Sizes> {
             raw: raw.len() as u64,
             gzip: keep(&file, ".gz", &raw, &gzip)?,
             brotli: keep(&file, ".br", &raw, &brotli)?,
+            counted: !name.starts_with(CAPTURES) && !later.contains(&name),
             name,
         });
     }
@@ -48,7 +52,7 @@ pub(super) fn compress(folder: &Path) -> Outcome<Sizes> {
 
 impl Sizes {
     fn counted(&self) -> impl Iterator<Item = &Size> {
-        self.0.iter().filter(|size| !size.name.starts_with(UNCOUNTED))
+        self.0.iter().filter(|size| size.counted)
     }
 
     pub(super) fn check_budget(&self) -> Outcome {
@@ -76,8 +80,8 @@ impl Display for Sizes {
         }
         let counted: Vec<&Size> = self.counted().collect();
         row(f, &format!("the page (budget {})", BUDGET / 1000), &counted)?;
-        writeln!(f)?;
-        for size in self.0.iter().filter(|size| size.name.starts_with(UNCOUNTED)) {
+        writeln!(f, "\nloaded when needed")?;
+        for size in self.0.iter().filter(|size| !size.counted) {
             row(f, &size.name, &[size])?;
         }
         Ok(())
