@@ -9,4 +9,5 @@ pub mod input;
 pub mod kernel;
 pub mod kernel_ebpf;
 pub mod property;
+pub mod pure;
 pub mod suite;
