@@ -7,10 +7,11 @@ use bpf64_core::isa::{AtomicOp, Insn};
 use bpf64_core::load::{Format, load};
 use bpf64_core::machine::{Flow, Machine};
 use bpf64_core::program::Program;
-use bpf64_tests::engine::{Engine, LIMIT, Outcome, machine};
+use bpf64_tests::engine::{Engine, Interpreter, LIMIT, Outcome, machine};
 use bpf64_tests::input::{self, Input};
 use bpf64_tests::kernel::skipped;
 use bpf64_tests::kernel_ebpf::{Kernel, Loaded, ProgramType, Refusal, question};
+use bpf64_tests::property::check;
 use bpf64_tests::pure::Pure;
 use bpf64_tests::suite::{self, Case};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,40 @@ fn a_run_gives_all_of_r0_and_the_packet() {
 
     let refused = kernel.load(ProgramType::SocketFilter, &program("r0 = r5\nexit"), &[]).unwrap_err();
     assert!(refused.to_string().contains("R5 !read_ok"), "{refused}");
+}
+
+#[test]
+fn random_programs() {
+    let kernel = match Kernel::open(PROBE) {
+        Ok(kernel) => kernel,
+        Err(why) => return skipped("the running kernel", &why),
+    };
+    let (mut results, mut insns, mut there) = (BTreeSet::new(), 0, BTreeSet::new());
+    check("Linux, random eBPF programs", 10_000, |make| {
+        let (program, input) = make.accepted_program(40);
+        let program = Rc::new(program);
+        let wanted = Interpreter.run(&program, &input).expect("the interpreter takes all programs");
+        let found = kernel.run(&program, &input).expect("Linux takes this input");
+        if found != wanted {
+            let listing: Vec<String> =
+                program.pcs().map(|pc| format!("{}: {}", program.slot(pc), program.insn(pc))).collect();
+            let Input { world, registers } = &input;
+            return Err(format!(
+                "{}\npacket {:02x?}\nregisters {registers:x?}\nLinux: {found}\ninterpreter: {wanted}",
+                listing.join("\n"),
+                world.skb.packet
+            ));
+        }
+        results.insert(wanted.to_string());
+        insns += program.insns().len();
+        there.extend(executed(&program, &input));
+        Ok(())
+    });
+    println!(
+        "{insns} instructions, {} kinds of them executed, {} different results",
+        there.len(),
+        results.len()
+    );
 }
 
 /// Begins the line in a case that tells why Linux cannot be asked about it.
