@@ -6,6 +6,7 @@ mod listing;
 mod mnemonics;
 mod operands;
 mod references;
+mod slips;
 
 pub use directives::program_type;
 pub use listing::is_listed;
@@ -108,7 +109,11 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
             if cursor.peek().is_none() || cursor.directive(&mut typed)? {
                 return Ok(None);
             }
-            let mut statement = cursor.statement()?;
+            let first = cursor.at;
+            let suggests = cursor.suggests;
+            let mut statement = cursor
+                .statement()
+                .map_err(|fault| if suggests { slips::advise(fault, &tokens[first..]) } else { fault })?;
             statement.slot = note.slot;
             if let Insn::Call(Callee::Helper(distance)) = statement.insn
                 && note.local_call
