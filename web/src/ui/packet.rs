@@ -95,7 +95,7 @@ fn kind_class(kind: Kind) -> &'static str {
 #[component]
 fn Layers(PageProps { page }: &PageProps) -> Html {
     html! {
-        <div class="layers">
+        <div class="layers" tabindex="0" role="group" aria-label="Layers of the packet">
             { for page.state.packet.layers.iter().map(|layer| html! {
                 <span title={format!("bytes {} to {}", layer.bytes.start, layer.bytes.end - 1)}>
                     <em class={kind_class(layer.kind)}></em><b>{ layer.name }</b>{ " " }{ &layer.summary }</span>
