@@ -115,18 +115,21 @@ export async function open({ size = "wide", scheme = "light", url = URL_ROOT, go
   return { page, faults };
 }
 
-/** Runs axe-core on the page as it stands and fails with each violation's rule, reason and elements. */
-export async function assertAccessible(page, { tags } = {}) {
+/**
+ * Runs axe-core on the page as it stands, or on what is `within` a selector, and fails with each violation's rule,
+ * reason and elements.
+ */
+export async function assertAccessible(page, { tags, within: selector } = {}) {
   axeSource ??= readFile(requireFromWww.resolve("axe-core/axe.min.js"), "utf8");
   // Evaluated rather than added as a script, which the page's policy would refuse.
   await page.evaluate(await axeSource);
-  const violations = await page.evaluate(async (values) => {
-    const { violations } = await globalThis.axe.run(document, { runOnly: { type: "tag", values } });
+  const violations = await page.evaluate(async ([selector, values]) => {
+    const { violations } = await globalThis.axe.run(selector ?? document, { runOnly: { type: "tag", values } });
     return violations.map(({ id, help, nodes }) => ({
       rule: `${id}: ${help}`,
       elements: nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`),
     }));
-  }, tags ?? ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]);
+  }, [selector, tags ?? ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]]);
   assert.deepEqual(violations, [], "axe-core found violations");
 }
 let axeSource;
