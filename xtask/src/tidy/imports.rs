@@ -22,14 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("debugger", &["machine", "program"]),
 ];
 
-/// Single imports against the direction: file, module, and why it is borne.
-const EXCEPTIONS: [(&str, &str, &str); 2] = [
-    ("core/src/isa/text.rs", "program", "a jump's target is written as a slot, and slots are the program's"),
-    ("core/src/machine.rs", "interp", "the text of a trap names the interpreter's limit"),
-];
-
 pub(super) fn check(sources: &[Source], problems: &mut Problems) {
-    let mut used = [false; EXCEPTIONS.len()];
     for source in sources {
         let Some(inside) = source.path.strip_prefix("core/src/") else { continue };
         let module = inside.split('/').next().unwrap_or(inside).trim_end_matches(".rs");
@@ -45,21 +38,14 @@ pub(super) fn check(sources: &[Source], problems: &mut Problems) {
                 break;
             }
             for import in imports(code) {
-                if import == module || allowed.contains(&import) {
-                    continue;
-                }
-                match EXCEPTIONS.iter().position(|(path, name, _)| *path == source.path && *name == import) {
-                    Some(index) => used[index] = true,
-                    None => problems.push(format!(
+                if import != module && !allowed.contains(&import) {
+                    problems.push(format!(
                         "{}:{line}: `{module}` must not know `{import}`; imports point one way ({HERE})",
                         source.path
-                    )),
+                    ));
                 }
             }
         }
-    }
-    for ((path, import, _), _) in EXCEPTIONS.iter().zip(used).filter(|(_, used)| !used) {
-        problems.push(format!("{HERE}:1: {path} no longer imports `{import}`; remove the exception"));
     }
 }
 
@@ -100,19 +86,15 @@ mod tests {
     fn a_wrong_direction_and_an_unknown_module_are_found() {
         let file = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
         let sources = [
-            file(
-                "core/src/isa/text.rs",
-                "use crate::interp;\nuse crate::program::Slot;\n#[cfg(test)]\nuse crate::load;",
-            ),
+            file("core/src/isa/text.rs", "use crate::interp;\n#[cfg(test)]\nuse crate::load;"),
             file("core/src/unheard_of.rs", ""),
             file("core/src/program.rs", "use crate::isa::Insn;\nuse crate::program::Pc;"),
             file("web/src/lib.rs", "use crate::anything;"),
         ];
         let mut problems = Problems::new();
         check(&sources, &mut problems);
-        assert_eq!(problems.len(), 3, "{problems:?}");
+        assert_eq!(problems.len(), 2, "{problems:?}");
         assert!(problems[0].starts_with("core/src/isa/text.rs:1: `isa` must not know `interp`"));
         assert!(problems[1].contains("`unheard_of`"));
-        assert!(problems[2].contains("core/src/machine.rs no longer imports"));
     }
 }
