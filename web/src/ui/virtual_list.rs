@@ -31,7 +31,6 @@ pub(super) struct Props {
 #[component]
 pub(super) fn VirtualList(props: &Props) -> Html {
     let scroller = use_node_ref();
-    let (above, below) = (use_node_ref(), use_node_ref());
     let first = use_state_eq(|| 0usize);
     let whole = props.len <= WHOLE;
     let seen = if whole { 0..props.len } else { window(*first, props.len) };
@@ -44,17 +43,10 @@ pub(super) fn VirtualList(props: &Props) -> Html {
             }
         });
     }
-    {
-        let (above, below) = (above.clone(), below.clone());
-        // The policy of the page forbids style attributes; the style object is allowed.
-        use_effect_with((seen.clone(), props.len), move |(seen, len)| {
-            for (spacer, rows) in [(above, seen.start), (below, len - seen.end)] {
-                if let Some(element) = spacer.cast::<web_sys::HtmlElement>() {
-                    let _ = element.style().set_property("height", &format!("{}px", rows * ROW));
-                }
-            }
-        });
-    }
+    // In the same breath as the rows: were the list shorter for a moment, it would scroll. A style attribute is
+    // forbidden by the page's policy; an image may say how high it is.
+    let spacer = |rows: usize| html! { <svg class="rows" width="1" height={(rows * ROW).to_string()} aria-hidden="true" /> };
+    let (above, below) = (spacer(seen.start), spacer(props.len - seen.end));
     let onscroll = {
         let (scroller, first) = (scroller.clone(), first.clone());
         Callback::from(move |_: Event| {
@@ -68,9 +60,9 @@ pub(super) fn VirtualList(props: &Props) -> Html {
     html! {
         <div class={classes!("scroll", props.class.clone())} ref={scroller} {onscroll} onkeydown={move_focus}
             role="list" aria-label={props.label.clone()} data-testid={props.testid.clone()}>
-            <div class="spacer" ref={above} role="presentation"></div>
+            { above }
             { for seen.map(|index| props.row.emit(index)) }
-            <div class="spacer" ref={below} role="presentation"></div>
+            { below }
         </div>
     }
 }
