@@ -6,6 +6,7 @@
 
 use crate::machine::{Change, Ending, Flow, Machine, Observer, Place, Read, Trap};
 use crate::program::Pc;
+use crate::sort;
 use std::rc::Rc;
 
 /// The most steps that are recorded: some 70 bytes each, so less than 100 MB.
@@ -258,7 +259,7 @@ impl<M: Machine> Session<M> {
     /// Replaces all breakpoints.
     pub fn set_breakpoints(&mut self, breakpoints: impl IntoIterator<Item = Pc>) {
         self.breakpoints = breakpoints.into_iter().collect();
-        self.breakpoints.sort_unstable();
+        sort::by_key(&mut self.breakpoints, |pc| pc.0.into());
         self.breakpoints.dedup();
     }
 

@@ -42,5 +42,7 @@ pub mod isa;
 pub mod link;
 pub mod load;
 pub mod machine;
+mod names;
 pub mod packet;
 pub mod program;
+mod sort;

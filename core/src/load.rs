@@ -11,6 +11,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::environment::{self, Environment};
 use crate::isa;
 use crate::program::{Origin, Pc, Program, ProgramError};
+use crate::sort;
 
 /// The longest text that is read, in bytes. 4,096 classic instructions with a comment each take a third of it.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -136,7 +137,7 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
                 (parsed, unknown) => {
                     let mut faults = parsed.err().unwrap_or_default();
                     faults.extend(unknown);
-                    faults.sort_by_key(|fault| fault.span.start);
+                    sort::by_key(&mut faults, |fault| fault.span.start as i64);
                     return Err(faults);
                 }
             };

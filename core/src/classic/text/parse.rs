@@ -10,7 +10,7 @@ use super::super::{
 };
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::Size;
-use std::collections::BTreeMap;
+use crate::names::Names;
 
 /// Instructions in order, with the places they stand in. Not checked yet.
 pub type Parsed = Vec<Statement>;
@@ -43,24 +43,24 @@ const OTHER_NAMES: &[(&str, Ancillary)] = &[
 
 /// A jump's two ways before labels are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Way {
-    target: Target,
+struct Way<'a> {
+    target: Target<'a>,
     span: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Target {
+enum Target<'a> {
     Next,
     Instruction(u64),
     Distance(u64),
-    Label(String),
+    Label(&'a str),
 }
 
 /// A line as read.
-struct Line {
+struct Line<'a> {
     insn: Insn,
     /// jt and jf of a branch, or the one way of a jump.
-    ways: Vec<Way>,
+    ways: Vec<Way<'a>>,
     span: Span,
 }
 
@@ -70,9 +70,9 @@ struct Line {
 /// Every faulty line's first fault, jumps to labels that are not there, jumps backwards or too far.
 pub fn parse(source: &str) -> Result<Parsed, Vec<Diagnostic>> {
     let mut faults = Vec::new();
-    let mut lines: Vec<Line> = Vec::new();
-    let mut labels: BTreeMap<String, u64> = BTreeMap::new();
     let text = blank_comments(source);
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut labels = Names::new();
     // The instruction that the next line is: one that was not understood counts as one.
     let (mut start, mut number) = (0, 0u64);
     for line in text.split_inclusive('\n') {
@@ -129,13 +129,13 @@ fn blank_comments(source: &str) -> String {
 
 fn resolve(
     insn: Insn,
-    ways: &[Way],
+    ways: &[Way<'_>],
     pc: u64,
     count: u64,
-    labels: &BTreeMap<String, u64>,
+    labels: &Names<'_, u64>,
     suggest: bool,
 ) -> Result<Insn, Diagnostic> {
-    let skipped = |way: &Way, limit: u64| {
+    let skipped = |way: &Way<'_>, limit: u64| {
         let fault = |message: String| Err(Diagnostic::new(way.span.clone(), message));
         let target = match &way.target {
             Target::Next => return Ok(0),
@@ -144,8 +144,7 @@ fn resolve(
             Target::Label(name) => match labels.get(name) {
                 Some(&target) => target,
                 None => {
-                    let known = labels.keys().map(String::as_str);
-                    return fault(match suggest.then(|| nearest(name, known)).flatten() {
+                    return fault(match suggest.then(|| nearest(name, labels.iter())).flatten() {
                         Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
                         None => format!(
                             "there is no label `{name}`; a label is written `{name}:` before an instruction"
@@ -179,19 +178,19 @@ fn resolve(
     }
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
     fn line(
         &mut self,
         number: &mut u64,
-        labels: &mut BTreeMap<String, u64>,
-    ) -> Result<Option<Line>, Diagnostic> {
+        labels: &mut Names<'a, u64>,
+    ) -> Result<Option<Line<'a>>, Diagnostic> {
         self.printed_number(number)?;
         loop {
             let before = self.at;
             let word = self.word();
             let from = self.at - word.len();
             if !word.is_empty() && self.take(":") {
-                if labels.insert(word.to_owned(), *number).is_some() {
+                if !labels.insert(word, *number) {
                     return Err(Diagnostic::new(
                         self.since(from),
                         format!("label `{word}` stands here for the second time"),
@@ -238,7 +237,7 @@ impl Cursor<'_> {
         .help("lines are missing before it, or were added; jumps go by these numbers"))
     }
 
-    fn instruction(&mut self) -> Result<(Insn, Vec<Way>), Diagnostic> {
+    fn instruction(&mut self) -> Result<(Insn, Vec<Way<'a>>), Diagnostic> {
         let from = self.at;
         let mnemonic = self.word().to_ascii_lowercase();
         let plain = |insn| Ok((insn, Vec::new()));
@@ -418,7 +417,7 @@ impl Cursor<'_> {
     }
 
     /// The rest of a conditional jump; `swapped` for mnemonics that stand for the opposite comparison.
-    fn branch(&mut self, op: CmpOp, swapped: bool) -> Result<(Insn, Vec<Way>), Diagnostic> {
+    fn branch(&mut self, op: CmpOp, swapped: bool) -> Result<(Insn, Vec<Way<'a>>), Diagnostic> {
         let with = if self.index_register() { Operand::X } else { Operand::K(self.constant()?) };
         let next = Way { target: Target::Next, span: self.since(self.at) };
         let mut ways = vec![next.clone(), next];
@@ -452,7 +451,7 @@ impl Cursor<'_> {
     }
 
     /// A label, an instruction number, or a distance `+3`.
-    fn way(&mut self) -> Result<Way, Diagnostic> {
+    fn way(&mut self) -> Result<Way<'a>, Diagnostic> {
         self.skip_space();
         let from = self.at;
         let target = if self.take("+") {
@@ -463,7 +462,7 @@ impl Cursor<'_> {
                     Ok(number) => Target::Instruction(number.into()),
                     Err(_) => return Err(self.unexpected("where to jump: a label or an instruction number")),
                 },
-                name => Target::Label(name.to_owned()),
+                name => Target::Label(name),
             }
         };
         Ok(Way { target, span: self.since(from) })

@@ -15,8 +15,10 @@ use super::lexer::{Kind, Token, tokens, without_block_comments};
 use super::{FunctionNames, mnemonic};
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::{Callee, Insn, WideImm};
+use crate::names::Names;
+use crate::sort;
 use listing::Line;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 /// Instructions in order, each with the bytes of the text it stands in.
 pub type Parsed = Vec<(Insn, Span)>;
@@ -62,12 +64,12 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     let constants = directives::constants(&text, &mut faults);
     let mut statements: Vec<Statement<'_>> = Vec::new();
     // The number of the statement that a label stands before.
-    let mut labels: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut labels: Names<'_, usize> = Names::new();
     let mut typed = false;
     let mut start = 0;
     let log = listing::is_log(&text);
     // What stands at each slot of a log, to take it once.
-    let mut shown: BTreeMap<i64, Insn> = BTreeMap::new();
+    let mut shown: HashMap<i64, Insn> = HashMap::new();
     // Sections by name and first statement.
     let mut sections: Vec<(&str, usize, Span)> = Vec::new();
     for line in text.split_inclusive('\n') {
@@ -76,12 +78,12 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
         let (at, note) = match listing::classify(line.trim_end(), log) {
             Line::Code(at, note) => (at, note),
             Line::Section(name) => {
-                labels.entry(name).or_insert(statements.len());
+                labels.insert(name, statements.len());
                 sections.push((name, statements.len(), begin..end));
                 continue;
             }
             Line::Heading(name) => {
-                labels.entry(name).or_insert(statements.len());
+                labels.insert(name, statements.len());
                 continue;
             }
             Line::Relocation(name) => {
@@ -99,7 +101,7 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
             // The kernel prints the bits of compared constants, and wide loads like any constant.
             (cursor.bits, cursor.wide) = (note.opcode.is_some(), note.opcode == Some(0x18));
             while let Some((label, span)) = cursor.label() {
-                if labels.insert(label, statements.len()).is_some() {
+                if !labels.insert(label, statements.len()) {
                     return Err(Diagnostic::new(
                         span,
                         format!("label `{label}` stands here for the second time"),
@@ -138,13 +140,13 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     }
     listing::join(&mut statements, &mut labels, &sections, &mut faults);
     let statements = listing::in_order(statements, &mut faults);
-    resolve(statements, &labels, faults, names)
+    resolve(statements, labels, faults, names)
 }
 
 /// The program of these statements, their targets turned into distances.
 fn resolve(
     statements: Vec<Statement<'_>>,
-    labels: &BTreeMap<&str, usize>,
+    mut labels: Names<'_, usize>,
     mut faults: Vec<Diagnostic>,
     names: &dyn FunctionNames,
 ) -> Result<Parsed, Vec<Diagnostic>> {
@@ -152,10 +154,9 @@ fn resolve(
     for statement in &statements {
         slots.push(slots[slots.len() - 1] + i64::from(statement.insn.slots()));
     }
-    let mut labels: BTreeMap<&str, i64> = labels.iter().map(|(name, at)| (*name, slots[*at])).collect();
     // bpf_conformance jumps to the first `exit` without naming it.
     if let Some(exit) = statements.iter().position(|statement| statement.insn == Insn::Exit) {
-        labels.entry("exit").or_insert(slots[exit]);
+        labels.insert("exit", exit);
     }
     let mut parsed = Vec::with_capacity(statements.len());
     // Lines that were not understood hide labels: do not blame jumps for them.
@@ -165,7 +166,7 @@ fn resolve(
             let suggest = complete && faults.len() < SUGGESTIONS;
             // Jumps count from the next instruction, addresses from the slot behind their own first one.
             let from = if matches!(insn, Insn::LoadImm { .. }) { next - 1 } else { *next };
-            let resolved = offset(&target, from, &labels, suggest.then_some(names))
+            let resolved = offset(&target, from, &labels, &slots, suggest.then_some(names))
                 .and_then(|offset| set_offset(&mut insn, offset));
             if let Err(message) = resolved {
                 if complete || matches!(target, Target::Relative(_) | Target::Absolute(_)) {
@@ -179,17 +180,18 @@ fn resolve(
     if faults.is_empty() {
         Ok(parsed)
     } else {
-        faults.sort_by_key(|fault| fault.span.start);
+        sort::by_key(&mut faults, |fault| fault.span.start as i64);
         Err(faults)
     }
 }
 
-/// How many slots the target is behind slot `from`. With `suggest`, the functions' names, a fault says what may have
+/// How many slots the target is behind slot `from`; `slots` has the slot of each statement. With `suggest`, the functions' names, a fault says what may have
 /// been meant.
 fn offset(
     target: &Target<'_>,
     from: i64,
-    labels: &BTreeMap<&str, i64>,
+    labels: &Names<'_, usize>,
+    slots: &[i64],
     suggest: Option<&dyn FunctionNames>,
 ) -> Result<i64, String> {
     let mut behind = 0;
@@ -206,8 +208,8 @@ fn offset(
             (name, format!("function `{name}` here, and no such label"), functions)
         }
     };
-    labels.get(name).map(|slot| slot + behind - from).ok_or_else(|| {
-        let known = || functions.into_iter().chain(labels.keys().copied());
+    labels.get(name).map(|&at| slots[at] + behind - from).ok_or_else(|| {
+        let known = || functions.into_iter().chain(labels.iter());
         match suggest.and_then(|_| nearest(name.strip_prefix("bpf_").unwrap_or(name), known())) {
             Some(near) => format!("there is no {what}; did you mean `{near}`?"),
             None => format!("there is no {what}; a label is a line such as `{name}:`"),

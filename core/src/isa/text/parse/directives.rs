@@ -3,10 +3,10 @@
 use super::super::lexer::{Kind, Token, tokens, without_block_comments};
 use super::{Cursor, Result2, mnemonics};
 use crate::diagnostic::{Diagnostic, Span};
-use std::collections::BTreeMap;
+use crate::names::Names;
 
 /// Constants by name: sign and magnitude.
-pub(super) type Constants<'s> = BTreeMap<&'s str, (bool, u64)>;
+pub(super) type Constants<'s> = Names<'s, (bool, u64)>;
 
 /// The constants of a text; they may be used above their definition, but not in another's.
 pub(super) fn constants<'s>(text: &'s str, faults: &mut Vec<Diagnostic>) -> Constants<'s> {
@@ -44,7 +44,7 @@ fn define<'s>(tokens: &[Token<'s>], found: &mut Constants<'s>) -> Result2<()> {
     if cursor.peek().is_some() {
         return Err(cursor.unexpected("the end of the line"));
     }
-    if found.insert(name.text, value).is_some() {
+    if !found.insert(name.text, value) {
         let message = format!("constant `{}` is defined here for the second time", name.text);
         return Err(Diagnostic::new(name.span.clone(), message));
     }

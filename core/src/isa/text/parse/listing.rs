@@ -7,7 +7,8 @@
 use super::{Statement, Target, misspelt};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::isa::Insn;
-use std::collections::BTreeMap;
+use crate::names::Names;
+use crate::sort;
 
 /// What a log may leave out, in instructions: more would be a slip in its numbers.
 const MOST_MISSING: i64 = 65_536;
@@ -179,7 +180,7 @@ const SHARED: &str = ".text";
 /// Puts the statements of an object file's sections together: one program and, behind it, `.text`.
 pub(super) fn join(
     statements: &mut Vec<Statement<'_>>,
-    labels: &mut BTreeMap<&str, usize>,
+    labels: &mut Names<'_, usize>,
     sections: &[(&str, usize, Span)],
     faults: &mut Vec<Diagnostic>,
 ) {
@@ -233,7 +234,7 @@ pub(super) fn in_order<'s>(
         return statements;
     }
     let mut statements = statements;
-    statements.sort_by_key(|statement| statement.slot);
+    sort::by_key(&mut statements, |statement| statement.slot.unwrap_or_default());
     let base = statements[0].slot.unwrap_or_default();
     let mut ordered: Vec<Statement<'_>> = Vec::with_capacity(statements.len());
     let (mut next, mut missing, mut farthest) = (base, 0, 0);
