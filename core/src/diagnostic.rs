@@ -107,9 +107,13 @@ impl fmt::Display for Position {
 /// The candidate nearest to `word`, if it is near enough to be what was meant (at most a third of the letters
 /// wrong, and one at least allowed).
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_of(word, &mut candidates.into_iter())
+}
+
+/// The same, compiled once for all kinds of lists.
+fn nearest_of<'a>(word: &str, candidates: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).max(1);
     candidates
-        .into_iter()
         .take(CANDIDATES)
         .map(|candidate| (edit_distance(word, candidate), candidate))
         .filter(|&(distance, _)| distance <= allowed)

@@ -33,6 +33,7 @@
 
 pub mod classic;
 pub mod context;
+mod count;
 pub mod debugger;
 pub mod diagnostic;
 pub mod environment;

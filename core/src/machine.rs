@@ -2,6 +2,7 @@
 //!
 //! The eBPF machine is in `interp`, the classic one in `classic::interp`; the debugger drives either.
 
+use crate::count::Count;
 use crate::isa::{Reg, Size};
 use crate::program::Pc;
 use std::fmt;
@@ -70,6 +71,10 @@ pub enum Place {
     },
 }
 
+fn bytes(size: Size) -> Count {
+    Count(size.bytes(), "byte")
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,7 +83,7 @@ impl fmt::Display for Place {
             Place::X => f.write_str("X"),
             Place::Scratch(cell) => write!(f, "M[{cell}]"),
             Place::Memory { region, offset, size } => {
-                write!(f, "{} + {offset}, {} bytes", region.name(), size.bytes())
+                write!(f, "{} + {offset}, {}", region.name(), bytes(*size))
             }
         }
     }
@@ -222,7 +227,7 @@ impl fmt::Display for TrapKind {
         match *self {
             TrapKind::Access { address, size, write } => {
                 let verb = if write { "write to" } else { "read of" };
-                write!(f, "{verb} {} bytes at {}, where no memory is", size.bytes(), AddressText(address))
+                write!(f, "{verb} {} at {}, where no memory is", bytes(size), AddressText(address))
             }
             TrapKind::ReadOnly { address } => {
                 write!(f, "write to {}, which may only be read", AddressText(address))

@@ -1,5 +1,6 @@
 //! An eBPF program: instructions, where each came from, and the three ways to name a place in it.
 
+use crate::count::Count;
 use crate::diagnostic::Span;
 use crate::isa::encoding::{self, DecodeError, Raw, SLOT};
 use crate::isa::{Callee, Insn};
@@ -103,7 +104,11 @@ impl fmt::Display for ProgramError {
                 write!(f, "instruction {pc} jumps to slot {slot}, the middle of a 64-bit load")
             }
             ProgramError::Target { pc, slot, slots } => {
-                write!(f, "instruction {pc} jumps to slot {slot}, outside the program of {slots} slots")
+                write!(
+                    f,
+                    "instruction {pc} jumps to slot {slot}, outside the program of {}",
+                    Count(*slots as usize, "slot")
+                )
             }
             ProgramError::Decode { slot, error } => write!(f, "slot {slot}: {error}"),
         }
@@ -275,6 +280,6 @@ mod tests {
     #[test]
     fn odd_bytes_are_refused_with_their_place() {
         let message = Program::decode(&[0x95, 0, 0, 0, 0, 0, 0, 0, 0x95]).unwrap_err().to_string();
-        assert_eq!(message, "slot 1: the length is not a multiple of 8: 1 bytes are left over");
+        assert_eq!(message, "slot 1: the length is not a multiple of 8: 1 byte is left over");
     }
 }

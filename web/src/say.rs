@@ -121,7 +121,7 @@ mod tests {
         let trapped = sentences("r0 = *(u8 *)(r9 + 0)\nexit", Level::Ebpf, &[0; 14]);
         assert_eq!(
             trapped,
-            ["Loads the byte at r9 into r0. It cannot: read of 1 bytes at 0x0, where no memory is."]
+            ["Loads the byte at r9 into r0. It cannot: read of 1 byte at 0x0, where no memory is."]
         );
     }
 }

@@ -116,6 +116,7 @@ pub fn sentence(insn: &Insn, target: Option<&dyn Display>, function: Option<&str
 
 /// "sets A to B", "adds B to A": shared with the classic set, whose operators are a subset.
 pub(crate) fn arithmetic(op: AluOp, dst: &str, src: &str) -> String {
+    let bits = if src == "1" { "bit" } else { "bits" };
     match op {
         AluOp::Add => format!("adds {src} to {dst}"),
         AluOp::Sub => format!("subtracts {src} from {dst}"),
@@ -124,13 +125,13 @@ pub(crate) fn arithmetic(op: AluOp, dst: &str, src: &str) -> String {
         AluOp::SDiv => format!("divides {dst} by {src}, both signed"),
         AluOp::Or => format!("sets the bits {src} in {dst}"),
         AluOp::And => format!("keeps only the bits {src} of {dst}"),
-        AluOp::Lsh => format!("shifts {dst} left by {src} bits"),
-        AluOp::Rsh => format!("shifts {dst} right by {src} bits"),
+        AluOp::Lsh => format!("shifts {dst} left by {src} {bits}"),
+        AluOp::Rsh => format!("shifts {dst} right by {src} {bits}"),
         AluOp::Mod => format!("sets {dst} to the remainder of its division by {src}"),
         AluOp::SMod => format!("sets {dst} to the remainder of its signed division by {src}"),
         AluOp::Xor => format!("flips the bits {src} of {dst}"),
         AluOp::Mov => format!("sets {dst} to {src}"),
-        AluOp::Arsh => format!("shifts {dst} right by {src} bits, keeping its sign"),
+        AluOp::Arsh => format!("shifts {dst} right by {src} {bits}, keeping its sign"),
     }
 }
 

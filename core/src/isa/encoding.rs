@@ -14,6 +14,7 @@
 //! that is not zero is refused without a check of its own, and the error names the field that differs.
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width};
+use crate::count::Count;
 use std::fmt;
 
 /// Bytes of one slot.
@@ -160,13 +161,19 @@ impl fmt::Display for DecodeError {
                 f.write_str("a 64-bit load takes two slots, but the program ends after the first")
             }
             DecodeError::Length { extra } => {
-                write!(f, "the length is not a multiple of 8: {extra} bytes are left over")
+                write!(f, "the length is not a multiple of 8: {}", left_over(*extra))
             }
         }
     }
 }
 
 impl std::error::Error for DecodeError {}
+
+/// "1 byte is left over", "2 bytes are left over".
+pub(crate) fn left_over(bytes: usize) -> String {
+    let are = if bytes == 1 { "is" } else { "are" };
+    format!("{} {are} left over", Count(bytes, "byte"))
+}
 
 /// The one or two slots of an instruction; the second is `None` except for 64-bit loads.
 #[must_use]

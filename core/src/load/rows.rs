@@ -3,7 +3,9 @@
 use super::{Form, refusal_fault, whole_fault};
 use crate::classic::Program;
 use crate::classic::encoding::{LENGTH, Raw};
+use crate::count::Count;
 use crate::diagnostic::{Diagnostic, Span};
+use crate::isa::encoding::left_over;
 
 /// The names of an instruction's four numbers, as C has them, and the largest each may be.
 const FIELDS: [(&str, u64); 4] =
@@ -27,11 +29,17 @@ pub(super) fn from_decimal(source: &str) -> Result<Form, Vec<Diagnostic>> {
         return Err(faults);
     }
     if rows.len() != count {
-        let message = format!("{count} instructions are announced, but {} follow", rows.len());
+        let are = if count == 1 { "is" } else { "are" };
+        let follow = match rows.len() {
+            0 => "none follows".to_owned(),
+            1 => "1 follows".to_owned(),
+            rows => format!("{rows} follow"),
+        };
+        let message = format!("{} {are} announced, but {follow}", Count(count, "instruction"));
         let help = if rows.len() < count {
             "the end is missing: copy the whole output of `tcpdump -ddd`".to_owned()
         } else {
-            format!("take away the last {}, or correct this number", rows.len() - count)
+            format!("take {} away at the end, or correct this number", rows.len() - count)
         };
         return Err(vec![Diagnostic::new(count_span, message).help(help)]);
     }
@@ -64,7 +72,7 @@ pub(super) fn from_c(source: &str) -> Result<Form, Vec<Diagnostic>> {
 pub(super) fn from_bytes(input: &[u8]) -> Result<Form, Vec<Diagnostic>> {
     let (chunks, rest) = input.as_chunks::<LENGTH>();
     if !rest.is_empty() {
-        let message = format!("the length is not a multiple of {LENGTH}: {} bytes are left over", rest.len());
+        let message = format!("the length is not a multiple of {LENGTH}: {}", left_over(rest.len()));
         return Err(whole_fault(&message));
     }
     let raw: Vec<Raw> = chunks.iter().map(|&chunk| Raw::from_bytes(chunk)).collect();
@@ -125,11 +133,8 @@ fn row(at: usize, text: &str, base: u32) -> Result<Row, Diagnostic> {
         found += 1;
     }
     if found < FIELDS.len() {
-        return Err(Diagnostic::new(
-            span,
-            format!("a classic instruction is four numbers; here are {found}"),
-        )
-        .help("the four are code, jt, jf and k, for example 40 0 0 12"));
+        return Err(Diagnostic::new(span, format!("a classic instruction is four numbers, not {found}"))
+            .help("the four are code, jt, jf and k, for example 40 0 0 12"));
     }
     let [code, jt, jf, k] = numbers;
     Ok((Raw { code: code as u16, jt: jt as u8, jf: jf as u8, k: k as u32 }, span))
@@ -175,7 +180,7 @@ mod tests {
         let text = "2\n40 0 0 12\n6 0";
         assert_eq!(
             first_fault(from_decimal(text), text),
-            "6 0 | a classic instruction is four numbers; here are 2; the four are code, jt, jf and k, for example 40 0 0 12"
+            "6 0 | a classic instruction is four numbers, not 2; the four are code, jt, jf and k, for example 40 0 0 12"
         );
         let text = "1\n40 300 0 0";
         assert_eq!(first_fault(from_decimal(text), text), "300 | jt is 300, but at most 255");

@@ -86,13 +86,24 @@ impl fmt::Display for CaptureError {
             }
             CaptureError::CutOff { packets } => write!(
                 f,
-                "the capture ends in the middle of a packet; {packets} before it were read. Copy the file again, whole"
+                "the capture ends in the middle of a packet; {}. Copy the file again, whole",
+                read_before(*packets)
             ),
             CaptureError::Damaged { packets, offset } => write!(
                 f,
-                "the capture is damaged at byte {offset}; {packets} packets before it were read. Copy or record it again"
+                "the capture is damaged at byte {offset}; {}. Copy or record it again",
+                read_before(*packets)
             ),
         }
+    }
+}
+
+/// How much of a damaged capture there is.
+fn read_before(packets: usize) -> String {
+    match packets {
+        0 => "no packet before that was read".to_owned(),
+        1 => "1 packet before that was read".to_owned(),
+        _ => format!("{packets} packets before that were read"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Enough to tint a hex view and to label a list; fields within the layers are another matter.
 
 use crate::context::skb::{Skb, link_type};
+use crate::count::Count;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -111,7 +112,7 @@ impl Walk<'_> {
 
     fn rest(&mut self) {
         let left = self.packet.len() - self.at;
-        self.take("Payload", Kind::Payload, left, format!("{left} bytes"));
+        self.take("Payload", Kind::Payload, left, Count(left, "byte").to_string());
     }
 
     fn ethernet(&mut self) {

@@ -5,6 +5,7 @@
 //! which it came by, some often, and some never.
 
 use super::{Statement, Target, misspelt};
+use crate::count::Count;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::isa::Insn;
 use crate::names::Names;
@@ -248,7 +249,7 @@ pub(super) fn in_order<'s>(
             continue;
         }
         if missing > MOST_MISSING {
-            let message = format!("{gap} instructions before slot {slot} are missing");
+            let message = format!("the log lacks {} before slot {slot}", Count(gap as usize, "instruction"));
             faults.push(Diagnostic::new(statement.span.clone(), message).help("paste the whole log"));
             return ordered;
         }
