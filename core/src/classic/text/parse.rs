@@ -3,13 +3,13 @@
 //! Source: the grammar of bpf_asm (tools/bpf/bpf_exp.y, bpf_exp.l) and libpcap's bpf_image.c.
 
 mod cursor;
+mod jumps;
+mod operands;
 
 use self::cursor::Cursor;
-use super::super::{
-    AluOp, Ancillary, CmpOp, Insn, MAX_INSNS, Operand, PacketOffset, Returned, Value, encoding,
-};
+use self::jumps::{Way, resolve};
+use super::super::{AluOp, CmpOp, Insn, MAX_INSNS, Operand};
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
-use crate::isa::Size;
 use crate::names::Names;
 
 /// Instructions in order, with the places they stand in. Not checked yet.
@@ -30,31 +30,6 @@ const MNEMONICS: &[&str] = &[
     "jle", "jgt", "jge", "jset", "add", "sub", "mul", "div", "mod", "neg", "and", "or", "xor", "lsh", "rsh",
     "tax", "txa", "ret",
 ];
-
-/// Other names in use for ancillary loads: older bpf_asm's, libpcap's (printed as `[vlanp]`), and the header's.
-const OTHER_NAMES: &[(&str, Ancillary)] = &[
-    ("vlan_pr", Ancillary::VlanTagPresent),
-    ("vlanp", Ancillary::VlanTagPresent),
-    ("protocol", Ancillary::Protocol),
-    ("pkttype", Ancillary::PacketType),
-    ("ifindex", Ancillary::Ifindex),
-    ("random", Ancillary::Random),
-];
-
-/// A jump's two ways before labels are known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Way<'a> {
-    target: Target<'a>,
-    span: Span,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Target<'a> {
-    Next,
-    Instruction(u64),
-    Distance(u64),
-    Label(&'a str),
-}
 
 /// A line as read.
 struct Line<'a> {
@@ -125,57 +100,6 @@ fn blank_comments(source: &str) -> String {
         at += length;
     }
     String::from_utf8(bytes).expect("whole comments, from ASCII mark to ASCII mark, become ASCII spaces")
-}
-
-fn resolve(
-    insn: Insn,
-    ways: &[Way<'_>],
-    pc: u64,
-    count: u64,
-    labels: &Names<'_, u64>,
-    suggest: bool,
-) -> Result<Insn, Diagnostic> {
-    let skipped = |way: &Way<'_>, limit: u64| {
-        let fault = |message: String| Err(Diagnostic::new(way.span.clone(), message));
-        let target = match &way.target {
-            Target::Next => return Ok(0),
-            Target::Distance(distance) => pc.saturating_add(1).saturating_add(*distance),
-            Target::Instruction(number) => *number,
-            Target::Label(name) => match labels.get(name) {
-                Some(&target) => target,
-                None => {
-                    return fault(match suggest.then(|| nearest(name, labels.iter())).flatten() {
-                        Some(near) => format!("there is no label `{name}`; did you mean `{near}`?"),
-                        None => format!(
-                            "there is no label `{name}`; a label is written `{name}:` before an instruction"
-                        ),
-                    });
-                }
-            },
-        };
-        let refusal = |message: String| Err(Diagnostic::new(way.span.clone(), message).refusing(pc as u32));
-        match target.checked_sub(pc + 1) {
-            None => {
-                refusal(format!("jump from instruction {pc} back to {target}; classic jumps only go forward"))
-            }
-            Some(_) if target >= count => refusal(format!(
-                "jump to instruction {target}, but the program ends with instruction {}",
-                count.saturating_sub(1)
-            )),
-            Some(distance) if distance > limit => refusal(format!(
-                "the target is {distance} instructions away; a conditional jump skips at most {limit}: go there with `ja`"
-            )),
-            Some(distance) => Ok(distance as u32),
-        }
-    };
-    match (insn, ways) {
-        (Insn::Jump(_), [way]) => Ok(Insn::Jump(skipped(way, u32::MAX.into())?)),
-        (Insn::Branch { op, with, .. }, [if_true, if_false]) => {
-            let (jt, jf) = (skipped(if_true, 255)? as u8, skipped(if_false, 255)? as u8);
-            Ok(Insn::Branch { op, with, jt, jf })
-        }
-        (insn, _) => Ok(insn),
-    }
 }
 
 impl<'a> Cursor<'a> {
@@ -273,209 +197,11 @@ impl<'a> Cursor<'a> {
             }
         }
     }
-
-    fn load_a(&mut self, mnemonic: &str) -> Result<Insn, Diagnostic> {
-        let size = match mnemonic {
-            "ldb" => Size::B,
-            "ldh" => Size::H,
-            _ => Size::W,
-        };
-        if mnemonic == "ldi" {
-            return Ok(Insn::LoadA(Value::Imm(self.constant()?)));
-        }
-        if self.take("[") {
-            return self.packet_load(size);
-        }
-        if size == Size::W
-            && let Some(cell) = self.scratch_if_next()?
-        {
-            return Ok(Insn::LoadA(Value::Mem(cell)));
-        }
-        let from = self.at;
-        self.take("#");
-        let before_name = self.at;
-        let name = self.word().to_ascii_lowercase();
-        if name.is_empty() {
-            if size == Size::W {
-                return Ok(Insn::LoadA(Value::Imm(self.number()?)));
-            }
-            return Err(self.unexpected("`[`, for example `[12]` or `[x + 2]`"));
-        }
-        if size == Size::W && matches!(name.as_str(), "len" | "pktlen") {
-            return Ok(Insn::LoadA(Value::Len));
-        }
-        if let Some(what) = ancillary(&name) {
-            return Ok(Insn::LoadAncillary { size, what });
-        }
-        let names = Ancillary::TABLE.iter().map(|row| row.2).chain(["len"]);
-        let help = match nearest(&name, names.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known are {}", names.collect::<Vec<_>>().join(", ")),
-        };
-        self.at = before_name;
-        self.skip_space();
-        let fault = self.unexpected("what to load");
-        self.at = from;
-        Err(fault.help(help))
-    }
-
-    /// What follows `[` in a packet load.
-    fn packet_load(&mut self, size: Size) -> Result<Insn, Diagnostic> {
-        if self.index_register() {
-            let k = if self.take("+") {
-                self.number()?
-            } else if self.take("-") {
-                self.number()?.wrapping_neg()
-            } else {
-                0
-            };
-            self.expect("]")?;
-            return Ok(Insn::LoadPacket { size, from: PacketOffset::Ind(k) });
-        }
-        self.skip_space();
-        let from = self.at;
-        if let Some(what) = ancillary(&self.word().to_ascii_lowercase()) {
-            self.expect("]")?;
-            return Ok(Insn::LoadAncillary { size, what });
-        }
-        self.at = from;
-        let k = self.number()?;
-        let span = self.since(from);
-        self.expect("]")?;
-        let raw = encoding::encode(&Insn::LoadPacket { size, from: PacketOffset::Abs(k) });
-        encoding::decode(raw).map_err(|error| Diagnostic::new(span, error.to_string()))
-    }
-
-    fn load_x(&mut self, mnemonic: &str) -> Result<Insn, Diagnostic> {
-        if mnemonic == "ldxi" {
-            return Ok(Insn::LoadX(Value::Imm(self.constant()?)));
-        }
-        if mnemonic == "ldxb" || self.rest().starts_with("4*") || self.rest().starts_with("4 *") {
-            for part in ["4", "*", "(", "["] {
-                self.expect(part)?;
-            }
-            let k = self.number()?;
-            for part in ["]", "&"] {
-                self.expect(part)?;
-            }
-            self.skip_space();
-            let from = self.at;
-            if self.number()? != 0xf {
-                return Err(Diagnostic::new(self.since(from), "the mask is always 0xf")
-                    .help("for another one, load the byte into A, use `and` and `lsh`, and then `tax`"));
-            }
-            self.expect(")")?;
-            return Ok(Insn::LoadXHeaderLength(k));
-        }
-        if let Some(cell) = self.scratch_if_next()? {
-            return Ok(Insn::LoadX(Value::Mem(cell)));
-        }
-        self.take("#");
-        if self.take("pktlen") || self.take("len") {
-            return Ok(Insn::LoadX(Value::Len));
-        }
-        self.number()
-            .map(|k| Insn::LoadX(Value::Imm(k)))
-            .map_err(|fault| fault.help("X can be loaded with a constant, M[k], #len, or 4*([k]&0xf)"))
-    }
-
-    fn ret(&mut self) -> Result<Insn, Diagnostic> {
-        self.skip_space();
-        let from = self.at;
-        self.take("%");
-        match self.word().to_ascii_lowercase().as_str() {
-            "a" => return Ok(Insn::Return(Returned::A)),
-            "x" => {
-                return Err(Diagnostic::new(self.since(from), "`ret x` is refused by Linux")
-                    .help("write `txa` and then `ret a`"));
-            }
-            _ => self.at = from,
-        }
-        if self.rest().is_empty() {
-            // libpcap prints `ret` alone for the accumulator.
-            return Ok(Insn::Return(Returned::A));
-        }
-        Ok(Insn::Return(Returned::K(self.constant()?)))
-    }
-
-    fn scratch(&mut self) -> Result<u32, Diagnostic> {
-        match self.scratch_if_next()? {
-            Some(cell) => Ok(cell),
-            None => Err(self.unexpected("a scratch cell, M[0] to M[15]")),
-        }
-    }
-
-    fn scratch_if_next(&mut self) -> Result<Option<u32>, Diagnostic> {
-        let before = self.at;
-        if !self.word().eq_ignore_ascii_case("m") || !self.take("[") {
-            self.at = before;
-            return Ok(None);
-        }
-        let cell = self.number()?;
-        self.expect("]")?;
-        Ok(Some(cell))
-    }
-
-    /// The rest of a conditional jump; `swapped` for mnemonics that stand for the opposite comparison.
-    fn branch(&mut self, op: CmpOp, swapped: bool) -> Result<(Insn, Vec<Way<'a>>), Diagnostic> {
-        let with = if self.index_register() { Operand::X } else { Operand::K(self.constant()?) };
-        let next = Way { target: Target::Next, span: self.since(self.at) };
-        let mut ways = vec![next.clone(), next];
-        self.take(",");
-        if self.jt() {
-            ways[0] = self.way()?;
-            self.take(",");
-            self.expect("jf")?;
-            ways[1] = self.way()?;
-        } else {
-            ways[0] = self.way()?;
-            if self.take(",") {
-                ways[1] = self.way()?;
-            }
-        }
-        if swapped {
-            ways.reverse();
-        }
-        Ok((Insn::Branch { op, with, jt: 0, jf: 0 }, ways))
-    }
-
-    /// `jt` before the first way: the word alone, and not a label of that name.
-    fn jt(&mut self) -> bool {
-        let before = self.at;
-        if self.word().eq_ignore_ascii_case("jt") && !self.rest().is_empty() && !self.rest().starts_with(',')
-        {
-            return true;
-        }
-        self.at = before;
-        false
-    }
-
-    /// A label, an instruction number, or a distance `+3`.
-    fn way(&mut self) -> Result<Way<'a>, Diagnostic> {
-        self.skip_space();
-        let from = self.at;
-        let target = if self.take("+") {
-            Target::Distance(self.number()?.into())
-        } else {
-            match self.word() {
-                "" => match self.number() {
-                    Ok(number) => Target::Instruction(number.into()),
-                    Err(_) => return Err(self.unexpected("where to jump: a label or an instruction number")),
-                },
-                name => Target::Label(name),
-            }
-        };
-        Ok(Way { target, span: self.since(from) })
-    }
-}
-
-fn ancillary(name: &str) -> Option<Ancillary> {
-    let by_table = Ancillary::TABLE.iter().find(|row| row.2 == name).map(|row| row.0);
-    by_table.or_else(|| OTHER_NAMES.iter().find(|other| other.0 == name).map(|other| other.1))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::Returned;
     use super::super::{Style, listing, short};
     use super::*;
     use crate::program::Pc;
