@@ -29,7 +29,7 @@ export const SIZES = {
 export const SCHEMES = ["light", "dark"];
 
 /** Milliseconds. A test that needs longer says so in its options; nothing waits for ever. */
-const LIMITS = { test: 60_000, launch: 30_000, action: 10_000, close: 5_000, shot: 10_000 };
+const LIMITS = { test: 90_000, launch: 30_000, action: 20_000, close: 5_000, shot: 10_000 };
 
 const FLAGS = [
   "--disable-gpu",

@@ -152,17 +152,28 @@ fn browser(earlier: &Earlier<'_>) -> Outcome<Verdict> {
     }
     let chromium = chromium::find()?;
     let node = Node::find()?;
-    let at_root = serve::start(dist::default_folder(), "/", 0)?;
-    let below = serve::start(dist::default_folder(), SUBPATH, 0)?;
-    println!("testing {} with {}", at_root.url, chromium.display());
-    let mut command: Command = node.command();
-    command
-        .args(["--test", "--test-reporter=spec"])
-        .args(browser_tests()?)
-        .env("BPF64_URL", &at_root.url)
-        .env("BPF64_SUBPATH_URL", &below.url)
-        .env("BPF64_CHROMIUM", &chromium);
-    process::run_within("the browser tests", BROWSER_LIMIT, &mut command).map(|()| Verdict::Passed)
+    println!("testing with {}", chromium.display());
+    let mut failed = Vec::new();
+    for file in browser_tests()? {
+        // One file after the other, each with servers of its own: a browser keeps connections open that it does not
+        // use, and with two of them on one server the newest can wait for a thread until an old one lets go.
+        let at_root = serve::start(dist::default_folder(), "/", 0)?;
+        let below = serve::start(dist::default_folder(), SUBPATH, 0)?;
+        let mut command: Command = node.command();
+        command
+            .args(["--test", "--test-reporter=spec", &file])
+            .env("BPF64_URL", &at_root.url)
+            .env("BPF64_SUBPATH_URL", &below.url)
+            .env("BPF64_CHROMIUM", &chromium);
+        if let Err(failure) = process::run_within("the browser tests", BROWSER_LIMIT, &mut command) {
+            println!("{failure}");
+            failed.push(file);
+        }
+    }
+    match failed.as_slice() {
+        [] => Ok(Verdict::Passed),
+        files => Err(Failure::new(format!("browser tests failed: {}", files.join(", ")))),
+    }
 }
 
 /// Every file of browser tests, in the order of their names.
