@@ -1,17 +1,18 @@
 //! `cargo xtask serve`: the built page over HTTP, to this machine only.
 //!
-//! What is answered is decided in [`site`], which knows no sockets; tiny_http speaks HTTP.
+//! What is answered is decided in [`site`], which knows no sockets. HTTP is spoken here, as much as a browser needs
+//! from a static folder: a thread for each connection, a request on each. (tiny_http keeps a pool of threads in which
+//! a browser's newest connection can wait for an idle one to end, so that now and then a file never came.)
 
 mod site;
 
 use std::fs::File;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-
-use tiny_http::{Header, Request, Response, Server, StatusCode};
+use std::time::Duration;
 
 use self::site::{Answer, Site};
 use crate::dist;
@@ -21,8 +22,10 @@ use crate::workspace;
 
 const PORT: u16 = 8064;
 
-/// A browser opens six connections to a host; tests open the page several times at once.
-const WORKERS: usize = 8;
+/// The longest head of a request that is read, in bytes.
+const MAX_HEAD: u64 = 32 * 1024;
+/// How long a connection may keep silent.
+const SILENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn task(given: &[String]) -> Outcome {
     let accepted = Accepted { flags: &["--no-build"], values: &["--port", "--base"], words: false };
@@ -47,15 +50,13 @@ pub(crate) fn task(given: &[String]) -> Outcome {
 pub(crate) struct Serving {
     /// Where the page is, with the slash at the end.
     pub(crate) url: String,
-    workers: Vec<thread::JoinHandle<()>>,
+    listening: thread::JoinHandle<()>,
 }
 
 impl Serving {
     fn wait(self) {
-        for worker in self.workers {
-            // A worker that panicked has said so; the others go on.
-            let _ = worker.join();
-        }
+        // A thread that panicked has said so.
+        let _ = self.listening.join();
     }
 }
 
@@ -74,47 +75,68 @@ pub(crate) fn start(folder: PathBuf, base: &str, port: u16) -> Outcome<Serving> 
     })?;
     let address = listener.local_addr().context(|| format!("cannot tell the address of port {port}"))?;
     let url = format!("http://{address}{}", site.base());
-    let server = Server::from_listener(listener, None).context(|| format!("cannot serve on {address}"))?;
-
-    let (server, site) = (Arc::new(server), Arc::new(site));
-    let workers = (0..WORKERS)
-        .map(|_| {
-            let (server, site) = (Arc::clone(&server), Arc::clone(&site));
-            thread::spawn(move || {
-                while let Ok(request) = server.recv() {
-                    respond(&site, request);
-                }
-            })
-        })
-        .collect();
-    Ok(Serving { url, workers })
+    let site = Arc::new(site);
+    let listening = thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let site = Arc::clone(&site);
+            // A visitor who goes away in the middle is no fault of ours.
+            thread::spawn(move || drop(respond(&site, &stream)));
+        }
+    });
+    Ok(Serving { url, listening })
 }
 
-fn respond(site: &Site, request: Request) {
-    let encodings = request
-        .headers()
-        .iter()
-        .find(|header| header.field.equiv("Accept-Encoding"))
-        .map_or(String::new(), |header| header.value.as_str().to_owned());
-    let answer = site.answer(request.method().as_str(), request.url(), &encodings);
-    // A visitor who went away before the end is no fault of ours.
-    let _ = match &answer.file {
-        Some(path) => match File::open(path).and_then(|file| Ok((file.metadata()?.len(), file))) {
-            Ok((length, file)) => send(request, &answer, length as usize, file),
-            Err(error) => {
-                let text = format!("cannot read {}: {error}\n", path.display());
-                send(request, &Answer::text(500, &text), text.len(), io::Cursor::new(text.as_bytes()))
+/// Reads one request and answers it; the connection ends with the answer.
+fn respond(site: &Site, stream: &TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    stream.set_write_timeout(Some(SILENCE))?;
+    let mut lines = BufReader::new(stream.take(MAX_HEAD)).lines();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let mut words = first.split(' ');
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let mut encodings = String::new();
+    for line in lines {
+        let line = line?;
+        match line.split_once(':') {
+            Some((name, value)) if name.eq_ignore_ascii_case("accept-encoding") => {
+                encodings = value.trim().to_owned()
             }
-        },
-        None => send(request, &answer, answer.body.len(), io::Cursor::new(answer.body.as_bytes())),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let answer = if target.starts_with('/') {
+        site.answer(method, target, &encodings)
+    } else {
+        Answer::text(400, "this is no request that a browser makes\n")
     };
+    match answer.file.as_ref().map(|path| (path, File::open(path))) {
+        None => send(stream, method, &answer, answer.body.len() as u64, answer.body.as_bytes()),
+        Some((_, Ok(file))) => send(stream, method, &answer, file.metadata()?.len(), file),
+        Some((path, Err(error))) => {
+            let text = format!("cannot read {}: {error}\n", path.display());
+            send(stream, method, &Answer::text(500, &text), text.len() as u64, text.as_bytes())
+        }
+    }
 }
 
-fn send(request: Request, answer: &Answer, length: usize, body: impl io::Read) -> io::Result<()> {
-    let headers =
-        answer.headers.iter().filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok());
-    // No chunks: the length is known, and shown as progress by whoever downloads.
-    let response = Response::new(StatusCode(answer.status), headers.collect(), body, Some(length), None)
-        .with_chunked_threshold(usize::MAX);
-    request.respond(response)
+fn send(
+    mut stream: &TcpStream,
+    method: &str,
+    answer: &Answer,
+    length: u64,
+    body: impl io::Read,
+) -> io::Result<()> {
+    // Browsers show no reason beside the number; HTTP wants the space for it.
+    let mut head =
+        format!("HTTP/1.1 {} \r\nContent-Length: {length}\r\nConnection: close\r\n", answer.status);
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes())?;
+    if method != "HEAD" {
+        io::copy(&mut body.take(length), &mut stream)?;
+    }
+    stream.flush()
 }
