@@ -12,7 +12,7 @@ pub mod encoding;
 pub mod interp;
 pub mod text;
 
-pub use check::{Program, Refusal, RefusalKind};
+pub use check::{Program, Refusal, RefusalKind, Rules};
 pub use convert::convert;
 
 use crate::isa::Size;

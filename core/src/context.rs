@@ -1,5 +1,6 @@
 //! Contexts: what a program may see, as descriptions. No engine knows a context by heart.
 
+pub mod seccomp;
 pub mod skb;
 
 /// A context's layout: what lies where behind the pointer in r1.

@@ -255,6 +255,18 @@ impl MapHelp for Vec<Diagnostic> {
 }
 
 impl Loaded {
+    /// The same, checked for seccomp, too. eBPF programs stay what they are: seccomp takes none.
+    ///
+    /// # Errors
+    /// What seccomp refuses, at its place in the text.
+    pub fn for_seccomp(self) -> Result<Self, Vec<Diagnostic>> {
+        let Form::Classic(program, spans) = self.form else { return Ok(self) };
+        match program.for_seccomp() {
+            Ok(program) => Ok(Loaded { form: Form::Classic(program, spans), ..self }),
+            Err(refusal) => Err(vec![refusal_fault(&refusal, &spans)]),
+        }
+    }
+
     /// The program as eBPF, converted if it is classic.
     #[must_use]
     pub fn ebpf(&self) -> Program {

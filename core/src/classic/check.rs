@@ -4,16 +4,33 @@
 //! checked: 1 to 4096 instructions; no constant division by zero; constant shifts below 32; scratch cells below
 //! 16; jumps forward and inside the program; no scratch cell read that some path has not written; the last
 //! instruction returns. (That codes and ancillary offsets are known is the decoder's business.)
+//!
+//! What seccomp takes is looked at afterwards, by rules of its own, as in Linux: [`Program::for_seccomp`].
+
+mod seccomp;
+
+pub use seccomp::NotForSeccomp;
 
 use super::encoding::{self, LENGTH, Raw};
 use super::{AluOp, Insn, MAX_INSNS, Operand, SCRATCH_CELLS, Value};
 use crate::program::Pc;
 use std::fmt;
 
-/// A classic program that Linux accepts as a socket filter: it cannot go wrong, whatever the packet.
+/// A classic program that Linux accepts: it cannot go wrong, whatever it sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     insns: Vec<Insn>,
+    rules: Rules,
+}
+
+/// Which rules of Linux's a program was checked by. They also say what its loads read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rules {
+    /// Those for socket filters. Loads read the packet, in network order; `len` is its length.
+    Socket,
+    /// Those for seccomp, on top of the others. Loads read words of `struct seccomp_data`, in the machine's byte
+    /// order; `len` is its size, 64.
+    Seccomp,
 }
 
 /// Why a classic program is refused.
@@ -63,6 +80,8 @@ pub enum RefusalKind {
     },
     /// The last instruction does not return.
     NoReturn,
+    /// Socket filters may do it, seccomp filters not.
+    Seccomp(NotForSeccomp),
 }
 
 impl fmt::Display for RefusalKind {
@@ -94,6 +113,7 @@ impl fmt::Display for RefusalKind {
             RefusalKind::NoReturn => f.write_str(
                 "the last instruction must be `ret`; otherwise execution could run out of the program",
             ),
+            RefusalKind::Seccomp(reason) => reason.fmt(f),
         }
     }
 }
@@ -133,7 +153,7 @@ impl Program {
         if let Some((pc, cell)) = unwritten_scratch(&insns) {
             return refuse(pc, RefusalKind::ScratchNotWritten { cell });
         }
-        Ok(Program { insns })
+        Ok(Program { insns, rules: Rules::Socket })
     }
 
     /// Decodes and checks.
@@ -150,6 +170,27 @@ impl Program {
             })
             .collect();
         Program::new(decoded?)
+    }
+
+    /// The same program as a filter of system calls, if seccomp takes it, too.
+    ///
+    /// Source: `seccomp_check_filter()`, kernel/seccomp.c, which is asked after the checks of [`Program::new`].
+    ///
+    /// # Errors
+    /// The first instruction that seccomp does not have.
+    pub fn for_seccomp(self) -> Result<Self, Refusal> {
+        for (pc, insn) in self.pcs().zip(&self.insns) {
+            if let Some(reason) = seccomp::objection(insn) {
+                return Err(Refusal { pc, kind: RefusalKind::Seccomp(reason) });
+            }
+        }
+        Ok(Program { rules: Rules::Seccomp, ..self })
+    }
+
+    /// What it was checked for.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        self.rules
     }
 
     /// The instructions in order.

@@ -11,9 +11,13 @@
 //! | M\[k\] | 4 bytes at r10 - 4 (k + 1) | |
 //! | – | r2 | what must not go through A: a load whose result may end the program, A while X is loaded |
 //! | – | r8 | A over a call that may end the program with it |
+//!
+//! Programs checked for seccomp have no packet: their context is `struct seccomp_data`, their loads are plain ones
+//! from there, and `len` is its size.
 
-use super::check::Program as Classic;
+use super::check::{Program as Classic, Rules};
 use super::{AluOp, Ancillary, CmpOp, Insn, Operand, PacketOffset, Returned, Value};
+use crate::context::seccomp;
 use crate::context::skb::SK_BUFF;
 use crate::helpers;
 use crate::isa::{self, Callee, PacketOffset as Packet, Reg, Size, Src, SwapKind, Width};
@@ -25,11 +29,11 @@ const CONTEXT: Reg = Reg::R6;
 const TEMPORARY: Reg = Reg::R2;
 const KEPT: Reg = Reg::R8;
 
-/// Converts a classic program. The result computes the same for every packet; each of its instructions knows
+/// Converts a classic program. The result computes the same whatever it sees; each of its instructions knows
 /// the classic one it came from, the first three none.
 #[must_use]
 pub fn convert(classic: &Classic) -> Program {
-    let mut out = Output { insns: Vec::new(), from: None, jumps: Vec::new() };
+    let mut out = Output { rules: classic.rules(), insns: Vec::new(), from: None, jumps: Vec::new() };
     out.alu(Width::W64, isa::AluOp::Mov, CONTEXT, Reg::R1);
     out.alu(Width::W32, isa::AluOp::Mov, A, 0);
     out.alu(Width::W32, isa::AluOp::Mov, X, 0);
@@ -55,6 +59,7 @@ pub fn convert(classic: &Classic) -> Program {
 
 /// The program being written.
 struct Output {
+    rules: Rules,
     insns: Vec<(isa::Insn, Option<Pc>)>,
     /// The classic instruction being translated.
     from: Option<Pc>,
@@ -100,6 +105,10 @@ impl Output {
         match *insn {
             Insn::LoadPacket { size, from } => {
                 let from = match from {
+                    // Checked for seccomp, k is one of 0 to 60.
+                    PacketOffset::Abs(k) if self.rules == Rules::Seccomp => {
+                        return self.load(A, size, CONTEXT, k as i16);
+                    }
                     PacketOffset::Abs(k) => Packet::Abs(k as i32),
                     PacketOffset::Ind(k) => Packet::Ind(X, k as i32),
                 };
@@ -157,7 +166,10 @@ impl Output {
         match value {
             Value::Imm(k) => self.mov(dst, k as i32),
             Value::Mem(cell) => self.load(dst, Size::W, Reg::R10, cell_offset(cell)),
-            Value::Len => self.load_field(dst, Size::W, "len"),
+            Value::Len => match self.rules {
+                Rules::Socket => self.load_field(dst, Size::W, "len"),
+                Rules::Seccomp => self.mov(dst, seccomp::SIZE as i32),
+            },
         }
     }
 

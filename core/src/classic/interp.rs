@@ -4,7 +4,10 @@
 //!
 //! It is what converted programs are held against, so it is written to be plainly right, not fast.
 
-use super::{AluOp, Ancillary, CmpOp, Insn, Operand, PacketOffset, Program, Returned, SCRATCH_CELLS, Value};
+use super::{
+    AluOp, Ancillary, CmpOp, Insn, Operand, PacketOffset, Program, Returned, Rules, SCRATCH_CELLS, Value,
+};
+use crate::context::seccomp;
 use crate::environment::World;
 use crate::isa::Size;
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap};
@@ -61,7 +64,10 @@ impl Machine {
     fn value(&self, observer: &mut impl Observer, value: Value) -> u32 {
         match value {
             Value::Imm(k) => k,
-            Value::Len => self.world.skb.len,
+            Value::Len => match self.program.rules() {
+                Rules::Socket => self.world.skb.len,
+                Rules::Seccomp => seccomp::SIZE as u32,
+            },
             Value::Mem(cell) => {
                 let value = self.scratch[cell as usize];
                 observer.read(Place::Scratch(cell as u8), value.into());
@@ -75,6 +81,22 @@ impl Machine {
             Operand::K(k) => k,
             Operand::X => self.x,
         }
+    }
+
+    /// What a load finds: bytes of the packet, or a word of the record; `None` outside.
+    fn load(&self, observer: &mut impl Observer, offset: u32, size: Size) -> Option<u32> {
+        match self.program.rules() {
+            Rules::Socket => self.packet(observer, offset, size),
+            Rules::Seccomp => self.word(observer, offset),
+        }
+    }
+
+    /// A word of `struct seccomp_data` in the machine's byte order.
+    fn word(&self, observer: &mut impl Observer, offset: u32) -> Option<u32> {
+        let bytes = self.world.skb.packet.get(offset as usize..)?.first_chunk()?;
+        let value = u32::from_le_bytes(*bytes);
+        observer.read(Place::Memory { region: Region::Context, offset, size: Size::W }, value.into());
+        Some(value)
     }
 
     /// Bytes of the packet in network order.
@@ -95,7 +117,7 @@ impl Machine {
                     PacketOffset::Abs(k) => k,
                     PacketOffset::Ind(k) => self.x.wrapping_add(k),
                 };
-                let Some(value) = self.packet(observer, offset, size) else { return OUTSIDE };
+                let Some(value) = self.load(observer, offset, size) else { return OUTSIDE };
                 self.set_a(observer, value);
             }
             Insn::LoadAncillary { what, .. } => {

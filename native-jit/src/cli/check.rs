@@ -4,20 +4,24 @@ use super::Status;
 use super::failure::{Failure, is_refusal};
 use super::output::Output;
 use super::program::ProgramArguments;
-use bpf64_core::load::Form;
+use bpf64_core::load::{Form, Loaded};
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
 Examples:
   bpf64 check filter.txt
+  bpf64 check filter.txt --seccomp             as a filter of system calls
   bpf64 check -e 'ld M[0]' -e 'ret a' --json   {\"verdict\":\"reject\",\"insn\":0,…}";
 
-/// Check a classic program as Linux does before it attaches one to a socket
+/// Check a classic program as Linux does, for a socket or for seccomp
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, disable_help_flag = true, override_usage = "bpf64 check [OPTIONS] PROGRAM")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     program: ProgramArguments,
+    /// By seccomp's rules: a filter of system calls
+    #[arg(long)]
+    seccomp: bool,
 }
 
 #[derive(Serialize)]
@@ -28,7 +32,7 @@ enum Document<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
-    let loaded = match arguments.program.load(&arguments.program.read()?) {
+    let loaded = match load(arguments) {
         Ok(loaded) => loaded,
         // A refusal is what was asked for, not an error: the document is the verdict.
         Err(Failure::Faults(source, faults)) if out.json && is_refusal(&faults) => {
@@ -51,4 +55,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         out.text(format_args!("accepted: {count} instruction{plural}\n"))?;
     }
     Ok(Status::Done)
+}
+
+fn load(arguments: &Arguments) -> Result<Loaded, Failure> {
+    let source = arguments.program.read()?;
+    let loaded = arguments.program.load(&source)?;
+    if !arguments.seccomp {
+        return Ok(loaded);
+    }
+    loaded.for_seccomp().map_err(|faults| Failure::Faults(source, faults))
 }
