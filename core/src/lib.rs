@@ -43,6 +43,7 @@ pub mod isa;
 pub mod link;
 pub mod load;
 pub mod machine;
+pub mod meaning;
 mod names;
 pub mod packet;
 pub mod program;

@@ -1,9 +1,10 @@
-//! Which bytes of a packet belong to which protocol, and a line about the whole.
-//!
-//! Enough to tint a hex view and to label a list; fields within the layers are another matter.
+//! Which bytes of a packet belong to which protocol and to which of its fields, and a line about the whole.
 
+use super::fields::{self, Field, Table};
 use crate::context::skb::{Skb, link_type};
 use crate::count::Count;
+use crate::isa::Size;
+use crate::meaning::Meaning;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -19,6 +20,8 @@ pub struct Layer {
     pub bytes: Range<usize>,
     /// What it says in a few words: addresses, ports, flags.
     pub summary: String,
+    /// Its fields, as far as they are in the packet whole.
+    pub fields: Vec<Field>,
 }
 
 /// What a layer is for.
@@ -45,17 +48,25 @@ pub fn layers(skb: &Skb, link: u32) -> Vec<Layer> {
         link_type::ETHERNET => walk.ethernet(),
         link_type::RAW => walk.network(skb.protocol),
         link_type::LINUX_SLL | link_type::LINUX_SLL2 => {
-            walk.take("Linux cooked", Kind::Link, network, String::new());
+            let table = if link == link_type::LINUX_SLL { fields::LINUX_SLL } else { fields::LINUX_SLL2 };
+            walk.take("Linux cooked", Kind::Link, table, network, String::new());
             walk.network(skb.protocol);
         }
         link_type::NULL | link_type::LOOP => {
-            walk.take("Loopback", Kind::Link, network, String::new());
+            walk.take("Loopback", Kind::Link, fields::LOOPBACK, network, String::new());
             walk.network(skb.protocol);
         }
         _ => {}
     }
     walk.rest();
     walk.layers
+}
+
+/// The field in which all `size` bytes at `start` lie.
+#[must_use]
+pub fn field_at(layers: &[Layer], start: usize, size: Size) -> Option<&Field> {
+    let layer = layers.iter().find(|layer| layer.bytes.contains(&start))?;
+    layer.fields.iter().find(|field| field.part(start, size).is_some())
 }
 
 /// A line about the packet, what matters most first: "TCP 51204 > 22 SYN, 192.0.2.1 > 192.0.2.2".
@@ -102,17 +113,31 @@ impl Walk<'_> {
     }
 
     /// The next `length` bytes are this layer. Cut off at the packet's end.
-    fn take(&mut self, name: &'static str, kind: Kind, length: usize, summary: String) {
+    fn take(&mut self, name: &'static str, kind: Kind, table: Table, length: usize, summary: String) {
         let end = (self.at + length).min(self.packet.len());
         if end > self.at {
-            self.layers.push(Layer { name, kind, bytes: self.at..end, summary });
+            let fields = self.fields(self.at, table);
+            self.layers.push(Layer { name, kind, bytes: self.at..end, summary, fields });
             self.at = end;
         }
     }
 
+    /// The fields of a header at `start` that are in the packet whole.
+    fn fields(&self, start: usize, table: Table) -> Vec<Field> {
+        let placed = table.iter().map(|&(label, offset, size, meaning)| {
+            let first = start + offset;
+            Field { label, bytes: first..first + size, meaning }
+        });
+        placed.filter(|field| field.bytes.end <= self.packet.len()).collect()
+    }
+
     fn rest(&mut self) {
         let left = self.packet.len() - self.at;
-        self.take("Payload", Kind::Payload, left, Count(left, "byte").to_string());
+        let bytes = self.at..self.packet.len();
+        self.take("Payload", Kind::Payload, &[], left, Count(left, "byte").to_string());
+        if let Some(layer) = self.layers.last_mut().filter(|layer| layer.kind == Kind::Payload) {
+            layer.fields.push(Field { label: "payload", bytes, meaning: Meaning::Payload });
+        }
     }
 
     fn ethernet(&mut self) {
@@ -121,10 +146,10 @@ impl Walk<'_> {
         else {
             return;
         };
-        self.take("Ethernet", Kind::Link, 14, format!("{} > {}", mac(from), mac(to)));
+        self.take("Ethernet", Kind::Link, fields::ETHERNET, 14, format!("{} > {}", mac(from), mac(to)));
         while matches!(protocol, 0x8100 | 0x88a8) {
             let (Some(tag), Some(inner)) = (self.be16(0), self.be16(2)) else { return };
-            self.take("VLAN", Kind::Tag, 4, (tag & 0xfff).to_string());
+            self.take("VLAN", Kind::Tag, fields::VLAN, 4, (tag & 0xfff).to_string());
             protocol = inner;
         }
         self.network(protocol);
@@ -154,7 +179,7 @@ impl Walk<'_> {
         if later || fragment & 0x2000 != 0 {
             let _ = write!(text, ", fragment at {}", u32::from(fragment & 0x1fff) * 8);
         }
-        self.take("IPv4", Kind::Network, length, text);
+        self.take("IPv4", Kind::Network, fields::IPV4, length, text);
         if !later {
             self.transport(protocol);
         }
@@ -171,7 +196,10 @@ impl Walk<'_> {
         let start = self.at;
         self.at += 40;
         let mut later = false;
+        let mut extensions = Vec::new();
         while let (0 | 43 | 44 | 60, Some(following), Some(length)) = (next, self.byte(0), self.byte(1)) {
+            let table = if next == 44 { fields::IPV6_FRAGMENT } else { fields::IPV6_EXTENSION };
+            extensions.extend(self.fields(self.at, table));
             if next == 44 {
                 let fragment = self.be16(2).unwrap_or(0);
                 later = fragment & 0xfff8 != 0;
@@ -184,7 +212,10 @@ impl Walk<'_> {
         }
         let length = self.at - start;
         self.at = start;
-        self.take("IPv6", Kind::Network, length, text);
+        self.take("IPv6", Kind::Network, fields::IPV6, length, text);
+        if let Some(layer) = self.layers.last_mut() {
+            layer.fields.append(&mut extensions);
+        }
         if !later {
             self.transport(next);
         }
@@ -202,7 +233,7 @@ impl Walk<'_> {
             2 => format!("{asker} is here"),
             other => format!("operation {other}"),
         };
-        self.take("ARP", Kind::Network, 28, text);
+        self.take("ARP", Kind::Network, fields::ARP, 28, text);
     }
 
     fn transport(&mut self, protocol: u8) {
@@ -213,35 +244,31 @@ impl Walk<'_> {
                 else {
                     return;
                 };
-                let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
-                for (bit, name) in names.iter().enumerate().filter(|(bit, _)| flags & 1 << bit != 0) {
-                    let _ = write!(
-                        text,
-                        "{}{name}",
-                        if bit == flags.trailing_zeros() as usize { ' ' } else { '+' }
-                    );
+                if flags != 0 {
+                    let _ = write!(text, " {}", Meaning::TcpFlags.describe("", flags.into()));
                 }
-                self.take("TCP", Kind::Transport, usize::from(length >> 4).max(5) * 4, text);
+                self.take("TCP", Kind::Transport, fields::TCP, usize::from(length >> 4).max(5) * 4, text);
             }
             17 => {
                 let Some(text) = ports else { return };
-                self.take("UDP", Kind::Transport, 8, text);
+                self.take("UDP", Kind::Transport, fields::UDP, 8, text);
             }
             1 | 58 => {
                 let Some((kind, code)) = self.byte(0).zip(self.byte(1)) else { return };
-                let name = if protocol == 1 { "ICMP" } else { "ICMPv6" };
-                let text = match (protocol, kind) {
-                    (1, 0) | (58, 129) => "echo reply".to_owned(),
-                    (1, 8) | (58, 128) => "echo request".to_owned(),
-                    (1, 3) | (58, 1) => format!("unreachable, code {code}"),
-                    (1, 11) | (58, 3) => "time exceeded".to_owned(),
-                    (58, 133) => "router solicitation".to_owned(),
-                    (58, 134) => "router advertisement".to_owned(),
-                    (58, 135) => "neighbour solicitation".to_owned(),
-                    (58, 136) => "neighbour advertisement".to_owned(),
-                    _ => format!("type {kind}, code {code}"),
+                let (name, table, meaning) = match protocol {
+                    1 => ("ICMP", fields::ICMP, Meaning::IcmpType),
+                    _ => ("ICMPv6", fields::ICMPV6, Meaning::Icmpv6Type),
                 };
-                self.take(name, Kind::Transport, 8, text);
+                let mut text = meaning.name(kind.into()).unwrap_or_else(|| format!("type {kind}"));
+                if code != 0 {
+                    let _ = write!(text, ", code {code}");
+                }
+                let echo = matches!((protocol, kind), (1, 0 | 8) | (58, 128 | 129));
+                let mut more = if echo { self.fields(self.at, fields::ECHO) } else { Vec::new() };
+                self.take(name, Kind::Transport, table, 8, text);
+                if let Some(layer) = self.layers.last_mut() {
+                    layer.fields.append(&mut more);
+                }
             }
             _ => {}
         }
@@ -255,6 +282,7 @@ fn mac(address: [u8; 6]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::meaning::Part;
 
     #[test]
     fn a_tagged_syn_has_five_layers() {
@@ -275,6 +303,27 @@ mod tests {
     }
 
     #[test]
+    fn fields_lie_where_the_headers_put_them() {
+        let start = [[2; 12].as_slice(), &[0x81, 0, 0, 42, 0x86, 0xdd]].concat();
+        let ipv6 = [&[0x60, 0, 0, 0, 0, 16, 44, 64][..], &[0; 32], &[58, 0, 0, 0, 0, 0, 0, 1]].concat();
+        let echo = [128, 0, 1, 2, 0, 3, 0, 4, b'h', b'i'];
+        let found = layers(&Skb::ethernet([start, ipv6, echo.to_vec()].concat()), link_type::ETHERNET);
+        let label = |start, size| field_at(&found, start, size).map(|field| (field.label, field.meaning));
+        assert_eq!(label(12, Size::H), Some(("EtherType", Meaning::EtherType)));
+        assert_eq!(label(14, Size::H), Some(("tag", Meaning::VlanTag)));
+        assert_eq!(label(24, Size::B), Some(("protocol", Meaning::IpProtocol)));
+        assert_eq!(label(30, Size::W), Some(("source", Meaning::Ipv6Address)));
+        assert_eq!(label(58, Size::B), Some(("protocol", Meaning::IpProtocol)));
+        assert_eq!(label(60, Size::H), Some(("fragment", Meaning::Fragment6)));
+        assert_eq!(label(66, Size::B), Some(("ICMPv6 type", Meaning::Icmpv6Type)));
+        assert_eq!(label(72, Size::H), Some(("sequence number", Meaning::Number)));
+        assert_eq!(label(74, Size::H), Some(("payload", Meaning::Payload)));
+        assert_eq!(label(13, Size::H), None, "two fields are no field");
+        let part = field_at(&found, 34, Size::W).and_then(|field| field.part(34, Size::W));
+        assert_eq!(part, Some(Part { start: 8, size: 4, of: 16 }));
+    }
+
+    #[test]
     fn any_bytes_are_covered_without_gaps() {
         for seed in 0..2000u32 {
             let mut random = crate::environment::Random(seed.into());
@@ -288,6 +337,10 @@ mod tests {
             let found = layers(&Skb::ethernet(packet), link_type::ETHERNET);
             let end = found.iter().fold(0, |end, layer| {
                 assert_eq!(layer.bytes.start, end, "seed {seed}");
+                for field in &layer.fields {
+                    let inside = layer.bytes.start <= field.bytes.start && field.bytes.end <= layer.bytes.end;
+                    assert!(inside, "seed {seed}: {field:?}");
+                }
                 layer.bytes.end
             });
             assert_eq!(end, length, "seed {seed}");
