@@ -36,6 +36,7 @@ pub mod context;
 mod count;
 pub mod debugger;
 pub mod diagnostic;
+pub mod domain;
 pub mod environment;
 pub mod helpers;
 pub mod interp;

@@ -4,6 +4,7 @@ mod accepted;
 mod classic;
 mod ebpf;
 mod packet;
+mod scalars;
 
 use bpf64_core::environment::Random;
 

@@ -22,7 +22,7 @@ use crate::engine::{Engine, Outcome, Skip};
 use crate::input::{self, Input};
 use crate::kernel;
 use bpf64_core::context::skb::Skb;
-use bpf64_core::isa::{Callee, Insn, Reg, Size, Src, WideImm};
+use bpf64_core::isa::{Callee, Insn, Reg, Size, Src, WideImm, encoding};
 use bpf64_core::program::Program;
 use std::fmt;
 use std::io;
@@ -70,10 +70,21 @@ pub struct Loaded<'a> {
     program: bpf::Loaded,
 }
 
+/// What the verifier says of a program.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Whether it may be loaded.
+    pub accepted: bool,
+    /// The log, whose end is the reason if it may not.
+    pub log: String,
+}
+
 /// Bytes of the Ethernet header, which every packet of a test run begins with.
 const ETHERNET_HEADER: usize = 14;
 /// The longest packet of a test run that has an `sk_buff`.
 const MAX_PACKET: usize = 3712;
+/// "No space left": a log that does not fit its buffer.
+const ENOSPC: i32 = 28;
 /// Room for the verifier's log of a program it refuses; the kernel keeps the end of a longer one.
 const LOG: usize = 1 << 20;
 
@@ -116,18 +127,41 @@ impl Kernel {
             // Again, for the reasons: the log costs too much to ask for it each time.
             Err(_) => {
                 let mut log = vec![0; LOG];
-                match bpf::load(kind as u32, &bytes, Some(&mut log)) {
+                match bpf::load(kind as u32, &bytes, Some((1, &mut log))) {
                     Ok(program) => Ok(Loaded { kernel: self, program }),
-                    Err(error) => {
-                        let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
-                        let text = String::from_utf8_lossy(&log[..end]);
-                        Err(match text.trim_end() {
-                            "" => Refusal::System(error),
-                            text => Refusal::Verifier(text.to_owned()),
-                        })
-                    }
+                    Err(error) => Err(match text(&log).trim_end() {
+                        "" => Refusal::System(error),
+                        text => Refusal::Verifier(text.to_owned()),
+                    }),
                 }
             }
+        }
+    }
+
+    /// What the verifier says of a program, at the level of its log that tells every state on every path. In the
+    /// program, an address in the value of map 0 stands for the map that this kernel answers through.
+    ///
+    /// # Errors
+    /// When the call fails for another reason than the program, or the log does not fit into its buffer.
+    pub fn verify(&self, kind: ProgramType, program: &[Insn]) -> io::Result<Verdict> {
+        let mut bytes = Vec::new();
+        for &insn in program {
+            let (first, second) = encoding::encode(&match insn {
+                Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd: 0, offset } } => {
+                    Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd: self.map.number(), offset } }
+                }
+                insn => insn,
+            });
+            bytes.extend(first.to_bytes());
+            bytes.extend(second.map(encoding::Raw::to_bytes).into_iter().flatten());
+        }
+        let mut log = vec![0; LOG];
+        let result = bpf::load(kind as u32, &bytes, Some((2, &mut log)));
+        let log = text(&log);
+        match result {
+            Ok(_) => Ok(Verdict { accepted: true, log }),
+            Err(error) if log.is_empty() || error.raw_os_error() == Some(ENOSPC) => Err(error),
+            Err(_) => Ok(Verdict { accepted: false, log }),
         }
     }
 
@@ -172,6 +206,12 @@ impl Kernel {
         }
         Program::new(insns, Vec::new()).expect("what was put before a program leaves its jumps as they were")
     }
+}
+
+/// A log's text, which ends with a byte 0.
+fn text(log: &[u8]) -> String {
+    let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+    String::from_utf8_lossy(&log[..end]).into_owned()
 }
 
 /// The slot at which the functions begin that the program calls; all before it is the main function, as the kernel

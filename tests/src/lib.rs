@@ -10,4 +10,5 @@ pub mod kernel;
 pub mod kernel_ebpf;
 pub mod property;
 pub mod pure;
+pub mod states;
 pub mod suite;

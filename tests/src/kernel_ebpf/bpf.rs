@@ -173,11 +173,12 @@ impl Map {
     }
 }
 
-/// Has a program of the type numbered `kind` checked. With `log`, the verifier writes what it thinks into it.
-pub(super) fn load(kind: u32, program: &[u8], log: Option<&mut Vec<u8>>) -> io::Result<Loaded> {
+/// Has a program of the type numbered `kind` checked. With `log`, the verifier writes what it thinks into it, as much
+/// as it does at that level: 1 for one path, 2 for all.
+pub(super) fn load(kind: u32, program: &[u8], log: Option<(u32, &mut Vec<u8>)>) -> io::Result<Loaded> {
     paced();
     let mut nothing = Vec::new();
-    let (level, log) = log.map_or((0, &mut nothing), |log| (1, log));
+    let (level, log) = log.unwrap_or((0, &mut nothing));
     let mut attr = ProgLoad {
         prog_type: kind,
         insn_cnt: (program.len() / 8) as u32,

@@ -29,7 +29,7 @@ impl Map {
     }
 }
 
-pub(super) fn load(_: u32, _: &[u8], _: Option<&mut Vec<u8>>) -> io::Result<Loaded> {
+pub(super) fn load(_: u32, _: &[u8], _: Option<(u32, &mut Vec<u8>)>) -> io::Result<Loaded> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

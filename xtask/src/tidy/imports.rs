@@ -12,6 +12,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("sort", &[]),
     ("link", &[]),
     ("isa", &["count", "diagnostic", "names", "sort"]),
+    ("domain", &["isa"]),
     ("program", &["count", "diagnostic", "isa"]),
     ("meaning", &[]),
     ("context", &["isa", "meaning"]),
