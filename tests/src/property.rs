@@ -21,7 +21,7 @@ pub fn check(name: &str, cases: u64, mut property: impl FnMut(&mut Generator) ->
         }
         std::mem::forget(told);
     }
-    println!("{name}: {cases} cases");
+    println!("{name}: {cases} cases from seed {first}");
 }
 
 /// Whether properties run as they do by default: then what they came by can be counted.

@@ -107,6 +107,32 @@ impl Generator {
         }
     }
 
+    /// A program of little else than scratch cells and jumps: accepted or not for what is written on which path.
+    pub fn scratch_program(&mut self, most: usize) -> Vec<Raw> {
+        let length = 3 + self.below(most);
+        let mut insns = Vec::with_capacity(length);
+        for pc in 0..length - 1 {
+            let room = length - 1 - pc;
+            let cell = self.below(2) as u32;
+            insns.push(match self.below(10) {
+                0..=2 => Insn::StoreA(cell),
+                3 => Insn::StoreX(cell),
+                4 => Insn::LoadA(Value::Mem(cell)),
+                5 => Insn::LoadX(Value::Mem(cell)),
+                6 => Insn::Jump(self.below(room.min(4)) as u32),
+                7 => Insn::Return(Returned::A),
+                _ => Insn::Branch {
+                    op: self.pick(CmpOp::TABLE).0,
+                    with: Operand::X,
+                    jt: self.below(room.min(6)) as u8,
+                    jf: self.below(room.min(6)) as u8,
+                },
+            });
+        }
+        insns.push(Insn::Return(Returned::A));
+        insns.iter().map(encoding::encode).collect()
+    }
+
     /// A program with an accident or two: often refused, and often not.
     pub fn nearly_classic_program(&mut self) -> Vec<Raw> {
         let mut raw = self.classic_program(20).raw();

@@ -42,6 +42,21 @@ impl Generator {
         }
     }
 
+    /// An Ethernet frame: one of `real`, or made up; to one of these addresses, sometimes with one VLAN tag or two.
+    pub fn frame(&mut self, real: &[Vec<u8>], addresses: &[[u8; 6]]) -> Vec<u8> {
+        let mut frame = if self.percent(50) { self.pick(real) } else { self.packet() };
+        frame.resize(frame.len().max(14), 0);
+        frame[..6].copy_from_slice(&self.pick(addresses));
+        for _ in 0..self.below(3) {
+            if self.percent(50) {
+                let tpid: [u8; 2] = self.pick(&[[0x81, 0], [0x88, 0xa8]]);
+                let tag = [tpid[0], tpid[1], self.bits() as u8, self.bits() as u8];
+                frame.splice(12..12, tag);
+            }
+        }
+        frame
+    }
+
     /// A packet as a Unix socket's filter sees it.
     pub fn bare_world(&mut self) -> World {
         input::bare(self.packet())
