@@ -15,7 +15,7 @@ fn linux_knows_the_same_of_every_number() {
         Err(why) => return skipped("the running kernel", &why),
     };
     let mut sum = Agreement::default();
-    check("Linux, states of numbers", 3_000, |make| {
+    check("Linux, states of numbers", 5_000, |make| {
         let program = make.scalar_program(24);
         let verdict =
             kernel.verify(ProgramType::SocketFilter, &program).map_err(|error| error.to_string())?;
