@@ -3,23 +3,18 @@
 pub mod seccomp;
 pub mod skb;
 
-use crate::isa::Size;
-use crate::meaning::Meaning;
-
 /// A context's layout: what lies where behind the pointer in r1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Description {
     /// The C structure's name.
     pub name: &'static str,
-    /// What programs usually call their pointer to it: "skb" in "skb->protocol".
-    pub variable: &'static str,
     /// Bytes in all.
     pub size: usize,
     /// Fields in the order of their offsets.
     pub fields: &'static [Field],
 }
 
-/// One field of a context.
+/// One field of a context. Numbers are in the machine's byte order unless `doc` says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
     /// The C field's name.
@@ -32,36 +27,6 @@ pub struct Field {
     pub writable: bool,
     /// What it is, in a few words.
     pub doc: &'static str,
-    /// What its numbers stand for, if they have names.
-    pub meaning: Meaning,
-    /// For a number in network order, how many bytes it has; others are in the machine's order.
-    pub network: Option<Size>,
-}
-
-impl Field {
-    /// A field of plain numbers in the machine's byte order, which programs may only read.
-    #[must_use]
-    pub const fn new(name: &'static str, offset: usize, size: usize, doc: &'static str) -> Self {
-        Field { name, offset, size, writable: false, doc, meaning: Meaning::Number, network: None }
-    }
-
-    /// The same field, which programs may write too.
-    #[must_use]
-    pub const fn writable(self) -> Self {
-        Field { writable: true, ..self }
-    }
-
-    /// The same field, its numbers having names.
-    #[must_use]
-    pub const fn meaning(self, meaning: Meaning) -> Self {
-        Field { meaning, ..self }
-    }
-
-    /// The same field, its first `size` bytes being a number in network order.
-    #[must_use]
-    pub const fn network(self, size: Size) -> Self {
-        Field { network: Some(size), ..self }
-    }
 }
 
 impl Description {

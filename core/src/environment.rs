@@ -65,7 +65,7 @@ pub static SOCKET_FILTER: Environment = Environment {
 /// its length, both 0 when it is empty. This is how conformance tests of the instruction set call programs.
 pub static MEMORY: Environment = Environment {
     name: "memory",
-    context: &Description { name: "nothing", variable: "nothing", size: 0, fields: &[] },
+    context: &Description { name: "nothing", size: 0, fields: &[] },
     entry: |world| {
         let length = world.skb.packet.len() as u64;
         let address = if length == 0 { Argument::Number(0) } else { Argument::Packet };

@@ -40,21 +40,24 @@ impl SeccompData {
     }
 }
 
+const fn read(name: &'static str, offset: usize, size: usize, doc: &'static str) -> Field {
+    Field { name, offset, size, writable: false, doc }
+}
+
 /// `struct seccomp_data` of Linux 6.18.
 pub const SECCOMP_DATA: Description = Description {
     name: "seccomp_data",
-    variable: "data",
     size: SIZE,
     fields: &[
-        Field::new("nr", 0, 4, "number of the system call"),
-        Field::new("arch", 4, 4, "calling convention, an AUDIT_ARCH number"),
-        Field::new("instruction_pointer", 8, 8, "address behind the instruction that makes the call"),
-        Field::new("args[0]", 16, 8, "first argument"),
-        Field::new("args[1]", 24, 8, "second argument"),
-        Field::new("args[2]", 32, 8, "third argument"),
-        Field::new("args[3]", 40, 8, "fourth argument"),
-        Field::new("args[4]", 48, 8, "fifth argument"),
-        Field::new("args[5]", 56, 8, "sixth argument"),
+        read("nr", 0, 4, "number of the system call"),
+        read("arch", 4, 4, "calling convention, an AUDIT_ARCH number"),
+        read("instruction_pointer", 8, 8, "address behind the instruction that makes the call"),
+        read("args[0]", 16, 8, "first argument"),
+        read("args[1]", 24, 8, "second argument"),
+        read("args[2]", 32, 8, "third argument"),
+        read("args[3]", 40, 8, "fourth argument"),
+        read("args[4]", 48, 8, "fifth argument"),
+        read("args[5]", 56, 8, "sixth argument"),
     ],
 };
 

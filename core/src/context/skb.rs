@@ -7,7 +7,6 @@ mod dissect;
 
 use super::{Description, Field};
 use crate::isa::Size;
-use crate::meaning::Meaning;
 
 /// Packet offsets from here up (to -1) count from the network header (`SKF_NET_OFF`).
 pub const NETWORK_WINDOW: i32 = -0x10_0000;
@@ -176,56 +175,58 @@ fn ether_protocol(packet: &[u8]) -> u16 {
 }
 
 const fn word(name: &'static str, offset: usize, doc: &'static str) -> Field {
-    Field::new(name, offset, 4, doc)
+    read(name, offset, 4, doc)
+}
+
+const fn read(name: &'static str, offset: usize, size: usize, doc: &'static str) -> Field {
+    Field { name, offset, size, writable: false, doc }
 }
 
 /// `struct __sk_buff` of Linux 6.18.
 pub const SK_BUFF: Description = Description {
     name: "__sk_buff",
-    variable: "skb",
     size: 192,
     fields: &[
         word("len", 0, "length of the packet on the wire"),
-        word("pkt_type", 4, "for whom it is: 0 host, 1 broadcast, 2 multicast, 3 other host, 4 outgoing")
-            .meaning(Meaning::PacketType),
+        word("pkt_type", 4, "for whom it is: 0 host, 1 broadcast, 2 multicast, 3 other host, 4 outgoing"),
         word("mark", 8, "the firewall's mark"),
         word("queue_mapping", 12, "the queue it came through"),
-        word("protocol", 16, "EtherType, in network order").meaning(Meaning::Protocol).network(Size::H),
+        word("protocol", 16, "EtherType, in network order"),
         word("vlan_present", 20, "1 if the device took out a VLAN tag"),
-        word("vlan_tci", 24, "that tag's priority and VLAN number").meaning(Meaning::VlanTag),
-        word("vlan_proto", 28, "that tag's protocol, in network order")
-            .meaning(Meaning::Protocol)
-            .network(Size::H),
+        word("vlan_tci", 24, "that tag's priority and VLAN number"),
+        word("vlan_proto", 28, "that tag's protocol, in network order"),
         word("priority", 32, "scheduling priority"),
         word("ingress_ifindex", 36, "the interface it arrived at"),
         word("ifindex", 40, "the interface it is at"),
         word("tc_index", 44, "traffic-control index"),
-        Field::new("cb", 48, 20, "20 bytes for programs to leave notes in").writable(),
+        Field {
+            name: "cb",
+            offset: 48,
+            size: 20,
+            writable: true,
+            doc: "20 bytes for programs to leave notes in",
+        },
         word("hash", 68, "flow hash"),
         word("tc_classid", 72, "traffic class"),
         word("data", 76, "start of the packet (tc only)"),
         word("data_end", 80, "end of the packet (tc only)"),
         word("napi_id", 84, "polling context"),
         word("family", 88, "address family of the socket"),
-        word("remote_ip4", 92, "the socket's peer, in network order")
-            .meaning(Meaning::Ipv4Address)
-            .network(Size::W),
-        word("local_ip4", 96, "the socket's address, in network order")
-            .meaning(Meaning::Ipv4Address)
-            .network(Size::W),
-        Field::new("remote_ip6", 100, 16, "the socket's peer, in network order"),
-        Field::new("local_ip6", 116, 16, "the socket's address, in network order"),
+        word("remote_ip4", 92, "the socket's peer, in network order"),
+        word("local_ip4", 96, "the socket's address, in network order"),
+        read("remote_ip6", 100, 16, "the socket's peer, in network order"),
+        read("local_ip6", 116, 16, "the socket's address, in network order"),
         word("remote_port", 132, "the peer's port, in network order"),
         word("local_port", 136, "the socket's port"),
         word("data_meta", 140, "start of the metadata before the packet (tc only)"),
-        Field::new("flow_keys", 144, 8, "flow dissector's result"),
-        Field::new("tstamp", 152, 8, "time stamp, nanoseconds"),
+        read("flow_keys", 144, 8, "flow dissector's result"),
+        read("tstamp", 152, 8, "time stamp, nanoseconds"),
         word("wire_len", 160, "length on the wire"),
         word("gso_segs", 164, "segments this packet stands for"),
-        Field::new("sk", 168, 8, "the socket"),
+        read("sk", 168, 8, "the socket"),
         word("gso_size", 176, "size of those segments"),
-        Field::new("tstamp_type", 180, 1, "the clock of tstamp"),
-        Field::new("hwtstamp", 184, 8, "the device's time stamp, nanoseconds"),
+        read("tstamp_type", 180, 1, "the clock of tstamp"),
+        read("hwtstamp", 184, 8, "the device's time stamp, nanoseconds"),
     ],
 };
 

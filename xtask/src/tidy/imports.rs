@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &["isa"]),
     ("program", &["count", "diagnostic", "isa"]),
     ("meaning", &[]),
-    ("context", &["isa", "meaning"]),
+    ("context", &["isa"]),
     ("packet", &["context", "count", "isa", "meaning"]),
     // Two halves of one subject: what a program may call, and the world in which the call happens.
     ("helpers", &["environment", "isa"]),
