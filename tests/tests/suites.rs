@@ -141,10 +141,26 @@ fn classic() {
 /// What the checker refuses, the running kernel refuses too. (Text that cannot be read has no program to ask about.)
 fn refused_by_linux(case: &Case, kernel: Option<&Kernel>) -> Result<(), String> {
     let (text, _) = expected_errors(case);
-    let (Some(kernel), Ok(statements)) = (kernel, classic::text::parse(&text)) else { return Ok(()) };
-    let raw: Vec<classic_encoding::Raw> =
-        statements.iter().map(|statement| classic_encoding::encode(&statement.insn)).collect();
+    let raw: Option<Vec<classic_encoding::Raw>> = match classic::text::parse(&text) {
+        Ok(statements) => {
+            Some(statements.iter().map(|statement| classic_encoding::encode(&statement.insn)).collect())
+        }
+        Err(_) => text.lines().map(row).collect(),
+    };
+    let (Some(kernel), Some(raw)) = (kernel, raw) else { return Ok(()) };
     if kernel.attach(&raw).is_ok() { Err("Linux accepts it".to_owned()) } else { Ok(()) }
+}
+
+/// `{ code, jt, jf, k },` as it stands, whether it is an instruction or not.
+fn row(line: &str) -> Option<classic_encoding::Raw> {
+    let fields = line.trim().strip_prefix('{')?.strip_suffix("},")?;
+    let numbers: Option<Vec<u64>> = fields.split(',').map(|field| input::number(field.trim())).collect();
+    match numbers?[..] {
+        [code, jt, jf, k] => {
+            Some(classic_encoding::Raw { code: code as u16, jt: jt as u8, jf: jf as u8, k: k as u32 })
+        }
+        _ => None,
+    }
 }
 
 /// The instructions a run executes, the one that traps among them.

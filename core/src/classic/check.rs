@@ -7,9 +7,12 @@
 //!
 //! What seccomp takes is looked at afterwards, by rules of its own, as in Linux: [`Program::for_seccomp`].
 
+mod scratch;
 mod seccomp;
 
 pub use seccomp::NotForSeccomp;
+
+use scratch::Unwritten;
 
 use super::encoding::{self, LENGTH, Raw};
 use super::{AluOp, Insn, MAX_INSNS, Operand, SCRATCH_CELLS, Value};
@@ -77,6 +80,8 @@ pub enum RefusalKind {
     ScratchNotWritten {
         /// The cell.
         cell: u32,
+        /// The last jump on a path that does not write it, from where to where; `None` if there is a path without.
+        jump: Option<(Pc, Pc)>,
     },
     /// The last instruction does not return.
     NoReturn,
@@ -88,27 +93,34 @@ impl fmt::Display for RefusalKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             RefusalKind::Empty => f.write_str("the program is empty; the shortest one is `ret #0`"),
-            RefusalKind::TooLong { given } => {
-                write!(f, "the program has {given} instructions; a classic program has at most {MAX_INSNS}")
-            }
+            RefusalKind::TooLong { given } => write!(
+                f,
+                "the program has {given} instructions; a classic program has at most {MAX_INSNS}: let paths that end alike share an end"
+            ),
             RefusalKind::Decode(error) => error.fmt(f),
             RefusalKind::DivisionByZero => {
-                f.write_str("division by the constant 0; write the result you mean instead")
+                f.write_str("division by the constant 0; if the filter is to end with 0 here, write `ret #0`")
             }
             RefusalKind::Shift { by } => {
                 write!(f, "shift by {by}, but registers have 32 bits; shift by 0 to 31, or load 0 instead")
             }
             RefusalKind::Scratch { cell } => {
-                write!(f, "there is no scratch cell M[{cell}]; the last one is M[{}]", SCRATCH_CELLS - 1)
+                write!(f, "there is no scratch cell M[{cell}]; use one of M[0] to M[{}]", SCRATCH_CELLS - 1)
             }
             RefusalKind::JumpOutside { target, len } => write!(
                 f,
                 "jump to instruction {target}, but the program ends with instruction {}; jumps go forward and inside the program",
                 len - 1
             ),
-            RefusalKind::ScratchNotWritten { cell } => write!(
+            RefusalKind::ScratchNotWritten { cell, jump: None } => {
+                write!(
+                    f,
+                    "M[{cell}] is read here, but nothing has written it; store to it first: `st M[{cell}]`"
+                )
+            }
+            RefusalKind::ScratchNotWritten { cell, jump: Some((from, to)) } => write!(
                 f,
-                "M[{cell}] is read here, but some path comes here without writing it; store to it on every path first"
+                "M[{cell}] is read here, but not written when instruction {from} jumps to {to}; store to it on that path, too"
             ),
             RefusalKind::NoReturn => f.write_str(
                 "the last instruction must be `ret`; otherwise execution could run out of the program",
@@ -150,8 +162,8 @@ impl Program {
         if !matches!(insns.last(), Some(Insn::Return(_))) {
             return refuse(insns.len() - 1, RefusalKind::NoReturn);
         }
-        if let Some((pc, cell)) = unwritten_scratch(&insns) {
-            return refuse(pc, RefusalKind::ScratchNotWritten { cell });
+        if let Some(Unwritten { pc, cell, jump }) = scratch::unwritten(&insns) {
+            return refuse(pc, RefusalKind::ScratchNotWritten { cell, jump });
         }
         Ok(Program { insns, rules: Rules::Socket })
     }
@@ -248,35 +260,6 @@ fn objection(insn: &Insn, pc: usize, len: usize) -> Option<RefusalKind> {
     }
 }
 
-/// The first read of a scratch cell that some path has not written. As jumps only go forward, one pass in
-/// program order sees every predecessor first; what no jump and no fall-through reaches counts as reached with
-/// everything written, as in Linux.
-fn unwritten_scratch(insns: &[Insn]) -> Option<(usize, u32)> {
-    let mut written_at_targets = vec![u16::MAX; insns.len()];
-    let mut written = 0u16;
-    for (pc, insn) in insns.iter().enumerate() {
-        written &= written_at_targets[pc];
-        let mut reach = |skipped: u32, written: u16| written_at_targets[pc + 1 + skipped as usize] &= written;
-        match *insn {
-            Insn::StoreA(cell) | Insn::StoreX(cell) => written |= 1 << cell,
-            Insn::LoadA(Value::Mem(cell)) | Insn::LoadX(Value::Mem(cell)) if written & 1 << cell == 0 => {
-                return Some((pc, cell));
-            }
-            Insn::Jump(k) => {
-                reach(k, written);
-                written = u16::MAX;
-            }
-            Insn::Branch { jt, jf, .. } => {
-                reach(jt.into(), written);
-                reach(jf.into(), written);
-                written = u16::MAX;
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,17 +293,16 @@ mod tests {
     fn scratch_cells_are_written_before_they_are_read() {
         let load = Insn::LoadA(Value::Mem(3));
         let branch = Insn::Branch { op: CmpOp::Eq, with: Operand::K(0), jt: 1, jf: 0 };
-        assert_eq!(check(&[load, RET]), Err(RefusalKind::ScratchNotWritten { cell: 3 }));
+        let unwritten = |jump: Option<(u32, u32)>| {
+            let jump = jump.map(|(from, to)| (Pc(from), Pc(to)));
+            Err(RefusalKind::ScratchNotWritten { cell: 3, jump })
+        };
+        assert_eq!(check(&[load, RET]), unwritten(None));
         assert_eq!(check(&[Insn::StoreA(3), load, RET]), Ok(()));
-        assert_eq!(
-            check(&[branch, Insn::StoreX(3), load, RET]),
-            Err(RefusalKind::ScratchNotWritten { cell: 3 })
-        );
-        assert_eq!(
-            check(&[RET, load, RET]),
-            Err(RefusalKind::ScratchNotWritten { cell: 3 }),
-            "checked though dead"
-        );
+        assert_eq!(check(&[branch, Insn::StoreX(3), load, RET]), unwritten(Some((0, 2))));
+        let late = [branch, Insn::StoreX(3), branch, Insn::Tax, Insn::Txa, load, RET];
+        assert_eq!(check(&late), unwritten(Some((2, 4))), "the last jump on the path");
+        assert_eq!(check(&[RET, load, RET]), unwritten(None), "checked though dead");
         assert_eq!(check(&[Insn::Jump(1), load, RET]), Ok(()), "behind a jump nothing reaches it");
         assert_eq!(check(&[Insn::StoreA(16), RET]), Err(RefusalKind::Scratch { cell: 16 }));
     }

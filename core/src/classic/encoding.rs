@@ -88,7 +88,9 @@ impl fmt::Display for DecodeError {
             DecodeError::Code(0x0e) => {
                 f.write_str("code 0x0e, `ret x`, is refused by Linux; use `txa` and `ret a`")
             }
-            DecodeError::Code(code) => write!(f, "no classic instruction has code {code:#04x}"),
+            DecodeError::Code(code) => {
+                write!(f, "no classic instruction has code {code:#04x}; {}", instead_of(*code))
+            }
             DecodeError::UnknownAncillary(k) => write!(
                 f,
                 "offset {k:#x} ({}) is in the range of ancillary loads, but stands for none; they are every fourth from {ANCILLARY:#x} to {:#x}",
@@ -100,6 +102,27 @@ impl fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
+
+/// What to write instead of a code that is none, by what its bits look like.
+const fn instead_of(code: u16) -> &'static str {
+    match code & 0x07 {
+        _ if code > 0xff => "codes are 8 bits wide",
+        LD => {
+            "A is loaded from `[k]` or `[x + k]` (0x20, 0x40, as half 0x28, 0x48, as byte 0x30, 0x50), `#k` (0x00), `M[k]` (0x60) or `#len` (0x80)"
+        }
+        LDX if matches!(code & 0xe0, ABS | IND) => {
+            "only A is loaded from the packet: load it, then `tax` (0x07)"
+        }
+        LDX => "X is loaded from `#k` (0x01), `M[k]` (0x61), `#len` (0x81) or `4*([k]&0xf)` (0xb1)",
+        ST | STX => "stores are `st M[k]` (0x02) and `stx M[k]` (0x03)",
+        ALU => "arithmetic ends with `xor` (0xa4, 0xac), and `neg` (0x84) takes nothing",
+        JMP => {
+            "jumps are `ja` (0x05), `jeq`, `jgt`, `jge` and `jset`; the opposite of one is the same with its targets swapped"
+        }
+        RET => "`ret #k` is 0x06, `ret a` is 0x16",
+        _ => "`tax` is 0x07, `txa` is 0x87",
+    }
+}
 
 /// The instruction as `struct sock_filter`.
 #[must_use]

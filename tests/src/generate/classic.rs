@@ -101,7 +101,7 @@ impl Generator {
                 (RefusalKind::DivisionByZero | RefusalKind::Shift { .. }, Insn::Alu(op, _)) => {
                     Insn::Alu(op, Operand::K(1 + self.below(31) as u32))
                 }
-                (RefusalKind::ScratchNotWritten { cell }, _) => Insn::StoreA(cell),
+                (RefusalKind::ScratchNotWritten { cell, .. }, _) => Insn::StoreA(cell),
                 (kind, insn) => panic!("the generator makes {insn}, refused: {kind}"),
             };
         }
