@@ -12,6 +12,9 @@ use std::rc::Rc;
 /// The most steps that are recorded: some 70 bytes each, so less than 100 MB.
 pub const MAX_STEPS: usize = 1_000_000;
 
+/// The most printed lines that are kept of a run.
+pub const MAX_LINES: usize = 10_000;
+
 /// How a recorded run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -29,6 +32,8 @@ struct Recording {
     steps: Vec<Step>,
     reads: Vec<Read>,
     changes: Vec<Change>,
+    /// Printed lines, each with the step that printed it.
+    lines: Vec<(u32, String)>,
     end: End,
     /// Where the machine stands at the end.
     last_pc: Pc,
@@ -48,6 +53,8 @@ struct Step {
 struct Log {
     reads: Vec<Read>,
     changes: Vec<Change>,
+    lines: Vec<(u32, String)>,
+    step: u32,
 }
 
 impl Observer for Log {
@@ -57,6 +64,12 @@ impl Observer for Log {
 
     fn wrote(&mut self, place: Place, before: u64, after: u64) {
         self.changes.push(Change { place, before, after });
+    }
+
+    fn printed(&mut self, line: &str) {
+        if self.lines.len() < MAX_LINES {
+            self.lines.push((self.step, line.to_owned()));
+        }
     }
 }
 
@@ -69,6 +82,7 @@ impl Recording {
                 break End::Limit(limit);
             }
             let pc = machine.pc();
+            log.step = steps.len() as u32;
             let flow = machine.step(&mut log);
             let (reads_end, changes_end) = (log.reads.len() as u32, log.changes.len() as u32);
             match flow {
@@ -86,7 +100,7 @@ impl Recording {
         log.reads.truncate(last.0);
         log.changes.truncate(last.1);
         let last_pc = machine.pc();
-        Recording { steps, reads: log.reads, changes: log.changes, end, last_pc }
+        Recording { steps, reads: log.reads, changes: log.changes, lines: log.lines, end, last_pc }
     }
 
     fn reads(&self, step: usize) -> &[Read] {
@@ -181,6 +195,13 @@ impl<M: Machine> Session<M> {
             Some(step) => (self.reads(step), self.changes(step)),
             None => (&[], &[]),
         }
+    }
+
+    /// The lines printed so far, each with the step that printed it.
+    #[must_use]
+    pub fn printed(&self) -> &[(u32, String)] {
+        let lines = &self.recording.lines;
+        &lines[..lines.partition_point(|(step, _)| (*step as usize) < self.position)]
     }
 
     /// How often the whole run executes each instruction, by number.

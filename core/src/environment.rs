@@ -3,26 +3,94 @@
 //! Interpreter, verifier and JIT take an [`Environment`] as a parameter and know nothing else of the outside
 //! world; a new program type is a new value of this type and changes no engine.
 
+mod types;
+mod world;
+
+pub use types::{ALL, MEMORY, SCHED_CLS, SOCKET_FILTER, XDP, record};
+pub use world::{Random, World};
+
 use crate::context::Description;
-use crate::context::skb::{SK_BUFF, Skb};
-use crate::helpers::{self, Function};
+use crate::helpers::{Function, Functions};
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
+use std::rc::Rc;
 
 /// A program type: context description, function table, meaning of the result.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Environment {
     /// Its name, as `--type` and `.type` write it.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
+    /// Linux's number for it (`BPF_PROG_TYPE_…`); 0 for what Linux does not have.
+    pub number: u32,
     /// What the context's bytes mean.
-    pub context: &'static Description,
+    pub context: Cow<'static, Description>,
     /// What a run begins with.
-    pub entry: fn(&World) -> Entry,
-    /// Whether programs may write the packet.
-    pub packet_writable: bool,
-    /// What may be called.
-    pub functions: &'static [Function],
+    pub entry: fn(&Environment, &World) -> Entry,
+    /// How programs reach the packet.
+    pub packet: PacketAccess,
+    /// What may be called, in groups.
+    pub functions: Functions,
     /// What r0 at exit means.
     pub verdict: fn(u64) -> Verdict,
+}
+
+/// How programs reach the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PacketAccess {
+    /// By legacy packet loads (`may_access_skb`).
+    pub legacy: bool,
+    /// Writing to its addresses (`may_access_direct_pkt_data`); whether there are such addresses, the context's fields
+    /// say.
+    pub writable: bool,
+}
+
+/// A program type, one that is built in or one made at run time. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ProgramType(Owner);
+
+#[derive(Debug, Clone)]
+enum Owner {
+    BuiltIn(&'static Environment),
+    Shared(Rc<Environment>),
+}
+
+impl Deref for ProgramType {
+    type Target = Environment;
+
+    fn deref(&self) -> &Environment {
+        match &self.0 {
+            Owner::BuiltIn(environment) => environment,
+            Owner::Shared(environment) => environment,
+        }
+    }
+}
+
+/// The same name and the same context: enough to tell types apart.
+impl PartialEq for ProgramType {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.context == other.context
+    }
+}
+
+impl ProgramType {
+    /// What a program is when nobody says.
+    #[must_use]
+    pub fn socket_filter() -> Self {
+        ProgramType(Owner::BuiltIn(&SOCKET_FILTER))
+    }
+}
+
+impl From<&'static Environment> for ProgramType {
+    fn from(environment: &'static Environment) -> Self {
+        ProgramType(Owner::BuiltIn(environment))
+    }
+}
+
+impl From<Environment> for ProgramType {
+    fn from(environment: Environment) -> Self {
+        ProgramType(Owner::Shared(Rc::new(environment)))
+    }
 }
 
 /// What a program finds when it begins.
@@ -45,41 +113,7 @@ pub enum Argument {
     Packet,
 }
 
-/// A socket filter: sees packets, says how many bytes of each the socket keeps. Classic filters become this.
-pub static SOCKET_FILTER: Environment = Environment {
-    name: "socket_filter",
-    context: &SK_BUFF,
-    entry: |world| Entry {
-        context: world.skb.context(),
-        arguments: [Argument::Context, Argument::Number(0)],
-    },
-    packet_writable: false,
-    functions: helpers::SOCKET_FILTER,
-    verdict: |r0| match r0 as u32 {
-        0 => Verdict::Dropped,
-        kept => Verdict::Accepted { kept },
-    },
-};
-
-/// No type of Linux's: a function of bytes. The packet is memory that may be read and written, r1 its address and r2
-/// its length, both 0 when it is empty. This is how conformance tests of the instruction set call programs.
-pub static MEMORY: Environment = Environment {
-    name: "memory",
-    context: &Description { name: "nothing", size: 0, fields: &[] },
-    entry: |world| {
-        let length = world.skb.packet.len() as u64;
-        let address = if length == 0 { Argument::Number(0) } else { Argument::Packet };
-        Entry { context: Vec::new(), arguments: [address, Argument::Number(length)] }
-    },
-    packet_writable: true,
-    functions: &[],
-    verdict: |_| Verdict::Number,
-};
-
-/// The program types of this version.
-pub static ALL: [&Environment; 1] = [&SOCKET_FILTER];
-
-/// What a program's result means for the packet.
+/// What a program's result means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The packet is thrown away.
@@ -89,7 +123,9 @@ pub enum Verdict {
         /// Bytes kept at most; more than the packet has keeps all.
         kept: u32,
     },
-    /// There is no packet: the result is a number.
+    /// What the program type does next, by the name of its constant.
+    Action(&'static str),
+    /// It is a number.
     Number,
 }
 
@@ -99,6 +135,7 @@ impl fmt::Display for Verdict {
             Verdict::Dropped => f.write_str("dropped"),
             Verdict::Accepted { kept: 1 } => f.write_str("accepted, 1 byte kept"),
             Verdict::Accepted { kept } => write!(f, "accepted, {kept} bytes kept"),
+            Verdict::Action(name) => f.write_str(name),
             Verdict::Number => f.write_str("a number"),
         }
     }
@@ -108,39 +145,12 @@ impl Environment {
     /// The function numbered `id`.
     #[must_use]
     pub fn function(&self, id: i32) -> Option<&'static Function> {
-        self.functions.iter().find(|function| function.id == id)
+        self.functions.iter().copied().flatten().find(|function| function.id == id)
     }
-}
 
-/// The world a run happens in. All of it is input, so that a run repeats exactly.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct World {
-    /// The packet.
-    pub skb: Skb,
-    /// The CPU the program runs on.
-    pub cpu: u32,
-    /// The state of the random numbers.
-    pub random: Random,
-}
-
-impl World {
-    /// A packet on CPU 0, with the first random sequence.
+    /// The built-in type of that name.
     #[must_use]
-    pub fn new(skb: Skb) -> Self {
-        World { skb, cpu: 0, random: Random(0) }
-    }
-}
-
-/// Random numbers that repeat: splitmix64, a full-period generator whose state is a counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number, 32 evenly distributed bits.
-    pub fn next_u32(&mut self) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) >> 32) as u32
+    pub fn named(name: &str) -> Option<&'static Environment> {
+        ALL.into_iter().find(|known| known.name == name)
     }
 }

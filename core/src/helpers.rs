@@ -1,14 +1,24 @@
-//! Callable functions: number, name, what it does. The environment picks from these; no engine knows any.
+//! Functions that programs may call: what a number means to the verifier, and what a call does to the world.
 //!
-//! Linux's functions keep Linux's numbers and names (include/uapi/linux/bpf.h). The kernel's own conversion of
-//! classic programs calls functions that have no number; ours are numbered [`CLASSIC`] plus the ancillary
-//! offset they stand for.
+//! Numbers and names are Linux's (include/uapi/linux/bpf.h, without the `bpf_`). The kernel's own conversion of
+//! classic programs calls functions that have no number; theirs are [`classic`].
+
+pub mod classic;
+pub mod maps;
+pub mod prototype;
+pub mod system;
+
+pub use classic::{CLASSIC, HATYPE, NLATTR, NLATTR_NEST, NO_DEVICE, PAYLOAD_OFFSET};
+pub use prototype::{Arg, Prototype, Ret};
+pub use system::{GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID};
 
 use crate::environment::World;
+use crate::errno::Errno;
+use crate::isa::Reg;
 use crate::isa::text::FunctionNames;
-
-/// The number of the function for ancillary load `n` is `CLASSIC + n`.
-pub const CLASSIC: i32 = 0x1_0000;
+use crate::machine::TrapKind;
+use crate::maps::{Access, MapDef};
+use std::rc::Rc;
 
 /// A function that programs may call.
 #[derive(Clone, Copy)]
@@ -19,8 +29,68 @@ pub struct Function {
     pub name: &'static str,
     /// What it does, in one sentence.
     pub doc: &'static str,
-    /// r1 to r5 to r0.
-    pub call: fn(&mut World, [u64; 5]) -> u64,
+    /// What it takes and gives.
+    pub prototype: Prototype,
+    /// What a call does: r1 to r5 to r0. A trap is for what no verified program does.
+    pub call: fn(&mut dyn Host, [u64; 5]) -> Result<u64, TrapKind>,
+}
+
+/// The engine and the world, as a function sees them. Addresses are the engine's own.
+pub trait Host {
+    /// The world of the run.
+    fn world(&mut self) -> &mut World;
+
+    /// Copies memory of the program's into `buffer`.
+    ///
+    /// # Errors
+    /// [`TrapKind::Access`] when the bytes are not all there.
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), TrapKind>;
+
+    /// Writes memory of the program's.
+    ///
+    /// # Errors
+    /// [`TrapKind::Access`] when the bytes are not all there, [`TrapKind::ReadOnly`] when they may not be written.
+    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), TrapKind>;
+
+    /// The number of the table whose handle is in `reg`.
+    ///
+    /// # Errors
+    /// [`TrapKind::Argument`] when it is no table's.
+    fn map(&mut self, reg: Reg, handle: u64) -> Result<u16, TrapKind>;
+
+    /// Uses table `map`, with every change recorded.
+    fn table(&mut self, map: u16, what: &mut dyn FnMut(&mut Access<'_>));
+
+    /// The address of byte `offset` of a table's memory.
+    fn value_address(&self, map: u16, offset: u32) -> u64;
+
+    /// Prints a line to the trace.
+    fn print(&mut self, line: &str);
+}
+
+impl dyn Host + '_ {
+    /// `size` bytes of the program's memory.
+    ///
+    /// # Errors
+    /// As [`Host::read`].
+    pub fn bytes(&mut self, address: u64, size: u32) -> Result<Vec<u8>, TrapKind> {
+        let mut buffer = vec![0; size as usize];
+        self.read(address, &mut buffer)?;
+        Ok(buffer)
+    }
+
+    /// Uses table `map` for a result.
+    pub fn with_table<T>(&mut self, map: u16, what: impl FnOnce(&mut Access<'_>) -> T) -> T {
+        let (mut what, mut result) = (Some(what), None);
+        self.table(map, &mut |table| result = what.take().map(|what| what(table)));
+        result.expect("`Host::table` calls what it is given, once")
+    }
+}
+
+/// What a function returns that only succeeds or fails: 0, or the negative error.
+#[must_use]
+pub fn result(outcome: Result<(), Errno>) -> u64 {
+    outcome.map_or_else(Errno::result, |()| 0)
 }
 
 impl std::fmt::Debug for Function {
@@ -29,71 +99,46 @@ impl std::fmt::Debug for Function {
     }
 }
 
-/// What a negative result of [`HATYPE`] says: the packet has no device.
-pub const NO_DEVICE: u64 = -1i64 as u64;
+/// Groups of functions; a program type has several.
+pub type Functions = &'static [&'static [Function]];
 
-/// Linux's random numbers.
-pub const GET_PRANDOM_U32: Function = Function {
-    id: 7,
-    name: "get_prandom_u32",
-    doc: "gives a random 32-bit number",
-    call: |world, _| world.random.next_u32().into(),
-};
+/// What calls and wide loads of a program name.
+#[derive(Clone, Copy)]
+pub struct Symbols<'a> {
+    /// The functions of its program type.
+    pub functions: Functions,
+    /// Its tables.
+    pub maps: &'a [Rc<MapDef>],
+}
 
-/// Linux's CPU number.
-pub const GET_SMP_PROCESSOR_ID: Function = Function {
-    id: 8,
-    name: "get_smp_processor_id",
-    doc: "gives the number of the CPU the program runs on",
-    call: |world, _| world.cpu.into(),
-};
-
-/// Ancillary load `nla`.
-pub const NLATTR: Function = Function {
-    id: CLASSIC + 12,
-    name: "classic_nlattr",
-    doc: "gives the offset of the netlink attribute of type r3 at or behind offset r2, or 0",
-    call: |world, [_, start, wanted, ..]| world.skb.attribute(start as u32, wanted as u32).into(),
-};
-
-/// Ancillary load `nlan`.
-pub const NLATTR_NEST: Function = Function {
-    id: CLASSIC + 16,
-    name: "classic_nlattr_nest",
-    doc: "gives the offset of the netlink attribute of type r3 inside the one at offset r2, or 0",
-    call: |world, [_, start, wanted, ..]| world.skb.nested_attribute(start as u32, wanted as u32).into(),
-};
-
-/// Ancillary load `hatype`.
-pub const HATYPE: Function = Function {
-    id: CLASSIC + 28,
-    name: "classic_hatype",
-    doc: "gives the hardware type of the packet's device, or -1 when it has none",
-    call: |world, _| world.skb.device.map_or(NO_DEVICE, |device| device.hatype.into()),
-};
-
-/// Ancillary load `poff`.
-pub const PAYLOAD_OFFSET: Function = Function {
-    id: CLASSIC + 52,
-    name: "classic_payload_offset",
-    doc: "gives the offset of the transport payload in the packet, or 0",
-    call: |world, _| world.skb.payload_offset().into(),
-};
-
-/// What socket filters may call.
-pub const SOCKET_FILTER: &[Function] =
-    &[GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID, NLATTR, NLATTR_NEST, HATYPE, PAYLOAD_OFFSET];
-
-impl FunctionNames for &[Function] {
+impl FunctionNames for Symbols<'_> {
     fn name(&self, id: i32) -> Option<&str> {
-        self.iter().find(|function| function.id == id).map(|function| function.name)
+        self.functions.name(id)
     }
 
     fn number(&self, name: &str) -> Option<i32> {
-        self.iter().find(|function| function.name == name).map(|function| function.id)
+        self.functions.number(name)
     }
 
     fn all(&self) -> Vec<&str> {
-        self.iter().map(|function| function.name).collect()
+        self.functions.all()
+    }
+
+    fn map(&self, index: i32) -> Option<&str> {
+        self.maps.get(usize::try_from(index).ok()?).map(|map| map.name.as_str())
+    }
+}
+
+impl FunctionNames for Functions {
+    fn name(&self, id: i32) -> Option<&str> {
+        self.iter().copied().flatten().find(|function| function.id == id).map(|function| function.name)
+    }
+
+    fn number(&self, name: &str) -> Option<i32> {
+        self.iter().copied().flatten().find(|function| function.name == name).map(|function| function.id)
+    }
+
+    fn all(&self) -> Vec<&str> {
+        self.iter().copied().flatten().map(|function| function.name).collect()
     }
 }

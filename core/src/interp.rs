@@ -3,13 +3,16 @@
 //! Every operator's result comes from [`isa::eval`]; what is here is the machine around it: registers, memory,
 //! calls, and how a run ends. It trusts nothing: a program that was never verified traps, it cannot go wrong.
 
+mod host;
 mod memory;
 
 use crate::context::skb::Skb;
-use crate::environment::{Argument, Entry, Environment, World};
+use crate::environment::{Argument, Entry, ProgramType, World};
 use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, eval};
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
+use crate::maps::Table;
 use crate::program::{Pc, Program};
+use host::Running;
 use std::rc::Rc;
 
 /// Bytes of stack a function has (`MAX_BPF_STACK`).
@@ -23,7 +26,7 @@ pub const MAY_GOTO_BUDGET: u32 = 8 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct Machine {
     program: Rc<Program>,
-    environment: &'static Environment,
+    environment: ProgramType,
     pc: Pc,
     /// r0 to r10.
     pub registers: [u64; 11],
@@ -34,7 +37,7 @@ pub struct Machine {
     pub context: Vec<u8>,
     /// The stack of every frame, the main function's first.
     pub stack: Vec<u8>,
-    /// The packet and its surroundings.
+    /// The packet and its surroundings, and the tables.
     pub world: World,
 }
 
@@ -59,11 +62,15 @@ pub struct Outcome {
 }
 
 impl Machine {
-    /// A machine before the first instruction.
+    /// A machine before the first instruction. Tables of the program that the world does not have yet are made.
     #[must_use]
-    pub fn new(program: Rc<Program>, environment: &'static Environment, world: World) -> Self {
+    pub fn new(program: Rc<Program>, environment: impl Into<ProgramType>, mut world: World) -> Self {
+        let environment = environment.into();
         let mut registers = [0; 11];
-        let Entry { context, arguments } = (environment.entry)(&world);
+        let Entry { context, arguments } = (environment.entry)(&environment, &world);
+        for def in program.maps().iter().skip(world.tables.len()) {
+            world.tables.push(Table::new(Rc::clone(def)));
+        }
         [registers[Reg::R1.index()], registers[Reg::R2.index()]] = arguments.map(|argument| match argument {
             Argument::Number(number) => number,
             Argument::Context => Region::Context.address(0),
@@ -100,8 +107,8 @@ impl Machine {
 
     /// The environment it runs in.
     #[must_use]
-    pub fn environment(&self) -> &'static Environment {
-        self.environment
+    pub fn environment(&self) -> &ProgramType {
+        &self.environment
     }
 
     /// The program it runs.
@@ -164,7 +171,10 @@ impl Machine {
                 self.set(observer, dst, eval::swap(kind, size, self.get(dst)))?
             }
             Insn::LoadImm { dst, imm: WideImm::Const(value) } => self.set(observer, dst, value)?,
-            Insn::LoadImm { .. } => return Err(TrapKind::Unresolved),
+            Insn::LoadImm { dst, imm } => {
+                let value = self.reference(imm).ok_or(TrapKind::Unresolved)?;
+                self.set(observer, dst, value)?;
+            }
             Insn::LoadPacket { size, from } => match self.load_packet(observer, size, from)? {
                 Some(value) => self.set(observer, Reg::R0, value)?,
                 None => {
@@ -213,7 +223,7 @@ impl Machine {
             Insn::Call(Callee::Helper(id)) => {
                 let function = self.environment.function(id).ok_or(TrapKind::UnknownFunction { id })?;
                 let [_, arguments @ .., _, _, _, _, _] = self.registers;
-                let value = (function.call)(&mut self.world, arguments);
+                let value = (function.call)(&mut Running { machine: self, observer }, arguments)?;
                 self.set(observer, Reg::R0, value)?;
             }
             Insn::Call(Callee::Local(offset)) => {
@@ -228,6 +238,19 @@ impl Machine {
         }
         self.pc = next;
         Ok(Flow::Next)
+    }
+
+    /// The address that a wide load stands for.
+    fn reference(&self, imm: WideImm) -> Option<u64> {
+        let map = self.program.map_of(imm)?;
+        match imm {
+            WideImm::MapFd(_) | WideImm::MapIndex(_) => Some(Region::Map(map).address(0)),
+            WideImm::MapFdValue { offset, .. } | WideImm::MapIndexValue { offset, .. } => {
+                let direct = self.program.maps()[usize::from(map)].kind.direct_value();
+                direct.then(|| Region::Values(map).address(0).wrapping_add_signed(offset.into()))
+            }
+            WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => None,
+        }
     }
 
     fn target(&self, pc: Pc, offset: i32) -> Pc {
@@ -295,10 +318,24 @@ impl crate::machine::Machine for Machine {
             Place::Memory { region, offset, size } => {
                 // A machine that is moved by a session has not entered the frame that it now writes to.
                 let end = offset as usize + size.bytes();
-                if region == Region::Stack && self.stack.len() < end {
-                    self.stack.resize(end.next_multiple_of(STACK_SIZE), 0);
+                match region {
+                    Region::Stack if self.stack.len() < end => {
+                        self.stack.resize(end.next_multiple_of(STACK_SIZE), 0);
+                    }
+                    Region::Values(map) => {
+                        if let Some(table) = self.world.tables.get_mut(usize::from(map)) {
+                            table.grow(end as u32);
+                        }
+                    }
+                    Region::Context | Region::Stack | Region::Packet | Region::Map(_) => {}
                 }
                 self.put_memory(region, offset, size, value);
+            }
+            Place::PacketLength => self.world.skb.packet.resize(value as usize, 0),
+            Place::Cell { map, index } => {
+                if let Some(table) = self.world.tables.get_mut(usize::from(map)) {
+                    table.set_cell(index, value as u32);
+                }
             }
             Place::A | Place::X | Place::Scratch(_) => {}
         }

@@ -2,16 +2,16 @@
 //!
 //! The formats and their names are those of the command line (`--format`); [`detect`](mod@detect) recognises them by content.
 
+mod assembly;
 pub mod detect;
 mod hex;
 mod rows;
 
 use crate::classic;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::environment::{self, Environment};
-use crate::isa;
-use crate::program::{Origin, Pc, Program, ProgramError};
-use crate::sort;
+use crate::environment::ProgramType;
+use crate::maps::MapDef;
+use crate::program::{Pc, Program, ProgramError};
 
 /// The longest text that is read, in bytes. 4,096 classic instructions with a comment each take a third of it.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -67,11 +67,34 @@ impl Format {
     }
 }
 
+/// What is asked of [`load`] beside the input.
+#[derive(Debug, Clone, Default)]
+pub struct Request<'a> {
+    /// The format, when it is not to be recognised by the content.
+    pub format: Option<Format>,
+    /// The program type, when it is not to be taken from the input; without either it is a socket filter.
+    pub program_type: Option<ProgramType>,
+    /// The section of an object file that holds the program.
+    pub section: Option<&'a str>,
+    /// The function of an object file that is the program.
+    pub function: Option<&'a str>,
+    /// Tables that wide loads name by number, for formats that cannot declare any.
+    pub maps: &'a [MapDef],
+}
+
+impl From<Format> for Request<'_> {
+    fn from(format: Format) -> Self {
+        Request { format: Some(format), ..Request::default() }
+    }
+}
+
 /// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Loaded {
     /// The format it was in.
     pub format: Format,
+    /// The program type: as asked for, as the input says, or a socket filter.
+    pub program_type: ProgramType,
     /// The program.
     pub form: Form,
 }
@@ -85,16 +108,11 @@ pub enum Form {
     Ebpf(Program),
 }
 
-/// Reads a program from bytes: text of any kind, or one of the binary formats. `format` overrides recognition,
-/// `environment` gives the names of functions.
+/// Reads a program from bytes: text of any kind, or one of the binary formats.
 ///
 /// # Errors
 /// All faults found, with places in the input as text; a fault of a binary input has an empty place.
-pub fn load(
-    input: &[u8],
-    format: Option<Format>,
-    environment: &Environment,
-) -> Result<Loaded, Vec<Diagnostic>> {
+pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnostic>> {
     // A byte order mark, which some editors put in front of text, becomes spaces: places stay what they are.
     let blanked;
     let input = match input.strip_prefix(b"\xef\xbb\xbf") {
@@ -104,22 +122,35 @@ pub fn load(
         }
         None => input,
     };
-    let format = match format {
+    let format = match request.format {
         Some(format) => format,
         None => detect::detect(input).map_err(|fault| vec![fault])?,
     };
+    let mut program_type = request.program_type.clone().unwrap_or_else(ProgramType::socket_filter);
     let form = match format {
-        Format::Raw => Program::decode(input).map(Form::Ebpf).map_err(|error| vec![program_fault(&error, 0..0)]),
-        Format::RawClassic => rows::from_bytes(input),
-        Format::Elf => Err(whole_fault(&"object files are not read by this version yet").map_help(
-            "take the instructions out with `llvm-objcopy -O binary --only-section=NAME` and pass `--format raw`",
-        )),
-        _ => load_text(text_of(input)?, format, environment),
+        Format::Raw => Program::decode(input)
+            .and_then(|program| program.with_maps(request.maps.to_vec()))
+            .map(Form::Ebpf)
+            .map_err(|error| vec![program_fault(&error, 0..0)])?,
+        Format::RawClassic => rows::from_bytes(input)?,
+        Format::Elf => {
+            return Err(whole_fault(&"object files are not read by this version yet").map_help(
+                "take the instructions out with `llvm-objcopy -O binary --only-section=NAME` and pass `--format raw`",
+            ));
+        }
+        Format::Ebpf => {
+            let (program, named) = assembly::load(text_of(input)?, request.program_type.as_ref())?;
+            program_type = named;
+            Form::Ebpf(program)
+        }
+        Format::Cbpf | Format::Ddd | Format::C | Format::Filter | Format::Hex => {
+            load_text(text_of(input)?, format, request)?
+        }
     };
-    form.map(|form| Loaded { format, form })
+    Ok(Loaded { format, program_type, form })
 }
 
-fn load_text(source: &str, format: Format, environment: &Environment) -> Result<Form, Vec<Diagnostic>> {
+fn load_text(source: &str, format: Format, request: &Request<'_>) -> Result<Form, Vec<Diagnostic>> {
     match format {
         Format::Cbpf => {
             let statements = classic::text::parse(source)?;
@@ -129,29 +160,7 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
         }
         Format::Ddd => rows::from_decimal(&without_comments(source)),
         Format::C => rows::from_c(source),
-        Format::Hex => hex::load(&without_comments(source)),
-        Format::Ebpf => {
-            let unknown = isa::text::program_type(source).and_then(unknown_type);
-            let parsed = match (isa::text::parse(source, &environment.functions), unknown) {
-                (Ok(parsed), None) => parsed,
-                (parsed, unknown) => {
-                    let mut faults = parsed.err().unwrap_or_default();
-                    faults.extend(unknown);
-                    sort::by_key(&mut faults, |fault| fault.span.start as i64);
-                    return Err(faults);
-                }
-            };
-            let (insns, spans): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
-            let origins =
-                spans.iter().map(|span| Origin { text: Some(span.clone()), classic: None }).collect();
-            Program::new(insns, origins).map(Form::Ebpf).map_err(|error| {
-                let span = match error {
-                    ProgramError::Target { pc, .. } => spans[pc.index()].clone(),
-                    ProgramError::Empty | ProgramError::TooLong { .. } | ProgramError::Decode { .. } => 0..0,
-                };
-                vec![program_fault(&error, span)]
-            })
-        }
+        Format::Hex => hex::load(&without_comments(source), request.maps),
         Format::Filter => {
             let expression = source.trim();
             let start = source.len() - source.trim_start().len();
@@ -166,18 +175,10 @@ fn load_text(source: &str, format: Format, environment: &Environment) -> Result<
                 )),
             ])
         }
-        Format::Raw | Format::RawClassic | Format::Elf => unreachable!("binary formats are no text"),
+        Format::Ebpf | Format::Raw | Format::RawClassic | Format::Elf => {
+            unreachable!("`load` reads these by itself")
+        }
     }
-}
-
-/// What is wrong with the program type that `.type` names, if this version does not know it.
-fn unknown_type((name, span): (String, Span)) -> Option<Diagnostic> {
-    let known = environment::ALL.map(|environment| environment.name);
-    let fault = || {
-        Diagnostic::new(span, format!("program type `{name}` is not known to this version"))
-            .help(format!("known: {}", known.join(", ")))
-    };
-    (!known.contains(&name.as_str())).then(fault)
 }
 
 fn text_of(input: &[u8]) -> Result<&str, Vec<Diagnostic>> {
@@ -230,12 +231,12 @@ fn refusal_fault(refusal: &classic::Refusal, spans: &[Span]) -> Diagnostic {
 
 fn program_fault(error: &ProgramError, span: Span) -> Diagnostic {
     let fault = Diagnostic::new(span, error.to_string());
-    match *error {
+    match error {
         ProgramError::Empty => fault.refusing(0),
-        ProgramError::TooLong { limit, .. } => fault.refusing(limit as u32),
+        ProgramError::TooLong { limit, .. } => fault.refusing(*limit as u32),
         ProgramError::Target { pc, .. } => fault.refusing(pc.0),
         // Bytes that are no instructions were not understood.
-        ProgramError::Decode { .. } => fault,
+        ProgramError::Decode { .. } | ProgramError::Map { .. } | ProgramError::TooManyMaps { .. } => fault,
     }
 }
 
@@ -290,11 +291,10 @@ impl Loaded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::SOCKET_FILTER;
 
     #[test]
     fn refused_programs_are_told_from_text_that_is_not_understood() {
-        let refused = |text: &[u8]| load(text, None, &SOCKET_FILTER).unwrap_err()[0].refused;
+        let refused = |text: &[u8]| load(text, &Request::default()).unwrap_err()[0].refused;
         assert_eq!(refused(b"ldh [12]\nld M[16]\nret a"), Some(1), "Linux's checker");
         assert_eq!(refused(b"ja 9\nret #0"), Some(0), "a jump that has no encoding");
         assert_eq!(refused(b"1\n6 0 0 0 0"), None);

@@ -14,37 +14,65 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Region {
     /// What the program is given in r1.
-    Context = 1,
+    Context,
     /// The stack frames of all calls, 512 bytes each, the first call's lowest.
-    Stack = 2,
+    Stack,
     /// The packet.
-    Packet = 3,
+    Packet,
+    /// Table number so-and-so of the program: a handle that is passed to functions, without bytes of its own.
+    Map(u16),
+    /// The keys and values of that table.
+    Values(u16),
 }
 
+/// The upper halves of addresses of tables and of their values: these plus the table's number.
+const MAPS: u64 = 0x1_0000;
+const VALUES: u64 = 0x2_0000;
+
 impl Region {
-    /// Every region.
-    pub const ALL: [Region; 3] = [Region::Context, Region::Stack, Region::Packet];
+    /// The upper half of its addresses.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        match self {
+            Region::Context => 1,
+            Region::Stack => 2,
+            Region::Packet => 3,
+            Region::Map(map) => MAPS + map as u64,
+            Region::Values(map) => VALUES + map as u64,
+        }
+    }
 
     /// The address of byte `offset`.
     #[must_use]
     pub const fn address(self, offset: u32) -> u64 {
-        (self as u64) << 32 | offset as u64
+        self.number() << 32 | offset as u64
     }
 
     /// Region and offset of an address, if its upper half names a region.
     #[must_use]
-    pub fn of(address: u64) -> Option<(Region, u32)> {
-        let region = Region::ALL.into_iter().find(|&region| region as u64 == address >> 32)?;
+    pub const fn of(address: u64) -> Option<(Region, u32)> {
+        let number = address >> 32;
+        let region = match number {
+            1 => Region::Context,
+            2 => Region::Stack,
+            3 => Region::Packet,
+            MAPS..VALUES => Region::Map(number as u16),
+            VALUES..0x3_0000 => Region::Values(number as u16),
+            _ => return None,
+        };
         Some((region, address as u32))
     }
+}
 
-    /// Its name in "packet + 14".
-    #[must_use]
-    pub const fn name(self) -> &'static str {
+/// The region's name in "packet + 14". Tables have names of their own, which whoever shows an address may know.
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Region::Context => "context",
-            Region::Stack => "stack",
-            Region::Packet => "packet",
+            Region::Context => f.write_str("context"),
+            Region::Stack => f.write_str("stack"),
+            Region::Packet => f.write_str("packet"),
+            Region::Map(map) => write!(f, "map {map}"),
+            Region::Values(map) => write!(f, "values of map {map}"),
         }
     }
 }
@@ -69,10 +97,15 @@ pub enum Place {
         /// How many.
         size: Size,
     },
-}
-
-fn bytes(size: Size) -> Count {
-    Count(size.bytes(), "byte")
+    /// How many bytes the packet has.
+    PacketLength,
+    /// A cell of a table's structure, which programs see only through functions.
+    Cell {
+        /// The table's number.
+        map: u16,
+        /// The cell's.
+        index: u32,
+    },
 }
 
 impl fmt::Display for Place {
@@ -83,8 +116,10 @@ impl fmt::Display for Place {
             Place::X => f.write_str("X"),
             Place::Scratch(cell) => write!(f, "M[{cell}]"),
             Place::Memory { region, offset, size } => {
-                write!(f, "{} + {offset}, {}", region.name(), bytes(*size))
+                write!(f, "{region} + {offset}, {}", Count(size.bytes(), "byte"))
             }
+            Place::PacketLength => f.write_str("the packet's length"),
+            Place::Cell { map, index } => write!(f, "cell {index} of map {map}"),
         }
     }
 }
@@ -116,11 +151,14 @@ pub trait Observer {
     fn read(&mut self, place: Place, value: u64);
     /// A register or memory was written.
     fn wrote(&mut self, place: Place, before: u64, after: u64);
+    /// A line was printed, as `trace_pipe` shows it.
+    fn printed(&mut self, line: &str);
 }
 
 impl Observer for () {
     fn read(&mut self, _: Place, _: u64) {}
     fn wrote(&mut self, _: Place, _: u64, _: u64) {}
+    fn printed(&mut self, _: &str) {}
 }
 
 /// What comes after a step.
@@ -173,7 +211,7 @@ pub enum TrapKind {
         /// The address.
         address: u64,
         /// Bytes wanted.
-        size: Size,
+        size: u32,
         /// Whether it was a store.
         write: bool,
     },
@@ -196,6 +234,15 @@ pub enum TrapKind {
     },
     /// A call of a platform function, or a reference to a map or variable that was not given.
     Unresolved,
+    /// A function was called with what it cannot take.
+    Argument {
+        /// The register, r1 to r5.
+        reg: Reg,
+        /// What it holds.
+        value: u64,
+        /// What would do: "a map".
+        expected: &'static str,
+    },
     /// Too many calls inside each other.
     CallDepth {
         /// How many may be, the main function counted.
@@ -216,6 +263,7 @@ impl TrapKind {
             TrapKind::NoContext { .. } => "no-context",
             TrapKind::UnknownFunction { .. } => "unknown-function",
             TrapKind::Unresolved => "unresolved",
+            TrapKind::Argument { .. } => "argument",
             TrapKind::CallDepth { .. } => "call-depth",
             TrapKind::EndOfProgram => "end-of-program",
         }
@@ -227,7 +275,12 @@ impl fmt::Display for TrapKind {
         match *self {
             TrapKind::Access { address, size, write } => {
                 let verb = if write { "write to" } else { "read of" };
-                write!(f, "{verb} {} at {}, where no memory is", bytes(size), AddressText(address))
+                write!(
+                    f,
+                    "{verb} {} at {}, where no memory is",
+                    Count(size as usize, "byte"),
+                    AddressText(address)
+                )
             }
             TrapKind::ReadOnly { address } => {
                 write!(f, "write to {}, which may only be read", AddressText(address))
@@ -240,6 +293,9 @@ impl fmt::Display for TrapKind {
                 write!(f, "call of function {id}, which this program type does not have")
             }
             TrapKind::Unresolved => f.write_str("a map, variable or platform function that was not given"),
+            TrapKind::Argument { reg, value, expected } => {
+                write!(f, "the function takes {expected} in {reg}, which holds {}", AddressText(value))
+            }
             TrapKind::CallDepth { limit } => write!(f, "more than {limit} calls inside each other"),
             TrapKind::EndOfProgram => {
                 f.write_str("execution runs past the last instruction, which is no `exit`")
@@ -264,9 +320,9 @@ impl fmt::Display for AddressText {
         // What lies just before a region's first byte has the number of the region before in its upper half.
         let distance = self.0 as i32;
         match Region::of(self.0.wrapping_sub_signed(distance.into())) {
-            Some((region, _)) if distance == 0 => f.write_str(region.name()),
-            Some((region, _)) if distance < 0 => write!(f, "{} - {}", region.name(), distance.unsigned_abs()),
-            Some((region, _)) => write!(f, "{} + {distance}", region.name()),
+            Some((region, _)) if distance == 0 => region.fmt(f),
+            Some((region, _)) if distance < 0 => write!(f, "{region} - {}", distance.unsigned_abs()),
+            Some((region, _)) => write!(f, "{region} + {distance}"),
             None => write!(f, "{:#x}", self.0),
         }
     }

@@ -3,8 +3,10 @@
 use crate::count::Count;
 use crate::diagnostic::Span;
 use crate::isa::encoding::{self, DecodeError, Raw, SLOT};
-use crate::isa::{Callee, Insn};
+use crate::isa::{Callee, Insn, WideImm};
+use crate::maps::{MAX_MAPS, MapDef, MapFault};
 use std::fmt;
+use std::rc::Rc;
 
 /// The most instructions a program may have here, in slots: Linux's limit for privileged programs.
 pub const MAX_SLOTS: usize = 1_000_000;
@@ -59,10 +61,11 @@ pub struct Program {
     origins: Vec<Origin>,
     /// The slot of each instruction, and behind the last one the number of all slots.
     slots: Vec<Slot>,
+    maps: Vec<Rc<MapDef>>,
 }
 
 /// Why a list of instructions is no program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgramError {
     /// There is no instruction.
     Empty,
@@ -89,6 +92,18 @@ pub enum ProgramError {
         /// What is wrong with them.
         error: DecodeError,
     },
+    /// A table that cannot be made.
+    Map {
+        /// Its name.
+        name: String,
+        /// What is wrong with its declaration.
+        fault: MapFault,
+    },
+    /// More tables than [`MAX_MAPS`].
+    TooManyMaps {
+        /// Tables given.
+        given: usize,
+    },
 }
 
 impl fmt::Display for ProgramError {
@@ -111,6 +126,10 @@ impl fmt::Display for ProgramError {
                 )
             }
             ProgramError::Decode { slot, error } => write!(f, "slot {slot}: {error}"),
+            ProgramError::Map { name, fault } => write!(f, "map `{name}`: {fault}"),
+            ProgramError::TooManyMaps { given } => {
+                write!(f, "the program has {given} maps; {MAX_MAPS} are allowed")
+            }
         }
     }
 }
@@ -139,7 +158,7 @@ impl Program {
         }
         slots.push(Slot(next));
         origins.resize(insns.len(), Origin::default());
-        let program = Program { insns, origins, slots };
+        let program = Program { insns, origins, slots, maps: Vec::new() };
         for pc in program.pcs() {
             let offset = match program.insn(pc) {
                 Insn::Call(Callee::Local(offset)) => Some(offset),
@@ -153,6 +172,21 @@ impl Program {
             }
         }
         Ok(program)
+    }
+
+    /// The program with these tables, which its wide loads name by their place in the list.
+    ///
+    /// # Errors
+    /// A table that cannot be made, and too many.
+    pub fn with_maps(mut self, maps: Vec<MapDef>) -> Result<Self, ProgramError> {
+        if maps.len() > MAX_MAPS {
+            return Err(ProgramError::TooManyMaps { given: maps.len() });
+        }
+        for map in &maps {
+            map.check().map_err(|fault| ProgramError::Map { name: map.name.clone(), fault })?;
+        }
+        self.maps = maps.into_iter().map(Rc::new).collect();
+        Ok(self)
     }
 
     /// Reads a program from its bytes, 8 a slot.
@@ -196,6 +230,25 @@ impl Program {
     #[must_use]
     pub fn insns(&self) -> &[Insn] {
         &self.insns
+    }
+
+    /// The tables in the order of their numbers.
+    #[must_use]
+    pub fn maps(&self) -> &[Rc<MapDef>] {
+        &self.maps
+    }
+
+    /// The number of the table that a wide load names, if the program has it.
+    #[must_use]
+    pub fn map_of(&self, imm: WideImm) -> Option<u16> {
+        let index = match imm {
+            WideImm::MapFd(index)
+            | WideImm::MapIndex(index)
+            | WideImm::MapFdValue { fd: index, .. }
+            | WideImm::MapIndexValue { index, .. } => usize::try_from(index).ok()?,
+            WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => return None,
+        };
+        (index < self.maps.len()).then_some(index as u16)
     }
 
     /// The numbers of all instructions in order.

@@ -1,8 +1,7 @@
 //! The example programs and captures of the page, which are also what most tests run on.
 
 use bpf64_core::classic;
-use bpf64_core::environment::SOCKET_FILTER;
-use bpf64_core::load::{Form, load};
+use bpf64_core::load::{Form, Request, load};
 use bpf64_core::packet::Capture;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +42,7 @@ pub fn programs() -> Vec<(String, Rc<classic::Program>)> {
 }
 
 fn classic_program(name: &str, text: &[u8]) -> Rc<classic::Program> {
-    match load(text, None, &SOCKET_FILTER) {
+    match load(text, &Request::default()) {
         Ok(loaded) => match loaded.form {
             Form::Classic(program, _) => Rc::new(program),
             Form::Ebpf(_) => panic!("{name} is no classic program"),

@@ -1,8 +1,7 @@
 //! Bad input of every kind: each gets a clear message at its place, and nothing panics or hangs.
 
 use bpf64_core::diagnostic::{Diagnostic, Position};
-use bpf64_core::environment::SOCKET_FILTER;
-use bpf64_core::load::{Format, MAX_TEXT, load};
+use bpf64_core::load::{Format, MAX_TEXT, Request, load};
 use bpf64_core::packet::{Capture, CaptureError, layers};
 use bpf64_tests::examples;
 use bpf64_tests::generate::Generator;
@@ -15,7 +14,7 @@ fn load_all(input: &[u8]) -> Result<(), String> {
 }
 
 fn load_one(input: &[u8], format: Option<Format>) -> Result<(), String> {
-    match load(input, format, &SOCKET_FILTER) {
+    match load(input, &Request { format, ..Request::default() }) {
         Ok(loaded) => {
             // Whatever was accepted can be used.
             let program = loaded.ebpf();
@@ -218,7 +217,12 @@ fn faults(input: &[u8], format: Option<Format>) -> Vec<String> {
         let Position { line, column } = Position::of(&text, fault.span.start);
         format!("{line}:{column} {fault}")
     };
-    load(input, format, &SOCKET_FILTER).err().unwrap_or_default().iter().map(shown).collect()
+    load(input, &Request { format, ..Request::default() })
+        .err()
+        .unwrap_or_default()
+        .iter()
+        .map(shown)
+        .collect()
 }
 
 #[test]

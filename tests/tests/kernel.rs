@@ -1,6 +1,5 @@
 //! eBPF in the running kernel, in the interpreter, and as formulas: what the verifier accepts gives the same everywhere.
 
-use bpf64_core::environment::SOCKET_FILTER;
 use bpf64_core::isa::Reg;
 use bpf64_core::isa::encoding::{self, Raw};
 use bpf64_core::isa::{AtomicOp, Insn};
@@ -21,7 +20,7 @@ use std::rc::Rc;
 const PROBE: &str = env!("CARGO_BIN_EXE_probe-kernel");
 
 fn program(text: &str) -> Program {
-    load(text.as_bytes(), Some(Format::Ebpf), &SOCKET_FILTER).expect("it is read").ebpf()
+    load(text.as_bytes(), &Format::Ebpf.into()).expect("it is read").ebpf()
 }
 
 #[test]
@@ -212,7 +211,7 @@ fn selected(insn: &Insn) -> String {
 /// Every run of a case. A result must be Linux's, too; what traps or does not end, Linux must refuse.
 fn compare(kernel: Option<&Kernel>, case: &Case, counts: &mut Counts) -> Result<(), String> {
     // What is refused when it is read is no program.
-    let Ok(loaded) = load(case.text.as_bytes(), Some(Format::Ebpf), &SOCKET_FILTER) else { return Ok(()) };
+    let Ok(loaded) = load(case.text.as_bytes(), &Format::Ebpf.into()) else { return Ok(()) };
     let program = Rc::new(loaded.ebpf());
     let why_not = case.text.lines().find_map(|line| line.strip_prefix(NOT_ON_LINUX));
     let mut last: Option<(ProgramType, Vec<Reg>, Result<Loaded<'_>, Refusal>)> = None;

@@ -143,11 +143,7 @@ fn steps_tell_what_they_read() {
                 let Place::Memory { region, offset, size } = read.place else {
                     return Err(format!("{} is not memory", read.place));
                 };
-                let memory = match region {
-                    Region::Context => &now.context,
-                    Region::Stack => &now.stack,
-                    Region::Packet => &now.world.skb.packet,
-                };
+                let memory = now.region(region);
                 let end = offset as usize + size.bytes();
                 // A stack that the session has not grown yet is full of zeros.
                 let bytes = memory.get(offset as usize..end).unwrap_or(&[0; 8][..size.bytes()]);

@@ -2,11 +2,10 @@
 
 use bpf64_core::classic::{self, Ancillary, encoding as classic_encoding};
 use bpf64_core::diagnostic::{Diagnostic, Position};
-use bpf64_core::environment::SOCKET_FILTER;
 use bpf64_core::isa::{
     AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width, encoding,
 };
-use bpf64_core::load::{Form, Format, load};
+use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::machine::{Ending, Flow, Machine};
 use bpf64_core::program::{Pc, Program};
 use bpf64_tests::engine::{
@@ -44,7 +43,7 @@ fn expected_errors(case: &Case) -> (String, Vec<String>) {
 /// The program, or `None` when it was refused as expected.
 fn loaded(case: &Case, format: Option<Format>) -> Result<Option<Form>, String> {
     let (text, expected) = expected_errors(case);
-    let found: Vec<String> = match load(text.as_bytes(), format, &SOCKET_FILTER) {
+    let found: Vec<String> = match load(text.as_bytes(), &Request { format, ..Request::default() }) {
         Ok(loaded) if expected.is_empty() => return Ok(Some(loaded.form)),
         Ok(_) => Vec::new(),
         Err(faults) => {
@@ -301,10 +300,11 @@ fn format_of(case: &Case) -> Option<Format> {
 #[test]
 fn faults() {
     suite::run("faults", |case| {
-        let faults = match load(case.text.as_bytes(), format_of(case), &SOCKET_FILTER) {
-            Ok(_) => return Err("it is read".to_owned()),
-            Err(faults) => faults,
-        };
+        let faults =
+            match load(case.text.as_bytes(), &Request { format: format_of(case), ..Request::default() }) {
+                Ok(_) => return Err("it is read".to_owned()),
+                Err(faults) => faults,
+            };
         let shown = |fault: &Diagnostic| {
             let Position { line, column } = Position::of(&case.text, fault.span.start);
             let end = Position::of(&case.text, fault.span.end);

@@ -4,14 +4,12 @@
 
 use bpf64_core::classic;
 use bpf64_core::diagnostic::{Diagnostic, Position};
-use bpf64_core::environment::{Environment, SOCKET_FILTER};
+use bpf64_core::environment::ProgramType;
+use bpf64_core::helpers::Symbols;
 use bpf64_core::isa::{self, Callee, Insn, text::Text};
-use bpf64_core::load::{Form, Format, load};
+use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::program::{Pc, Program};
 use std::rc::Rc;
-
-/// The environment of every program of this page.
-pub static ENVIRONMENT: &Environment = &SOCKET_FILTER;
 
 /// A level of the program: an instruction set it is shown in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,6 +46,8 @@ pub struct Row {
 pub struct Levels {
     /// How the source is written.
     pub format: Format,
+    /// What kind of program it is.
+    pub program_type: ProgramType,
     /// The classic program, if the source is one.
     pub classic: Option<Rc<classic::Program>>,
     /// The eBPF program.
@@ -93,7 +93,7 @@ impl Problem {
 /// # Errors
 /// What is wrong with it, in the order of the text.
 pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Problem>> {
-    let loaded = load(source.as_bytes(), language, ENVIRONMENT)
+    let loaded = load(source.as_bytes(), &Request { format: language, ..Request::default() })
         .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
     let lines = LineStarts::of(source);
     let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| lines.line(span.start));
@@ -119,13 +119,20 @@ pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Proble
         let from_classic = ebpf.origin(pc).classic.map(|pc| pc.0);
         let line = lines.get(pc.index()).copied().filter(|&line| line > 0);
         let (key, from) = if classic.is_some() { (from_classic, from_classic) } else { (Some(pc.0), line) };
-        Rc::new(ebpf_row(&ebpf, pc, key, from))
+        Rc::new(ebpf_row(&ebpf, &loaded.program_type, pc, key, from))
     });
     let ebpf_rows = ebpf_rows.collect();
-    Ok(Levels { format: loaded.format, classic, ebpf_rows, ebpf, classic_rows, lines })
+    let program_type = loaded.program_type;
+    Ok(Levels { format: loaded.format, program_type, classic, ebpf_rows, ebpf, classic_rows, lines })
 }
 
-fn ebpf_row(program: &Program, pc: Pc, key: Option<Key>, from: Option<u32>) -> Row {
+fn ebpf_row(
+    program: &Program,
+    program_type: &ProgramType,
+    pc: Pc,
+    key: Option<Key>,
+    from: Option<u32>,
+) -> Row {
     let insn = program.insn(pc);
     let offset = match insn {
         Insn::Call(Callee::Local(offset)) => Some(offset),
@@ -133,13 +140,14 @@ fn ebpf_row(program: &Program, pc: Pc, key: Option<Key>, from: Option<u32>) -> R
     };
     let target = offset.and_then(|offset| program.target(pc, offset)).map(|target| program.slot(target).0);
     let function = match insn {
-        Insn::Call(Callee::Helper(id)) => ENVIRONMENT.function(id).map(|function| function.doc),
+        Insn::Call(Callee::Helper(id)) => program_type.function(id).map(|function| function.doc),
         _ => None,
     };
+    let names = &Symbols { functions: program_type.functions, maps: program.maps() };
     Row {
         pc,
         slot: program.slot(pc).0,
-        text: Text { insn: &insn, target, names: &ENVIRONMENT.functions }.to_string(),
+        text: Text { insn: &insn, target, names }.to_string(),
         sentence: isa::doc::sentence(
             &insn,
             target.as_ref().map(|slot| slot as &dyn std::fmt::Display),

@@ -1,6 +1,6 @@
 //! The debugger's session, of whichever level is stepped.
 
-use crate::levels::{ENVIRONMENT, Level, Levels};
+use crate::levels::{Level, Levels};
 use bpf64_core::debugger::{End, MAX_STEPS, Session};
 use bpf64_core::environment::World;
 use bpf64_core::machine::{AddressText, Change, Place, Read, Region};
@@ -55,7 +55,8 @@ impl Player {
                 Player::Classic(Session::new(machine, MAX_STEPS))
             }
             _ => {
-                let machine = interp::Machine::new(Rc::clone(&levels.ebpf), ENVIRONMENT, world);
+                let machine =
+                    interp::Machine::new(Rc::clone(&levels.ebpf), levels.program_type.clone(), world);
                 Player::Ebpf(Session::new(machine, MAX_STEPS))
             }
         }
@@ -213,9 +214,8 @@ impl Player {
     pub fn region(&self, region: Region) -> &[u8] {
         match (self, region) {
             (_, Region::Packet) => self.packet(),
-            (Player::Ebpf(session), Region::Context) => &session.machine().context,
-            (Player::Ebpf(session), Region::Stack) => &session.machine().stack,
-            (Player::Classic(_), Region::Context | Region::Stack) => &[],
+            (Player::Ebpf(session), region) => session.machine().region(region),
+            (Player::Classic(_), _) => &[],
         }
     }
 }
@@ -232,6 +232,8 @@ fn meaning(value: u64) -> (&'static str, String) {
                 Region::Context => "ctx",
                 Region::Stack => "stack",
                 Region::Packet => "packet",
+                Region::Map(_) => "map",
+                Region::Values(_) => "map value",
             };
             (kind, AddressText(value).to_string())
         }

@@ -388,7 +388,7 @@ impl State {
         if let Some(program) = &levels.classic {
             return Ok(Some(classic::interp::run(program, world).0.into()));
         }
-        let mut machine = interp::Machine::new(Rc::clone(&levels.ebpf), levels::ENVIRONMENT, world);
+        let mut machine = interp::Machine::new(Rc::clone(&levels.ebpf), levels.program_type.clone(), world);
         let end = machine.run(LIST_LIMIT).end.ok_or(Unknown)?;
         Ok(end.ok().map(|(value, _)| value))
     }

@@ -3,7 +3,7 @@
 //! Filters read it a word of 32 bits at a time, in the machine's byte order, which here is little endian: the lower
 //! half of a 64-bit argument comes first.
 
-use super::{Description, Field};
+use super::descriptions;
 
 /// Bytes of the record.
 pub const SIZE: usize = 64;
@@ -40,26 +40,21 @@ impl SeccompData {
     }
 }
 
-const fn read(name: &'static str, offset: usize, size: usize, doc: &'static str) -> Field {
-    Field { name, offset, size, writable: false, doc }
+descriptions! {
+    /// `struct seccomp_data` of Linux 6.18.
+    SECCOMP_DATA = "seccomp_data", 64 bytes, 0;
+    => {
+        nr                  @  0, 4, Number, b"r", "number of the system call";
+        arch                @  4, 4, Number, b"r", "calling convention, an AUDIT_ARCH number";
+        instruction_pointer @  8, 8, Number, b"r", "address behind the instruction that makes the call";
+        arg0                @ 16, 8, Number, b"r", "first argument";
+        arg1                @ 24, 8, Number, b"r", "second argument";
+        arg2                @ 32, 8, Number, b"r", "third argument";
+        arg3                @ 40, 8, Number, b"r", "fourth argument";
+        arg4                @ 48, 8, Number, b"r", "fifth argument";
+        arg5                @ 56, 8, Number, b"r", "sixth argument";
+    }
 }
-
-/// `struct seccomp_data` of Linux 6.18.
-pub const SECCOMP_DATA: Description = Description {
-    name: "seccomp_data",
-    size: SIZE,
-    fields: &[
-        read("nr", 0, 4, "number of the system call"),
-        read("arch", 4, 4, "calling convention, an AUDIT_ARCH number"),
-        read("instruction_pointer", 8, 8, "address behind the instruction that makes the call"),
-        read("args[0]", 16, 8, "first argument"),
-        read("args[1]", 24, 8, "second argument"),
-        read("args[2]", 32, 8, "third argument"),
-        read("args[3]", 40, 8, "fourth argument"),
-        read("args[4]", 48, 8, "fifth argument"),
-        read("args[5]", 56, 8, "sixth argument"),
-    ],
-};
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@
 
 mod dissect;
 
-use super::{Description, Field};
+use super::{Image, descriptions};
 use crate::isa::Size;
 
 /// Packet offsets from here up (to -1) count from the network header (`SKF_NET_OFF`).
@@ -139,25 +139,21 @@ impl Skb {
     /// `struct __sk_buff` as the program reads it. Fields that need a socket or a conversation are 0.
     #[must_use]
     pub fn context(&self) -> Vec<u8> {
-        let mut image = vec![0; SK_BUFF.size];
-        let mut put = |name: &str, value: u32| {
-            let offset = SK_BUFF.field(name).expect("only fields of the description are filled in").offset;
-            image[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
-        };
-        put("len", self.len);
-        put("pkt_type", self.pkt_type.into());
-        put("mark", self.mark);
-        put("queue_mapping", self.queue_mapping.into());
-        put("protocol", u32::from(self.protocol.to_be()));
-        put("ifindex", self.device.map_or(0, |device| device.ifindex));
-        put("hash", self.hash);
-        put("wire_len", self.len);
+        let mut image = Image::new(&SK_BUFF);
+        image.put("len", self.len.into());
+        image.put("pkt_type", self.pkt_type.into());
+        image.put("mark", self.mark.into());
+        image.put("queue_mapping", self.queue_mapping.into());
+        image.put("protocol", self.protocol.to_be().into());
+        image.put("ifindex", self.device.map_or(0, |device| device.ifindex.into()));
+        image.put("hash", self.hash.into());
+        image.put("wire_len", self.len.into());
         if let Some((tpid, tci)) = self.vlan {
-            put("vlan_present", 1);
-            put("vlan_tci", tci.into());
-            put("vlan_proto", u32::from(tpid.to_be()));
+            image.put("vlan_present", 1);
+            image.put("vlan_tci", tci.into());
+            image.put("vlan_proto", tpid.to_be().into());
         }
-        image
+        image.bytes
     }
 }
 
@@ -174,61 +170,52 @@ fn ether_protocol(packet: &[u8]) -> u16 {
     }
 }
 
-const fn word(name: &'static str, offset: usize, doc: &'static str) -> Field {
-    read(name, offset, 4, doc)
+// What each type may read and write: `sk_filter_is_valid_access`, `tc_cls_act_is_valid_access`,
+// `cg_skb_is_valid_access` and what they have in common, `bpf_skb_is_valid_access` (net/core/filter.c).
+descriptions! {
+    /// `struct __sk_buff` of Linux 6.18 for socket filters.
+    SK_BUFF = "__sk_buff", 192 bytes, 0;
+    /// The same for traffic control.
+    SK_BUFF_TC = "__sk_buff", 192 bytes, 1;
+    /// The same for control groups.
+    SK_BUFF_CGROUP = "__sk_buff", 192 bytes, 2;
+    => {
+        len             @   0,  4, Number,      b"rrr", "length of the packet on the wire";
+        pkt_type        @   4,  4, Number,      b"rrr", "for whom it is: 0 host, 1 broadcast, 2 multicast, 3 other host, 4 outgoing";
+        mark            @   8,  4, Number,      b"rww", "the firewall's mark";
+        queue_mapping   @  12,  4, Number,      b"rwr", "the queue it came through";
+        protocol        @  16,  4, Number,      b"rrr", "EtherType, in network order";
+        vlan_present    @  20,  4, Number,      b"rrr", "1 if the device took out a VLAN tag";
+        vlan_tci        @  24,  4, Number,      b"rrr", "that tag's priority and VLAN number";
+        vlan_proto      @  28,  4, Number,      b"rrr", "that tag's protocol, in network order";
+        priority        @  32,  4, Number,      b"rww", "scheduling priority";
+        ingress_ifindex @  36,  4, Number,      b"rrr", "the interface it arrived at";
+        ifindex         @  40,  4, Number,      b"rrr", "the interface it is at";
+        tc_index        @  44,  4, Number,      b"rwr", "traffic-control index";
+        cb              @  48, 20, Number,      b"www", "20 bytes for programs to leave notes in";
+        hash            @  68,  4, Number,      b"rrr", "flow hash";
+        tc_classid      @  72,  4, Number,      b"-w-", "traffic class";
+        data            @  76,  4, PacketStart, b"-rr", "start of the packet";
+        data_end        @  80,  4, PacketEnd,   b"-rr", "end of the packet";
+        napi_id         @  84,  4, Number,      b"rrr", "polling context";
+        family          @  88,  4, Number,      b"--r", "address family of the socket";
+        remote_ip4      @  92,  4, Number,      b"--r", "the socket's peer, in network order";
+        local_ip4       @  96,  4, Number,      b"--r", "the socket's address, in network order";
+        remote_ip6      @ 100, 16, Number,      b"--r", "the socket's peer, in network order";
+        local_ip6       @ 116, 16, Number,      b"--r", "the socket's address, in network order";
+        remote_port     @ 132,  4, Number,      b"--r", "the peer's port, in network order";
+        local_port      @ 136,  4, Number,      b"--r", "the socket's port";
+        data_meta       @ 140,  4, PacketMeta,  b"-r-", "start of the metadata before the packet";
+        flow_keys       @ 144,  8, Whole,       b"---", "flow dissector's result";
+        tstamp          @ 152,  8, Whole,       b"-ww", "time stamp, nanoseconds";
+        wire_len        @ 160,  4, Number,      b"-r-", "length on the wire";
+        gso_segs        @ 164,  4, Number,      b"rrr", "segments this packet stands for";
+        sk              @ 168,  8, Whole,       b"---", "the socket";
+        gso_size        @ 176,  4, Number,      b"rrr", "size of those segments";
+        tstamp_type     @ 180,  1, Whole,       b"-r-", "the clock of tstamp";
+        hwtstamp        @ 184,  8, Whole,       b"-rr", "the device's time stamp, nanoseconds";
+    }
 }
-
-const fn read(name: &'static str, offset: usize, size: usize, doc: &'static str) -> Field {
-    Field { name, offset, size, writable: false, doc }
-}
-
-/// `struct __sk_buff` of Linux 6.18.
-pub const SK_BUFF: Description = Description {
-    name: "__sk_buff",
-    size: 192,
-    fields: &[
-        word("len", 0, "length of the packet on the wire"),
-        word("pkt_type", 4, "for whom it is: 0 host, 1 broadcast, 2 multicast, 3 other host, 4 outgoing"),
-        word("mark", 8, "the firewall's mark"),
-        word("queue_mapping", 12, "the queue it came through"),
-        word("protocol", 16, "EtherType, in network order"),
-        word("vlan_present", 20, "1 if the device took out a VLAN tag"),
-        word("vlan_tci", 24, "that tag's priority and VLAN number"),
-        word("vlan_proto", 28, "that tag's protocol, in network order"),
-        word("priority", 32, "scheduling priority"),
-        word("ingress_ifindex", 36, "the interface it arrived at"),
-        word("ifindex", 40, "the interface it is at"),
-        word("tc_index", 44, "traffic-control index"),
-        Field {
-            name: "cb",
-            offset: 48,
-            size: 20,
-            writable: true,
-            doc: "20 bytes for programs to leave notes in",
-        },
-        word("hash", 68, "flow hash"),
-        word("tc_classid", 72, "traffic class"),
-        word("data", 76, "start of the packet (tc only)"),
-        word("data_end", 80, "end of the packet (tc only)"),
-        word("napi_id", 84, "polling context"),
-        word("family", 88, "address family of the socket"),
-        word("remote_ip4", 92, "the socket's peer, in network order"),
-        word("local_ip4", 96, "the socket's address, in network order"),
-        read("remote_ip6", 100, 16, "the socket's peer, in network order"),
-        read("local_ip6", 116, 16, "the socket's address, in network order"),
-        word("remote_port", 132, "the peer's port, in network order"),
-        word("local_port", 136, "the socket's port"),
-        word("data_meta", 140, "start of the metadata before the packet (tc only)"),
-        read("flow_keys", 144, 8, "flow dissector's result"),
-        read("tstamp", 152, 8, "time stamp, nanoseconds"),
-        word("wire_len", 160, "length on the wire"),
-        word("gso_segs", 164, "segments this packet stands for"),
-        read("sk", 168, 8, "the socket"),
-        word("gso_size", 176, "size of those segments"),
-        read("tstamp_type", 180, 1, "the clock of tstamp"),
-        read("hwtstamp", 184, 8, "the device's time stamp, nanoseconds"),
-    ],
-};
 
 #[cfg(test)]
 mod tests {
@@ -252,7 +239,7 @@ mod tests {
         for pair in SK_BUFF.fields.windows(2) {
             assert!(pair[0].offset + pair[0].size <= pair[1].offset, "{} and {}", pair[0].name, pair[1].name);
         }
-        assert_eq!(SK_BUFF.field_at(17).map(|field| field.name), Some("protocol"));
+        assert_eq!(SK_BUFF.field_at(17).map(|field| &*field.name), Some("protocol"));
         assert_eq!(SK_BUFF.field_at(182), None);
     }
 

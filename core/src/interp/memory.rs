@@ -1,15 +1,20 @@
 //! Loads and stores of the machine: an address names a region and an offset in it.
 
 use super::Machine;
+use crate::context::{Access, FieldKind};
 use crate::isa::{Size, eval};
 use crate::machine::{Observer, Place, Region, TrapKind};
 
 impl Machine {
-    fn region(&self, region: Region) -> &[u8] {
+    /// The bytes of a region. Those of a table reach as far as anything was ever written or looked up.
+    #[must_use]
+    pub fn region(&self, region: Region) -> &[u8] {
         match region {
             Region::Context => &self.context,
             Region::Stack => &self.stack,
             Region::Packet => &self.world.skb.packet,
+            Region::Map(_) => &[],
+            Region::Values(map) => self.world.tables.get(usize::from(map)).map_or(&[], |table| table.bytes()),
         }
     }
 
@@ -18,28 +23,77 @@ impl Machine {
             Region::Context => &mut self.context,
             Region::Stack => &mut self.stack,
             Region::Packet => &mut self.world.skb.packet,
+            Region::Map(_) => &mut [],
+            Region::Values(map) => {
+                self.world.tables.get_mut(usize::from(map)).map_or(&mut [], |table| table.bytes_mut())
+            }
         }
     }
 
-    /// The bytes an access means, if all of them exist.
-    fn locate(&self, address: u64, size: Size) -> Option<(Region, u32)> {
+    /// The bytes an access means, if all of them exist and belong together.
+    fn locate(&mut self, address: u64, bytes: u32) -> Option<(Region, u32)> {
         let (region, offset) = Region::of(address)?;
-        let end = (offset as usize).checked_add(size.bytes())?;
-        (end <= self.region(region).len()).then_some((region, offset))
+        let end = offset.checked_add(bytes)?;
+        if let Region::Values(map) = region {
+            let table = self.world.tables.get_mut(usize::from(map))?;
+            let value = table.def().kind.extent(table.def(), offset);
+            // The values of an array are there before anything was written to them.
+            if value.start <= offset && end <= value.end && table.def().kind.direct_value() {
+                table.grow(value.end);
+            }
+            if offset < value.start || value.end < end {
+                return None;
+            }
+        }
+        (end as usize <= self.region(region).len()).then_some((region, offset))
+    }
+
+    fn readable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
+        self.locate(address, bytes).ok_or(TrapKind::Access { address, size: bytes, write: false })
+    }
+
+    fn writable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
+        let (region, offset) =
+            self.locate(address, bytes).ok_or(TrapKind::Access { address, size: bytes, write: true })?;
+        let writable = match region {
+            Region::Stack => true,
+            Region::Context => self.environment.context.writable(offset as usize, bytes as usize),
+            Region::Packet => self.environment.packet.writable,
+            Region::Map(_) => false,
+            Region::Values(map) => !self.program.maps()[usize::from(map)].constant,
+        };
+        if writable { Ok((region, offset)) } else { Err(TrapKind::ReadOnly { address }) }
     }
 
     /// The little-endian number at `address`.
     pub(super) fn load(
-        &self,
+        &mut self,
         observer: &mut impl Observer,
         address: u64,
         size: Size,
     ) -> Result<u64, TrapKind> {
-        let (region, offset) =
-            self.locate(address, size).ok_or(TrapKind::Access { address, size, write: false })?;
-        let value = self.number(region, offset, size);
+        let (region, offset) = self.readable(address, size.bytes() as u32)?;
+        let value = match region {
+            Region::Context => self.field(offset, size),
+            _ => None,
+        };
+        let value = value.unwrap_or_else(|| self.number(region, offset, size));
         observer.read(Place::Memory { region, offset, size }, value);
         Ok(value)
+    }
+
+    /// The address that a field of the context stands for, if it stands for one.
+    fn field(&self, offset: u32, size: Size) -> Option<u64> {
+        let field = self.environment.context.field_at(offset as usize)?;
+        if (field.offset, field.size) != (offset as usize, size.bytes()) || field.access == Access::Hidden {
+            return None;
+        }
+        match field.kind {
+            FieldKind::Number | FieldKind::Whole => None,
+            // There are no metadata: they begin where they end.
+            FieldKind::PacketStart | FieldKind::PacketMeta => Some(Region::Packet.address(0)),
+            FieldKind::PacketEnd => Some(Region::Packet.address(self.world.skb.packet.len() as u32)),
+        }
     }
 
     pub(super) fn store(
@@ -49,28 +103,56 @@ impl Machine {
         size: Size,
         value: u64,
     ) -> Result<(), TrapKind> {
-        let (region, offset) =
-            self.locate(address, size).ok_or(TrapKind::Access { address, size, write: true })?;
-        let writable = match region {
-            Region::Stack => true,
-            Region::Context => self.environment.context.writable(offset as usize, size.bytes()),
-            Region::Packet => self.environment.packet_writable,
-        };
-        if !writable {
-            return Err(TrapKind::ReadOnly { address });
-        }
+        let (region, offset) = self.writable(address, size.bytes() as u32)?;
         let before = self.number(region, offset, size);
         self.put_memory(region, offset, size, value);
         observer.wrote(Place::Memory { region, offset, size }, before, eval::truncate(size, value));
         Ok(())
     }
 
+    /// Copies memory, as functions read it.
+    pub(super) fn read_bytes(
+        &mut self,
+        observer: &mut impl Observer,
+        address: u64,
+        buffer: &mut [u8],
+    ) -> Result<(), TrapKind> {
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let (region, offset) = self.readable(address, buffer.len() as u32)?;
+        let start = offset as usize;
+        buffer.copy_from_slice(&self.region(region)[start..start + buffer.len()]);
+        for (at, piece, size) in pieces(buffer) {
+            observer.read(Place::Memory { region, offset: offset + at, size }, number(piece));
+        }
+        Ok(())
+    }
+
+    /// Writes memory, as functions do.
+    pub(super) fn write_bytes(
+        &mut self,
+        observer: &mut impl Observer,
+        address: u64,
+        bytes: &[u8],
+    ) -> Result<(), TrapKind> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let (region, offset) = self.writable(address, bytes.len() as u32)?;
+        for (at, piece, size) in pieces(bytes) {
+            let before = self.number(region, offset + at, size);
+            observer.wrote(Place::Memory { region, offset: offset + at, size }, before, number(piece));
+        }
+        let start = offset as usize;
+        self.region_mut(region)[start..start + bytes.len()].copy_from_slice(bytes);
+        Ok(())
+    }
+
     /// The number in bytes that exist.
     fn number(&self, region: Region, offset: u32, size: Size) -> u64 {
         let start = offset as usize;
-        let mut bytes = [0; 8];
-        bytes[..size.bytes()].copy_from_slice(&self.region(region)[start..start + size.bytes()]);
-        u64::from_le_bytes(bytes)
+        number(&self.region(region)[start..start + size.bytes()])
     }
 
     pub(super) fn put_memory(&mut self, region: Region, offset: u32, size: Size, value: u64) {
@@ -78,4 +160,21 @@ impl Machine {
         let bytes = &value.to_le_bytes()[..size.bytes()];
         self.region_mut(region)[start..start + size.bytes()].copy_from_slice(bytes);
     }
+}
+
+/// The little-endian number in up to 8 bytes.
+pub(super) fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+/// Bytes in pieces of the sizes that a change can have, each with where it begins.
+pub(super) fn pieces(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8], Size)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let left = bytes.len() - at;
+        let size = [Size::DW, Size::W, Size::H, Size::B].into_iter().find(|size| size.bytes() <= left)?;
+        let start = at;
+        at += size.bytes();
+        Some((start as u32, &bytes[start..at], size))
+    })
 }

@@ -16,7 +16,8 @@ mod mnemonic;
 mod parse;
 
 pub use mnemonic::Mnemonic;
-pub use parse::{Parsed, is_listed, is_mnemonic, parse, program_type};
+pub use parse::{ContextText, Declarations, FieldText, MapText, Parsed, Word};
+pub use parse::{declarations, is_listed, is_mnemonic, parse};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
 use std::fmt;
@@ -29,6 +30,10 @@ pub trait FunctionNames {
     fn number(&self, name: &str) -> Option<i32>;
     /// Every name, for suggestions.
     fn all(&self) -> Vec<&str>;
+    /// The name of the table that wide loads call `index`.
+    fn map(&self, _index: i32) -> Option<&str> {
+        None
+    }
 }
 
 /// No names: functions are numbers.
@@ -78,7 +83,11 @@ impl fmt::Display for Text<'_> {
                 match imm {
                     WideImm::Const(value) => write!(f, "{value:#x} ll"),
                     WideImm::Code(offset) => write!(f, "code[{}]", self.jump_target(offset)),
-                    other => wide_reference(f, other),
+                    other => match self.named_map(other) {
+                        Some((name, None)) => write!(f, "map[{name}]"),
+                        Some((name, Some(offset))) => write!(f, "map[{name}][0]{offset:+}"),
+                        None => wide_reference(f, other),
+                    },
                 }
             }
             Insn::LoadPacket { size, from: PacketOffset::Abs(offset) } => {
@@ -125,6 +134,17 @@ impl fmt::Display for Text<'_> {
 }
 
 impl Text<'_> {
+    /// The name of the table that a wide load means, and the offset when it means the value.
+    fn named_map(&self, imm: WideImm) -> Option<(&str, Option<i32>)> {
+        let (index, offset) = match imm {
+            WideImm::MapFd(index) => (index, None),
+            WideImm::MapFdValue { fd, offset } => (fd, Some(offset)),
+            WideImm::MapIndex(_) | WideImm::MapIndexValue { .. } => return None,
+            WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => return None,
+        };
+        self.names.map(index).map(|name| (name, offset))
+    }
+
     fn jump_target(&self, offset: i32) -> impl fmt::Display {
         let target = self.target;
         fmt::from_fn(move |f| match target {

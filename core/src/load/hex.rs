@@ -3,9 +3,10 @@
 use super::{Form, program_fault};
 use crate::diagnostic::Diagnostic;
 use crate::isa::encoding::SLOT;
+use crate::maps::MapDef;
 use crate::program::{Origin, Pc, Program, ProgramError};
 
-pub(super) fn load(source: &str) -> Result<Form, Vec<Diagnostic>> {
+pub(super) fn load(source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnostic>> {
     let mut digits = Vec::new();
     for (at, c) in source.char_indices().filter(|(_, c)| !c.is_whitespace()) {
         match c.to_digit(16) {
@@ -34,16 +35,16 @@ pub(super) fn load(source: &str) -> Result<Form, Vec<Diagnostic>> {
     let program = Program::decode(&bytes).map_err(|error| {
         let span = match error {
             ProgramError::Decode { slot, .. } => span_of(slot.0, 1),
-            ProgramError::Empty | ProgramError::TooLong { .. } | ProgramError::Target { .. } => {
-                0..source.len()
-            }
+            _ => 0..source.len(),
         };
         vec![program_fault(&error, span)]
     })?;
     let origin =
         |pc: Pc| Origin { text: Some(span_of(program.slot(pc).0, program.insn(pc).slots())), classic: None };
     let origins = program.pcs().map(origin).collect();
-    Ok(Form::Ebpf(Program::new(program.insns().to_vec(), origins).expect("it was a program a line above")))
+    let program = Program::new(program.insns().to_vec(), origins).expect("it was a program a line above");
+    let program = program.with_maps(maps.to_vec()).map_err(|error| vec![program_fault(&error, 0..0)])?;
+    Ok(Form::Ebpf(program))
 }
 
 #[cfg(test)]
@@ -52,11 +53,13 @@ mod tests {
 
     #[test]
     fn spans_are_those_of_the_slots() {
-        let Ok(Form::Ebpf(program)) = load("b7 00 00 00 01 00 00 00\n9500000000000000\n") else { panic!() };
+        let Ok(Form::Ebpf(program)) = load("b7 00 00 00 01 00 00 00\n9500000000000000\n", &[]) else {
+            panic!()
+        };
         assert_eq!(program.origin(Pc(1)).text, Some(24..40));
-        let faults = load("b7 00 00 00 01 00 00 00\nff00000000000000\n").unwrap_err();
+        let faults = load("b7 00 00 00 01 00 00 00\nff00000000000000\n", &[]).unwrap_err();
         assert_eq!(faults[0].span, 24..40);
-        assert_eq!(load("b7z").unwrap_err()[0].to_string(), "`z` is no hexadecimal digit");
-        assert_eq!(load("b7a").unwrap_err()[0].to_string(), "a digit is missing: a byte is two of them");
+        assert_eq!(load("b7z", &[]).unwrap_err()[0].to_string(), "`z` is no hexadecimal digit");
+        assert_eq!(load("b7a", &[]).unwrap_err()[0].to_string(), "a digit is missing: a byte is two of them");
     }
 }

@@ -1,12 +1,13 @@
 //! `bpf64 convert`: classic to eBPF, each instruction beside the one it came from.
 
 use super::Status;
-use super::disasm::{Names, insn_text, slot_width};
+use super::disasm::{insn_text, slot_width};
 use super::emit::{self, Destination};
 use super::failure::Failure;
 use super::output::Output;
 use super::program::ProgramArguments;
 use bpf64_core::classic::{self, text};
+use bpf64_core::helpers::Functions;
 use bpf64_core::load::Form;
 use bpf64_core::program::Program;
 use clap::ValueEnum;
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         .help("`bpf64 disasm` shows it"));
     };
     let program = classic::convert(classic);
-    let names = &arguments.program.environment().functions;
+    let names = loaded.program_type.functions;
     if !out.json || arguments.destination.is_file() {
         let made = match arguments.emit {
             Emit::Text => side_by_side(&program, classic, names).into_bytes(),
@@ -88,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
 
 /// The listing with the classic instruction in a comment, so that `bpf64 asm` reads it: the whole instruction
 /// where its translation begins, then its number alone.
-fn side_by_side(program: &Program, classic: &classic::Program, names: &Names) -> String {
+fn side_by_side(program: &Program, classic: &classic::Program, names: Functions) -> String {
     let texts: Vec<String> = program.pcs().map(|pc| insn_text(program, pc, names)).collect();
     let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
     let slots = slot_width(program);

@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::output::Output;
 use super::program::{ProgramArguments, instruction_set};
 use bpf64_core::classic::{self, text};
+use bpf64_core::helpers::{Functions, Symbols};
 use bpf64_core::isa::text::{Mnemonic, Text};
 use bpf64_core::isa::{Callee, Insn};
 use bpf64_core::load::Form;
@@ -60,7 +61,7 @@ struct Line {
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let loaded = arguments.program.load(&arguments.program.read()?)?;
-    let names = &arguments.program.environment().functions;
+    let names = loaded.program_type.functions;
     let listing = match (&loaded.form, arguments.style) {
         (Form::Classic(program, _), None | Some(Style::Tcpdump)) => {
             text::listing(program.insns(), text::Style::Tcpdump)
@@ -69,10 +70,12 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
             text::listing(program.insns(), text::Style::BpfAsm)
         }
         (Form::Ebpf(program), None | Some(Style::Kernel)) => listing(program, names),
-        (Form::Ebpf(program), Some(Style::Mnemonic)) => program.pcs().fold(String::new(), |mut text, pc| {
-            let _ = writeln!(text, "{}", mnemonic_text(program, pc, names));
-            text
-        }),
+        (Form::Ebpf(program), Some(Style::Mnemonic)) => {
+            program.pcs().fold(declarations(program), |mut text, pc| {
+                let _ = writeln!(text, "{}", mnemonic_text(program, pc, names));
+                text
+            })
+        }
         (Form::Classic(..), Some(Style::Kernel | Style::Mnemonic)) => {
             return Err(Failure::not_understood(
                 "the styles `kernel` and `mnemonic` are for eBPF, and this program is classic",
@@ -111,21 +114,27 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
 }
 
 /// `jeq r0, 5, +3`
-fn mnemonic_text(program: &Program, pc: Pc, names: &Names) -> String {
+fn mnemonic_text(program: &Program, pc: Pc, functions: Functions) -> String {
+    let names = &Symbols { functions, maps: program.maps() };
     Mnemonic(Text { insn: &program.insn(pc), target: None, names }).to_string()
 }
 
-/// `12: goto 20`, a line for each instruction.
-pub(crate) fn listing(program: &Program, names: &Names) -> String {
-    let width = slot_width(program);
-    program.pcs().fold(String::new(), |mut text, pc| {
-        let _ = writeln!(text, "{:width$}: {}", program.slot(pc).0, insn_text(program, pc, names));
+/// What a program declares, a line each.
+fn declarations(program: &Program) -> String {
+    program.maps().iter().fold(String::new(), |mut text, map| {
+        let _ = writeln!(text, "{map}");
         text
     })
 }
 
-/// The names of functions, as an environment has them.
-pub(crate) type Names = &'static [bpf64_core::helpers::Function];
+/// `12: goto 20`, a line for each instruction, behind the declarations.
+pub(crate) fn listing(program: &Program, names: Functions) -> String {
+    let width = slot_width(program);
+    program.pcs().fold(declarations(program), |mut text, pc| {
+        let _ = writeln!(text, "{:width$}: {}", program.slot(pc).0, insn_text(program, pc, names));
+        text
+    })
+}
 
 /// How many digits the last slot of a program takes.
 pub(crate) fn slot_width(program: &Program) -> usize {
@@ -133,7 +142,7 @@ pub(crate) fn slot_width(program: &Program) -> usize {
 }
 
 /// An instruction as it reads in its place: with the slot it jumps to.
-pub(crate) fn insn_text(program: &Program, pc: Pc, names: &Names) -> String {
+pub(crate) fn insn_text(program: &Program, pc: Pc, functions: Functions) -> String {
     let insn = program.insn(pc);
     let offset = match insn {
         Insn::Jump { offset } | Insn::Branch { offset, .. } | Insn::MayGoto { offset } => {
@@ -143,5 +152,5 @@ pub(crate) fn insn_text(program: &Program, pc: Pc, names: &Names) -> String {
         _ => None,
     };
     let target = offset.and_then(|offset| program.target(pc, offset)).map(|pc| program.slot(pc).0);
-    Text { insn: &insn, target, names }.to_string()
+    Text { insn: &insn, target, names: &Symbols { functions, maps: program.maps() } }.to_string()
 }

@@ -112,9 +112,10 @@ fn as_text(program: &ProgramArguments, source: Source) -> Result<(String, String
         None => source.text().is_none_or(|text| text.contains('\0')),
     };
     if is_binary {
-        let text = match program.load(&source)?.form {
+        let loaded = program.load(&source)?;
+        let text = match &loaded.form {
             Form::Classic(program, _) => text::listing(program.insns(), text::Style::Tcpdump),
-            Form::Ebpf(ebpf) => super::disasm::listing(&ebpf, &program.environment().functions),
+            Form::Ebpf(ebpf) => super::disasm::listing(ebpf, loaded.program_type.functions),
         };
         return Ok((text, String::new()));
     }

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::input::{self, Source};
-use bpf64_core::environment::{self, Environment, SOCKET_FILTER};
-use bpf64_core::load::{self, Form, Format, Loaded};
+use bpf64_core::environment::{ALL, Environment};
+use bpf64_core::load::{self, Form, Format, Loaded, Request};
 use std::path::PathBuf;
 
 /// The most that is read of a program: its longest binary form is 8 MB, and longer text is refused by the core,
@@ -24,9 +24,9 @@ pub(crate) struct ProgramArguments {
     text: Vec<String>,
     #[arg(long, value_name = "NAME", value_parser = format_named, help = format!("{FORMATS}; recognised without this"))]
     format: Option<Format>,
-    /// Program type
-    #[arg(long = "type", value_name = "NAME", value_parser = type_named, default_value = SOCKET_FILTER.name)]
-    environment: &'static Environment,
+    /// Program type, when it is not what the program says itself; without either, socket_filter
+    #[arg(long = "type", value_name = "NAME", value_parser = type_named)]
+    environment: Option<&'static Environment>,
 }
 
 fn format_named(name: &str) -> Result<Format, String> {
@@ -34,8 +34,8 @@ fn format_named(name: &str) -> Result<Format, String> {
 }
 
 fn type_named(name: &str) -> Result<&'static Environment, String> {
-    environment::ALL.into_iter().find(|known| known.name == name).ok_or_else(|| {
-        let known: Vec<&str> = environment::ALL.iter().map(|known| known.name).collect();
+    Environment::named(name).ok_or_else(|| {
+        let known = ALL.map(|known| known.name.as_ref());
         format!("not known yet to this version; known: {}", known.join(", "))
     })
 }
@@ -57,18 +57,17 @@ impl ProgramArguments {
 
     /// The program in what [`ProgramArguments::read`] gave.
     pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
-        load::load(&source.bytes, self.format, self.environment)
-            .map_err(|faults| Failure::Faults(source.clone(), faults))
+        let request = Request {
+            format: self.format,
+            program_type: self.environment.map(Into::into),
+            ..Request::default()
+        };
+        load::load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))
     }
 
     /// The format asked for, if one was.
     pub(crate) fn format(&self) -> Option<Format> {
         self.format
-    }
-
-    /// The program type.
-    pub(crate) fn environment(&self) -> &'static Environment {
-        self.environment
     }
 
     /// Whether the program comes from standard input.

@@ -11,7 +11,7 @@ use super::input::Source;
 use super::output::Output;
 use super::packet::{self, PacketArguments, Packets};
 use super::program::ProgramArguments;
-use bpf64_core::environment::MEMORY;
+use bpf64_core::environment::{MEMORY, ProgramType};
 use bpf64_core::load::Form;
 use bpf64_core::machine::Trap;
 use engine::{End, Engine, EngineName};
@@ -79,8 +79,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
             return Err(Failure::not_understood("a classic program sees a packet, not memory")
                 .help("give the bytes as `--packet HEX`"));
         }
-        Some(digits) => (&MEMORY, Packets::One(packet::memory(digits)?)),
-        None => (arguments.program.environment(), arguments.packets.read(arguments.program.uses_stdin())?),
+        Some(digits) => (ProgramType::from(&MEMORY), Packets::One(packet::memory(digits)?)),
+        None => (loaded.program_type.clone(), arguments.packets.read(arguments.program.uses_stdin())?),
     };
     let engine = Engine::new(&loaded, arguments.engine, environment)?;
     let job = Job { engine, source: &source, repeat: arguments.repeat, limit: arguments.limit };

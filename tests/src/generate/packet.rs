@@ -83,6 +83,6 @@ impl Generator {
         skb.queue_mapping = self.constant() as u16;
         skb.hash = self.constant();
         skb.vlan = self.percent(50).then(|| (self.pick(&[0x8100, 0x88a8]), self.bits() as u16));
-        World { skb, cpu: self.constant() % 256, random: Random(self.bits64()) }
+        World { cpu: self.constant() % 256, random: Random(self.bits64()), ..World::new(skb) }
     }
 }

@@ -1,7 +1,6 @@
 //! What comes in from outside: captures, files, packets, bytes that are typed.
 
 use super::{Action, OpenCapture, PacketInput, State};
-use crate::levels;
 use crate::packet_text;
 use bpf64_core::load::{self, Form};
 use bpf64_core::packet::Capture;
@@ -40,7 +39,7 @@ impl State {
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => self.apply(Action::Edit(text.to_owned())),
-            _ => match load::load(bytes, None, levels::ENVIRONMENT) {
+            _ => match load::load(bytes, &load::Request::default()) {
                 Ok(loaded) => self.apply(Action::Edit(written(&loaded.form))),
                 Err(faults) => {
                     let fault = faults.first().map(ToString::to_string).unwrap_or_default();

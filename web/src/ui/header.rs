@@ -4,8 +4,8 @@ use super::PageProps;
 use super::controls::Controls;
 use crate::browser;
 use crate::examples::{EXAMPLES, Example};
-use crate::levels::ENVIRONMENT;
 use crate::state::Action;
+use bpf64_core::environment::ProgramType;
 use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -25,12 +25,14 @@ pub(super) struct Props {
 #[component]
 pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
     let help = help.clone();
+    let program_type = page.state.levels.as_ref().map(|levels| levels.program_type.clone());
+    let program_type = program_type.unwrap_or_else(ProgramType::socket_filter).name.to_string();
     html! {
         <header>
             <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
             <Gallery page={page.clone()} show={show.clone()} />
             <span class="field"><label for="type">{ "Runs as" }</label>
-                <select id="type" data-testid="type-select"><option value={ENVIRONMENT.name} selected={true}>{ "socket filter" }</option></select></span>
+                <select id="type" data-testid="type-select"><option value={program_type.clone()} selected={true}>{ program_type.replace('_', " ") }</option></select></span>
             <Controls page={page.clone()} />
             <span class="spacer"></span>
             <Share page={page.clone()} />

@@ -1,9 +1,10 @@
 //! The machine pane: what comes next, registers, scratch memory, stack, context.
 
 use super::{PageProps, flag};
-use crate::levels::{ENVIRONMENT, Level};
+use crate::levels::Level;
 use crate::player::{Player, Register};
 use crate::say;
+use bpf64_core::context::{Access, Description};
 use bpf64_core::interp::STACK_SIZE;
 use bpf64_core::machine::{Change, Place, Region};
 use yew::prelude::*;
@@ -27,7 +28,7 @@ pub fn Machine(PageProps { page }: &PageProps) -> Html {
                 <div class="regs mono">{ for player.registers().into_iter().map(register) }</div>
                 { scratch(player) }
                 { stack(player) }
-                { context(player) }
+                { context(player, &levels.program_type.context) }
             </div>
         </section>
     }
@@ -132,7 +133,7 @@ fn with_decimal(bytes: &[u8]) -> String {
 }
 
 /// The context's fields that are not zero, and those just read.
-fn context(player: &Player) -> Html {
+fn context(player: &Player, description: &Description) -> Html {
     let bytes = player.region(Region::Context);
     let (reads, _) = player.last();
     let read = |offset: usize, size: usize| {
@@ -143,21 +144,22 @@ fn context(player: &Player) -> Html {
             _ => false,
         })
     };
-    let fields = ENVIRONMENT.context.fields.iter().filter_map(|field| {
-        let value = bytes.get(field.offset..field.offset + field.size)?;
-        let just_read = read(field.offset, field.size);
-        (just_read || value.iter().any(|&byte| byte != 0)).then_some((field, value, just_read))
-    });
+    let fields =
+        description.fields.iter().filter(|field| field.access != Access::Hidden).filter_map(|field| {
+            let value = bytes.get(field.offset..field.offset + field.size)?;
+            let just_read = read(field.offset, field.size);
+            (just_read || value.iter().any(|&byte| byte != 0)).then_some((field, value, just_read))
+        });
     if bytes.is_empty() {
         return Html::default();
     }
     html! {
         <>
-            <h3 class="sub">{ "Context: " }<span class="mono">{ ENVIRONMENT.context.name }</span>{ ", what is not zero" }</h3>
+            <h3 class="sub">{ "Context: " }<span class="mono">{ &*description.name }</span>{ ", what is not zero" }</h3>
             <dl class="kv mono" data-testid="context-fields">
                 { for fields.map(|(field, value, just_read)| html! {
-                    <div title={field.doc} data-accessed={flag(just_read)}>
-                        <dt>{ field.name }</dt>
+                    <div title={field.doc.to_string()} data-accessed={flag(just_read)}>
+                        <dt>{ &*field.name }</dt>
                         <dd>{ if value.len() <= 8 { with_decimal(value) } else { format!("{} bytes", value.len()) } }</dd>
                     </div>
                 }) }

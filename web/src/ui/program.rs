@@ -80,10 +80,12 @@ fn count(number: usize, what: &str) -> String {
 /// What the run over the packet comes to.
 #[component]
 fn Result(PageProps { page }: &PageProps) -> Html {
-    let Some(player) = &page.state.player else { return Html::default() };
+    let (Some(player), Some(levels)) = (&page.state.player, &page.state.levels) else {
+        return Html::default();
+    };
     let (class, value, text, title) = match player.end() {
         End::Value(r0, ending) => {
-            let verdict = (crate::levels::ENVIRONMENT.verdict)(r0);
+            let verdict = (levels.program_type.verdict)(r0);
             let class = if r0 as u32 == 0 { "chip bad" } else { "chip good" };
             let why = if ending == Ending::Returned { format!("r0 = {r0:#x}") } else { ending.to_string() };
             (class, Some(format!("0x{r0:016x}")), verdict.to_string(), why)

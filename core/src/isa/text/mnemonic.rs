@@ -104,7 +104,11 @@ impl fmt::Display for Mnemonic<'_> {
             Insn::Swap { kind, size, dst } => write!(f, "{}{} {dst}", kind.text(), size.bits_wide()),
             Insn::LoadImm { dst, imm } => {
                 write!(f, "lddw {dst}, ")?;
-                super::wide_reference(f, imm)
+                match self.0.named_map(imm) {
+                    Some((name, None)) => write!(f, "map:{name}"),
+                    Some((name, Some(offset))) => write!(f, "map:{name}[0]{offset:+}"),
+                    None => super::wide_reference(f, imm),
+                }
             }
             Insn::LoadPacket { size, from: PacketOffset::Abs(offset) } => {
                 write!(f, "ldabs{} {offset}", suffix(size))

@@ -1,5 +1,6 @@
 //! Reading eBPF assembly: one statement a line, labels, and every fault of the text reported at once.
 
+mod declarations;
 mod directives;
 mod kernel;
 mod listing;
@@ -8,7 +9,7 @@ mod operands;
 mod references;
 mod slips;
 
-pub use directives::program_type;
+pub use declarations::{ContextText, Declarations, FieldText, MapText, Word, declarations};
 pub use listing::is_listed;
 
 use super::lexer::{Kind, Token, tokens, without_block_comments};
@@ -62,10 +63,11 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     let mut faults = Vec::new();
     faults.extend(unfinished.map(|span| Diagnostic::new(span, "this comment has no end; it ends with `*/`")));
     let constants = directives::constants(&text, &mut faults);
+    let (declared, wrong) = declarations(source);
+    faults.extend(wrong);
     let mut statements: Vec<Statement<'_>> = Vec::new();
     // The number of the statement that a label stands before.
     let mut labels: Names<'_, usize> = Names::new();
-    let mut typed = false;
     let mut start = 0;
     let log = listing::is_log(&text);
     // What stands at each slot of a log, to take it once.
@@ -75,6 +77,9 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     for line in text.split_inclusive('\n') {
         let (begin, end) = (start, start + line.trim_end().len());
         start += line.len();
+        if declared.blocks.iter().any(|block| block.contains(&begin)) {
+            continue;
+        }
         let (at, note) = match listing::classify(line.trim_end(), log) {
             Line::Code(at, note) => (at, note),
             Line::Section(name) => {
@@ -97,6 +102,7 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
             let end = tokens.last().map_or(begin + at, |token| token.span.end);
             let tokens = directives::substitute(tokens, &constants);
             let mut cursor = Cursor::new(&tokens, end, names);
+            cursor.maps = &declared.maps;
             cursor.suggests = faults.len() < SUGGESTIONS;
             // The kernel prints the bits of compared constants, and wide loads like any constant.
             (cursor.bits, cursor.wide) = (note.opcode.is_some(), note.opcode == Some(0x18));
@@ -108,7 +114,7 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
                     ));
                 }
             }
-            if cursor.peek().is_none() || cursor.directive(&mut typed)? {
+            if cursor.peek().is_none() || cursor.directive()? {
                 return Ok(None);
             }
             let first = cursor.at;
@@ -240,6 +246,8 @@ struct Cursor<'t, 's> {
     at: usize,
     end: usize,
     names: &'t dyn FunctionNames,
+    /// The tables that the text declares.
+    maps: &'t [MapText],
     /// Whether hexadecimal constants are the bits of a 32-bit field, whatever the width.
     bits: bool,
     /// Whether a constant is a 64-bit one without saying `ll`.
@@ -252,7 +260,7 @@ type Result2<T> = std::result::Result<T, Diagnostic>;
 
 impl<'t, 's> Cursor<'t, 's> {
     fn new(tokens: &'t [Token<'s>], end: usize, names: &'t dyn FunctionNames) -> Self {
-        Cursor { tokens, at: 0, end, names, bits: false, wide: false, suggests: false }
+        Cursor { tokens, at: 0, end, names, maps: &[], bits: false, wide: false, suggests: false }
     }
 
     fn peek(&self) -> Option<&'s str> {

@@ -8,7 +8,8 @@ use crate::cli::Status;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::packet;
-use bpf64_core::environment::{Random, Verdict};
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::{Verdict, World};
 use bpf64_core::packet::capture::{Capture, Captured};
 use bpf64_core::packet::layers;
 use clap::builder::styling::{AnsiColor, Effects, Style};
@@ -56,15 +57,15 @@ pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut rows = Vec::new();
-    let mut random = Random(0);
+    let mut world = World::new(Skb::ethernet(Vec::new()));
     let mut first_failure = None;
     let width = capture.len().saturating_sub(1).to_string().len().max("packet".len());
     if !out.json && !capture.is_empty() {
         out.text(format_args!("{:>width$}  verdict     kept  summary\n", "packet"))?;
     }
     for (index, captured) in capture.iter().enumerate() {
-        let run = job.engine.run(captured.skb(), random, job.limit);
-        random = run.random;
+        world.skb = captured.skb();
+        let run = job.engine.run(world, job.limit);
         totals.count(job, &run);
         progress.reached(index as u64 + 1);
         if out.json {
@@ -77,6 +78,7 @@ pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output
         if !matches!(run.end, End::Returned { .. }) {
             first_failure.get_or_insert(run.end);
         }
+        world = run.world;
         if given_up {
             // Every packet would take as long.
             break;
@@ -113,10 +115,11 @@ fn repeat(job: &Job<'_>, capture: &Capture, progress: &mut Progress) -> bool {
     }
     let mut done = capture.len() as u64;
     for _ in 1..job.repeat {
-        let mut random = Random(0);
+        let mut world = World::new(Skb::ethernet(Vec::new()));
         for captured in capture.iter() {
-            let run = job.engine.run(captured.skb(), random, job.limit);
-            random = run.random;
+            world.skb = captured.skb();
+            let run = job.engine.run(world, job.limit);
+            world = run.world;
             done += 1;
             progress.reached(done);
             if let End::Limit { .. } = run.end {
@@ -162,6 +165,7 @@ fn line(
         End::Returned { r0, .. } => match job.engine.verdict(r0) {
             Verdict::Dropped => ("dropped", DROPPED, String::new()),
             Verdict::Number => ("a number", ACCEPTED, String::new()),
+            Verdict::Action(name) => (name, ACCEPTED, String::new()),
             Verdict::Accepted { kept } => ("accepted", ACCEPTED, kept.min(captured.wire_len).to_string()),
         },
         End::Trapped(_) => ("trapped", TRAPPED, String::new()),

@@ -1,11 +1,10 @@
 //! The machines a program can run on, behind one face.
 
-use crate::cli::disasm::{Names, insn_text};
+use crate::cli::disasm::insn_text;
 use crate::cli::failure::Failure;
 use bpf64_core::classic::{self, text};
-use bpf64_core::context::skb::Skb;
 use bpf64_core::diagnostic::Span;
-use bpf64_core::environment::{Environment, Random, World};
+use bpf64_core::environment::{ProgramType, World};
 use bpf64_core::interp;
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::{Ending, Flow, Machine as _, Trap};
@@ -25,7 +24,7 @@ pub(super) enum EngineName {
 /// A program on its machine.
 pub(super) struct Engine {
     loaded: Loaded,
-    environment: &'static Environment,
+    environment: ProgramType,
     on: On,
 }
 
@@ -59,19 +58,13 @@ pub(super) enum End {
 pub(super) struct Run {
     pub(super) end: End,
     pub(super) executed: u64,
-    /// The packet after it.
-    pub(super) packet: Vec<u8>,
-    /// The random numbers go on with the next packet.
-    pub(super) random: Random,
+    /// The world after it: tables and random numbers go on with the next packet.
+    pub(super) world: World,
 }
 
 impl Engine {
     /// The program on the machine of that name.
-    pub(super) fn new(
-        loaded: &Loaded,
-        name: EngineName,
-        environment: &'static Environment,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(loaded: &Loaded, name: EngineName, environment: ProgramType) -> Result<Self, Failure> {
         let on = match (name, &loaded.form) {
             (EngineName::Interp, _) => On::Interp(Rc::new(loaded.ebpf())),
             (EngineName::Classic, Form::Classic(program, _)) => On::Classic(Rc::new(program.clone())),
@@ -86,18 +79,17 @@ impl Engine {
     }
 
     /// Runs the program once.
-    pub(super) fn run(&self, skb: Skb, random: Random, limit: u64) -> Run {
-        let world = World { random, ..World::new(skb) };
+    pub(super) fn run(&self, world: World, limit: u64) -> Run {
         match &self.on {
             On::Interp(program) => {
-                let mut machine = interp::Machine::new(Rc::clone(program), self.environment, world);
+                let mut machine = interp::Machine::new(Rc::clone(program), self.environment.clone(), world);
                 let outcome = machine.run(limit);
                 let end = match outcome.end {
                     Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: machine.pc() },
                     Some(Err(trap)) => End::Trapped(trap),
                     None => End::Limit { pc: machine.pc() },
                 };
-                Run::over(end, outcome.executed, machine.world)
+                Run { end, executed: outcome.executed, world: machine.world }
             }
             On::Classic(program) => {
                 let mut machine = classic::interp::Machine::new(Rc::clone(program), world);
@@ -115,7 +107,7 @@ impl Engine {
                         Err(trap) => break End::Trapped(trap),
                     }
                 };
-                Run::over(end, executed, machine.world)
+                Run { end, executed, world: machine.world }
             }
         }
     }
@@ -156,7 +148,7 @@ impl Engine {
             let insn = program.insns().get(pc.index())?;
             Some(format!("({:03}) {}", pc.0, text::short(insn, pc)))
         };
-        let names: &Names = &self.environment.functions;
+        let names = self.environment.functions;
         match (&self.on, &self.loaded.form) {
             (On::Classic(program), _) => classic(program, pc),
             (On::Interp(program), _) if pc.index() >= program.insns().len() => None,
@@ -178,11 +170,5 @@ impl Engine {
         };
         let plural = if executed == 1 { "" } else { "s" };
         format!("{executed} {set} instruction{plural}{note}")
-    }
-}
-
-impl Run {
-    fn over(end: End, executed: u64, world: World) -> Self {
-        Run { end, executed, packet: world.skb.packet, random: world.random }
     }
 }

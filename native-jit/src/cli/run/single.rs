@@ -7,7 +7,7 @@ use crate::cli::Status;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use bpf64_core::context::skb::Skb;
-use bpf64_core::environment::{Random, Verdict};
+use bpf64_core::environment::{Verdict, World};
 use bpf64_core::link::Packet;
 use bpf64_core::machine::Ending;
 use data_encoding::HEXLOWER;
@@ -32,12 +32,12 @@ pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Sta
     let skb = Skb::captured(packet.bytes, packet.wire_len, packet.link_type);
     let started = Instant::now();
     let mut progress = Progress::new(job.repeat, true);
-    let mut run = job.engine.run(skb.clone(), Random(0), job.limit);
+    let mut run = job.engine.run(World::new(skb.clone()), job.limit);
     for done in 1..job.repeat {
         if matches!(run.end, End::Limit { .. }) {
             break;
         }
-        run = job.engine.run(skb.clone(), Random(0), job.limit);
+        run = job.engine.run(World::new(skb.clone()), job.limit);
         progress.reached(done + 1);
     }
     progress.finish();
@@ -50,7 +50,7 @@ pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Sta
             End::Returned { r0, .. } => Some(r0_text(r0)),
             End::Trapped(_) | End::Limit { .. } => None,
         };
-        let packet = HEXLOWER.encode(&run.packet);
+        let packet = HEXLOWER.encode(&run.world.skb.packet);
         let (maps, printk) = (BTreeMap::new(), Vec::new());
         out.document(&Document { r0, insns: run.executed, packet, trap: trapped, maps, printk, ns_per_run })?;
         return Ok(status);
@@ -79,9 +79,9 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
         }
     }
     out.text(format_args!("executed  {}\n", job.engine.count(run.executed)))?;
-    if run.packet != before.packet {
+    if run.world.skb.packet != before.packet {
         let what = if job.engine.has_packet() { "packet" } else { "memory" };
-        out.text(format_args!("{what}    {}\n", HEXLOWER.encode(&run.packet)))?;
+        out.text(format_args!("{what}    {}\n", HEXLOWER.encode(&run.world.skb.packet)))?;
     }
     Ok(())
 }
@@ -89,7 +89,7 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
 /// What the verdict does not say by itself: why a filter ended early, and how long the packet is.
 fn reason(job: &Job<'_>, r0: u64, ending: Ending, before: &Skb) -> String {
     match (ending, job.engine.verdict(r0)) {
-        (Ending::Returned, Verdict::Dropped | Verdict::Number) => String::new(),
+        (Ending::Returned, Verdict::Dropped | Verdict::Number | Verdict::Action(_)) => String::new(),
         (Ending::Returned, Verdict::Accepted { .. }) => format!(" (the packet has {})", before.len),
         (Ending::OutsidePacket | Ending::DivisionByZero | Ending::NoDevice, _) => format!(": {ending}"),
     }

@@ -1,8 +1,8 @@
-//! `.equ NAME, VALUE` and `.type NAME`.
+//! `.equ NAME, VALUE`, and the lines that begin with other directives.
 
-use super::super::lexer::{Kind, Token, tokens, without_block_comments};
+use super::super::lexer::{Kind, Token, tokens};
 use super::{Cursor, Result2, mnemonics};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::Diagnostic;
 use crate::names::Names;
 
 /// Constants by name: sign and magnitude.
@@ -82,52 +82,18 @@ pub(super) fn substitute<'s>(tokens: Vec<Token<'s>>, constants: &Constants<'_>) 
     replaced
 }
 
-/// The program type a text names with `.type`, and where.
-#[must_use]
-pub fn program_type(source: &str) -> Option<(String, Span)> {
-    let (text, _) = without_block_comments(source);
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if line.trim_start().starts_with(".type")
-            && let Ok(tokens) = tokens(line.trim_end(), start)
-            && let [directive, name] = &tokens[..]
-            && directive.text == ".type"
-        {
-            return Some((name.text.to_owned(), name.span.clone()));
-        }
-        start += line.len();
-    }
-    None
-}
-
 impl Cursor<'_, '_> {
     /// A line that begins with a directive: true if it was one.
-    pub(super) fn directive(&mut self, typed: &mut bool) -> Result2<bool> {
+    pub(super) fn directive(&mut self) -> Result2<bool> {
         match self.peek() {
             // Read before all other lines.
-            Some(".equ") => Ok(true),
-            Some(".type") => {
-                let at = self.at;
-                self.at += 1;
-                if !self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Word) {
-                    return Err(self.unexpected("a program type, for example socket_filter"));
-                }
-                self.at += 1;
-                if self.peek().is_some() {
-                    return Err(self.unexpected("the end of the line"));
-                }
-                if std::mem::replace(typed, true) {
-                    let span = self.tokens[at].span.clone();
-                    return Err(Diagnostic::new(span, "the program type is given for the second time"));
-                }
-                Ok(true)
-            }
+            Some(".equ" | ".type" | ".map" | ".context") => Ok(true),
             Some(word) if word.starts_with('.') && self.tokens[self.at].kind == Kind::Word => {
                 Err(Diagnostic::new(
                     self.tokens[self.at].span.clone(),
                     format!("directive `{word}` is not known here"),
                 )
-                .help("known are .equ and .type"))
+                .help("known are .equ, .type, .map and .context"))
             }
             _ => Ok(false),
         }

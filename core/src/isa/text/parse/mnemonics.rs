@@ -147,6 +147,9 @@ impl<'s> Cursor<'_, 's> {
                 if is_word && self.tokens.get(self.at + 1).is_some_and(|token| token.text == "[") {
                     return self.wide_reference(dst, target);
                 }
+                if is_word && self.take("map") {
+                    return self.named_map(dst);
+                }
                 let (negative, value) = self.number()?;
                 let value = if negative { value.wrapping_neg() } else { value };
                 self.take("ll");

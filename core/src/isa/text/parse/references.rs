@@ -2,7 +2,7 @@
 
 use super::super::lexer::Kind;
 use super::{Aim, Cursor, Result2, Target};
-use crate::diagnostic::{Diagnostic, Span};
+use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::isa::{AtomicOp, Callee, Insn, Reg, WideImm, Width};
 
 impl<'s> Cursor<'_, 's> {
@@ -16,6 +16,10 @@ impl<'s> Cursor<'_, 's> {
             WideImm::Code(0)
         } else if kind == "map" && self.peek() == Some("id") {
             return self.kernel_map(dst);
+        } else if kind == "map" && self.tokens.get(self.at).is_some_and(|token| token.kind == Kind::Word) {
+            let index = self.map_name()?;
+            self.expect("]")?;
+            return self.map_value(dst, index);
         } else {
             let first = self.signed32()?;
             let mut second = || {
@@ -33,7 +37,9 @@ impl<'s> Cursor<'_, 's> {
                         self.tokens[at].span.clone(),
                         format!("`{kind}[…]` is not known here"),
                     )
-                    .help("known are map_fd, map_fd_value, map_index, map_index_value, variable and code"));
+                    .help(
+                        "known are map, map_fd, map_fd_value, map_index, map_index_value, variable and code",
+                    ));
                 }
             }
         };
@@ -47,13 +53,40 @@ impl<'s> Cursor<'_, 's> {
         self.expect(":")?;
         let fd = self.signed32()?;
         self.expect("]")?;
+        self.map_value(dst, fd)
+    }
+
+    /// `map:counts`, and what may follow, of the mnemonic style; the cursor stands behind `map`.
+    pub(super) fn named_map(&mut self, dst: Reg) -> Result2<Insn> {
+        self.expect(":")?;
+        let index = self.map_name()?;
+        self.map_value(dst, index)
+    }
+
+    /// Nothing, or `[0]+8`: the table itself, or an address in its value.
+    fn map_value(&mut self, dst: Reg, fd: i32) -> Result2<Insn> {
         if !self.take("[") {
             return Ok(Insn::LoadImm { dst, imm: WideImm::MapFd(fd) });
         }
         self.expect("0")?;
         self.expect("]")?;
-        let offset = self.signed32()?;
+        let offset = if matches!(self.peek(), Some("+" | "-")) { self.signed32()? } else { 0 };
         Ok(Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd, offset } })
+    }
+
+    /// The number of the table that is named next.
+    fn map_name(&mut self) -> Result2<i32> {
+        let token = self.tokens.get(self.at).ok_or_else(|| self.unexpected("the name of a map"))?;
+        self.at += 1;
+        let known = || self.maps.iter().map(|map| map.name.0.as_str());
+        if let Some(index) = known().position(|name| name == token.text) {
+            return Ok(index as i32);
+        }
+        let fault = Diagnostic::new(token.span.clone(), format!("there is no map `{}`", token.text));
+        Err(fault.help(match nearest(token.text, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it: `.map {} hash key=4 value=8 max=64`", token.text),
+        }))
     }
 
     /// LLVM's `r1 = xchg_64(r10 - 8, r1)` and `w0 = cmpxchg32_32(r10 - 8, w0, w1)`.

@@ -1,0 +1,26 @@
+//! `struct xdp_md`: a packet as the network driver sees it, before there is an `sk_buff` (include/uapi/linux/bpf.h).
+
+use super::{Image, descriptions};
+use crate::context::skb::Skb;
+
+descriptions! {
+    /// `struct xdp_md` of Linux 6.18, as programs at a device see it (`xdp_is_valid_access`).
+    XDP_MD = "xdp_md", 24 bytes, 0;
+    => {
+        data            @  0, 4, PacketStart, b"r", "start of the packet";
+        data_end        @  4, 4, PacketEnd,   b"r", "end of the packet";
+        data_meta       @  8, 4, PacketMeta,  b"r", "start of the metadata before the packet";
+        ingress_ifindex @ 12, 4, Whole,       b"r", "the interface it arrived at";
+        rx_queue_index  @ 16, 4, Whole,       b"r", "the queue it arrived in";
+        egress_ifindex  @ 20, 4, Whole,       b"-", "the interface it leaves by (device maps' programs only)";
+    }
+}
+
+/// The context of a packet.
+#[must_use]
+pub fn context(skb: &Skb) -> Vec<u8> {
+    let mut image = Image::new(&XDP_MD);
+    image.put("ingress_ifindex", skb.device.map_or(0, |device| device.ifindex.into()));
+    image.put("rx_queue_index", skb.queue_mapping.into());
+    image.bytes
+}

@@ -1,0 +1,93 @@
+//! What functions take and give, in the terms in which the verifier checks it (`struct bpf_func_proto`).
+
+/// A function's signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prototype {
+    /// r1 to r5.
+    pub args: [Arg; 5],
+    /// r0.
+    pub ret: Ret,
+    /// Whether it may move or resize the packet, after which addresses in it are worth nothing
+    /// (`bpf_helper_changes_pkt_data`).
+    pub moves_packet: bool,
+}
+
+/// What an argument must be: `enum bpf_arg_type` with its flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arg {
+    /// Nothing: the function does not have it (`ARG_DONTCARE`).
+    None,
+    /// Any value that was written (`ARG_ANYTHING`).
+    Anything,
+    /// The context (`ARG_PTR_TO_CTX`).
+    Context,
+    /// A table's handle (`ARG_CONST_MAP_PTR`).
+    Map,
+    /// A key of the table in an earlier argument (`ARG_PTR_TO_MAP_KEY`).
+    MapKey,
+    /// A value of it (`ARG_PTR_TO_MAP_VALUE`).
+    MapValue,
+    /// Room for a value of it (`ARG_PTR_TO_MAP_VALUE | MEM_UNINIT`).
+    MapValueOut,
+    /// Memory that is read, as long as the next argument says (`ARG_PTR_TO_MEM | MEM_RDONLY`).
+    Memory,
+    /// The same, or 0 (`PTR_MAYBE_NULL`).
+    MemoryOrNull,
+    /// Memory that is written, as long as the next argument says (`ARG_PTR_TO_MEM | MEM_UNINIT | MEM_WRITE`).
+    MemoryOut,
+    /// Memory of so many bytes that is read (`MEM_FIXED_SIZE`).
+    Fixed(u32),
+    /// Memory of so many bytes that is written (`MEM_FIXED_SIZE | MEM_UNINIT | MEM_WRITE | MEM_ALIGNED`).
+    FixedOut(u32),
+    /// The size of the memory in the argument before, 1 or more (`ARG_CONST_SIZE`).
+    Size,
+    /// The same, 0 or more (`ARG_CONST_SIZE_OR_ZERO`).
+    SizeOrZero,
+    /// The size of memory that is given out, a constant (`ARG_CONST_ALLOC_SIZE_OR_ZERO`).
+    AllocSize,
+    /// Memory that a function gave out and that is handed back here (`ARG_PTR_TO_RINGBUF_MEM | OBJ_RELEASE`).
+    Record,
+    /// The address of a function of this program's (`ARG_PTR_TO_FUNC`).
+    Callback,
+    /// An address on the stack, or 0 (`ARG_PTR_TO_STACK_OR_NULL`; the pointer callbacks are given).
+    StackOrNull,
+    /// A string constant: in a read-only table's value, with its zero (`ARG_PTR_TO_CONST_STR`).
+    ConstString,
+}
+
+/// What a function gives: `enum bpf_return_type` with its flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ret {
+    /// A number (`RET_INTEGER`).
+    Integer,
+    /// Nothing: r0 may not be read (`RET_VOID`).
+    Void,
+    /// The address of a value of the table in r1, or 0 (`RET_PTR_TO_MAP_VALUE_OR_NULL`).
+    MapValueOrNull,
+    /// Memory as long as the argument of kind [`Arg::AllocSize`] says, or 0, to be handed back
+    /// (`RET_PTR_TO_RINGBUF_MEM_OR_NULL`).
+    RecordOrNull,
+}
+
+impl Prototype {
+    /// A function of these arguments; what is missing it does not have.
+    ///
+    /// # Panics
+    /// At compile time, when there are more than five.
+    #[must_use]
+    pub const fn new(args: &[Arg], ret: Ret) -> Self {
+        let mut all = [Arg::None; 5];
+        let mut at = 0;
+        while at < args.len() {
+            all[at] = args[at];
+            at += 1;
+        }
+        Prototype { args: all, ret, moves_packet: false }
+    }
+
+    /// The same, for a function that may move the packet.
+    #[must_use]
+    pub const fn moving_packet(self) -> Self {
+        Prototype { moves_packet: true, ..self }
+    }
+}

@@ -1,0 +1,69 @@
+//! The machine as the functions see it that programs call.
+
+use super::Machine;
+use super::memory::{number, pieces};
+use crate::environment::World;
+use crate::helpers::Host;
+use crate::isa::Reg;
+use crate::machine::{Observer, Place, Region, TrapKind};
+use crate::maps::{Access, Journal};
+
+/// A machine in the middle of a call.
+pub(super) struct Running<'a, O> {
+    pub(super) machine: &'a mut Machine,
+    pub(super) observer: &'a mut O,
+}
+
+impl<O: Observer> Host for Running<'_, O> {
+    fn world(&mut self) -> &mut World {
+        &mut self.machine.world
+    }
+
+    fn read(&mut self, address: u64, buffer: &mut [u8]) -> Result<(), TrapKind> {
+        self.machine.read_bytes(self.observer, address, buffer)
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), TrapKind> {
+        self.machine.write_bytes(self.observer, address, bytes)
+    }
+
+    fn map(&mut self, reg: Reg, handle: u64) -> Result<u16, TrapKind> {
+        match Region::of(handle) {
+            Some((Region::Map(map), 0)) if usize::from(map) < self.machine.world.tables.len() => Ok(map),
+            _ => Err(TrapKind::Argument { reg, value: handle, expected: "a map" }),
+        }
+    }
+
+    fn table(&mut self, map: u16, what: &mut dyn FnMut(&mut Access<'_>)) {
+        let World { tables, cpu, .. } = &mut self.machine.world;
+        let mut journal = Told { map, observer: self.observer };
+        what(&mut tables[usize::from(map)].access(*cpu, &mut journal));
+    }
+
+    fn value_address(&self, map: u16, offset: u32) -> u64 {
+        Region::Values(map).address(offset)
+    }
+
+    fn print(&mut self, line: &str) {
+        self.observer.printed(line);
+    }
+}
+
+/// Changes of a table, told to the observer.
+struct Told<'a, O> {
+    map: u16,
+    observer: &'a mut O,
+}
+
+impl<O: Observer> Journal for Told<'_, O> {
+    fn bytes(&mut self, offset: u32, before: &[u8], after: &[u8]) {
+        for ((at, before, size), (_, after, _)) in pieces(before).zip(pieces(after)) {
+            let place = Place::Memory { region: Region::Values(self.map), offset: offset + at, size };
+            self.observer.wrote(place, number(before), number(after));
+        }
+    }
+
+    fn cell(&mut self, index: u32, before: u32, after: u32) {
+        self.observer.wrote(Place::Cell { map: self.map, index }, before.into(), after.into());
+    }
+}

@@ -1,0 +1,211 @@
+//! What a text declares beside instructions: `.type`, `.map`, `.context`.
+//!
+//! ```text
+//! .type xdp
+//! .map counts hash key=4 value=8 max=64 flags=1
+//! .context event { u32 len @0 read; u64 time @8 read; u32 verdict @16 write }
+//! ```
+//!
+//! Words are kept as written; what kinds and types there are, whoever loads the text knows.
+
+use super::super::lexer::{Kind, Token, tokens, without_block_comments};
+use super::{Cursor, Result2};
+use crate::diagnostic::{Diagnostic, Span};
+
+/// A word of the text and where it stands.
+pub type Word = (String, Span);
+
+/// What a text declares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declarations {
+    /// `.type NAME`
+    pub program_type: Option<Word>,
+    /// `.map NAME KIND key=… value=… max=…`, in order.
+    pub maps: Vec<MapText>,
+    /// `.context NAME { … }`
+    pub context: Option<ContextText>,
+    /// Where declarations stand that take more than their line.
+    pub(super) blocks: Vec<Span>,
+}
+
+/// A table as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapText {
+    /// The whole declaration.
+    pub span: Span,
+    /// Its name.
+    pub name: Word,
+    /// Its kind.
+    pub kind: Word,
+    /// `key`, `value`, `max`, `flags` with their numbers.
+    pub numbers: Vec<(Word, u32)>,
+}
+
+/// A context of the user's own, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextText {
+    /// Its name.
+    pub name: Word,
+    /// Its fields.
+    pub fields: Vec<FieldText>,
+}
+
+/// A field as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldText {
+    /// `u8`, `u16`, `u32` or `u64`.
+    pub size: usize,
+    /// Its name.
+    pub name: Word,
+    /// `@8`: where it lies; right behind the field before, when not said.
+    pub offset: Option<u32>,
+    /// Whether it says `write`.
+    pub writable: bool,
+}
+
+/// What the text declares, and the faults in it.
+#[must_use]
+pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
+    let (text, _) = without_block_comments(source);
+    let (mut found, mut faults) = (Declarations::default(), Vec::new());
+    let mut start = 0;
+    while let Some(line) = text[start..].split_inclusive('\n').next() {
+        let begin = start;
+        start += line.len();
+        let word =
+            line.trim_start().split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
+        if !matches!(word, ".type" | ".map" | ".context") {
+            continue;
+        }
+        let mut end = begin + line.trim_end().len();
+        if word == ".context" && !line.contains('}') {
+            // To the closing brace, over lines.
+            let Some(close) = text[begin..].find('}') else {
+                faults.push(Diagnostic::new(begin..end, "this context has no end; it ends with `}`"));
+                continue;
+            };
+            end = begin + close + 1;
+            start = end + text[end..].find('\n').map_or(text.len() - end, |at| at + 1);
+            found.blocks.push(begin..start);
+        }
+        // Elsewhere a semicolon begins a comment; between fields it separates, as in C.
+        let declared =
+            if word == ".context" { text[begin..end].replace(';', ",") } else { text[begin..end].to_owned() };
+        let read = joined(&declared, begin).and_then(|tokens| {
+            let mut cursor = Cursor::new(&tokens, end, &());
+            cursor.at = 1;
+            match word {
+                ".type" => cursor.program_type(&mut found),
+                ".map" => cursor.map(&mut found),
+                _ => cursor.context(&mut found),
+            }?;
+            if cursor.peek().is_some() { Err(cursor.unexpected("the end of the line")) } else { Ok(()) }
+        });
+        faults.extend(read.err());
+    }
+    (found, faults)
+}
+
+/// The tokens of several lines.
+fn joined(text: &str, start: usize) -> Result2<Vec<Token<'_>>> {
+    let mut found = Vec::new();
+    let mut at = start;
+    for line in text.split_inclusive('\n') {
+        found.extend(tokens(line.trim_end(), at)?);
+        at += line.len();
+    }
+    Ok(found)
+}
+
+impl Cursor<'_, '_> {
+    fn word(&mut self, expected: &str) -> Result2<Word> {
+        match self.tokens.get(self.at) {
+            Some(token) if token.kind == Kind::Word => {
+                self.at += 1;
+                Ok((token.text.to_owned(), token.span.clone()))
+            }
+            _ => Err(self.unexpected(expected)),
+        }
+    }
+
+    fn unsigned32(&mut self) -> Result2<u32> {
+        let at = self.at;
+        let (negative, value) = self.number()?;
+        u32::try_from(value).ok().filter(|_| !negative).ok_or_else(|| {
+            Diagnostic::new(self.tokens[at].span.clone(), "this must be a number from 0 to 4294967295")
+        })
+    }
+
+    fn program_type(&mut self, found: &mut Declarations) -> Result2<()> {
+        let name = self.word("a program type, for example socket_filter")?;
+        if found.program_type.is_some() {
+            return Err(Diagnostic::new(
+                self.tokens[0].span.clone(),
+                "the program type is given for the second time",
+            ));
+        }
+        found.program_type = Some(name);
+        Ok(())
+    }
+
+    fn map(&mut self, found: &mut Declarations) -> Result2<()> {
+        const EXAMPLE: &str = "for example `.map counts hash key=4 value=8 max=64`";
+        let advise = |fault: Diagnostic| fault.help(EXAMPLE);
+        let name = self.word("the map's name").map_err(advise)?;
+        if found.maps.iter().any(|map| map.name.0 == name.0) {
+            let message = format!("map `{}` is declared here for the second time", name.0);
+            return Err(Diagnostic::new(name.1, message));
+        }
+        let kind = self.word("the map's kind").map_err(advise)?;
+        let mut numbers: Vec<(Word, u32)> = Vec::new();
+        while self.peek().is_some() {
+            let what = self.word("`key=`, `value=`, `max=` or `flags=`").map_err(advise)?;
+            if !["key", "value", "max", "flags"].contains(&what.0.as_str()) {
+                let message = format!("a map has no `{}`; it has key, value, max and flags", what.0);
+                return Err(advise(Diagnostic::new(what.1, message)));
+            }
+            if numbers.iter().any(|(other, _)| other.0 == what.0) {
+                let message = format!("`{}` is given for the second time", what.0);
+                return Err(Diagnostic::new(what.1, message));
+            }
+            self.expect("=").map_err(advise)?;
+            numbers.push((what, self.unsigned32().map_err(advise)?));
+        }
+        let span = self.tokens[0].span.start..self.last_span().end;
+        found.maps.push(MapText { span, name, kind, numbers });
+        Ok(())
+    }
+
+    fn context(&mut self, found: &mut Declarations) -> Result2<()> {
+        const EXAMPLE: &str = "for example `.context event { u32 len @0 read; u64 time @8 read }`";
+        let advise = |fault: Diagnostic| fault.help(EXAMPLE);
+        let name = self.word("the context's name").map_err(advise)?;
+        if found.context.is_some() {
+            return Err(Diagnostic::new(name.1, "a text has one context, and this is the second"));
+        }
+        self.expect("{").map_err(advise)?;
+        let mut fields: Vec<FieldText> = Vec::new();
+        while !self.take("}") {
+            let (size, signed) = self.size().map_err(advise)?;
+            if signed {
+                return Err(advise(Diagnostic::new(self.last_span(), "a field is u8, u16, u32 or u64")));
+            }
+            let name = self.word("the field's name").map_err(advise)?;
+            if fields.iter().any(|field| field.name.0 == name.0) {
+                let message = format!("field `{}` is there for the second time", name.0);
+                return Err(Diagnostic::new(name.1, message));
+            }
+            let offset = if self.take("@") { Some(self.unsigned32().map_err(advise)?) } else { None };
+            let writable = self.take("write");
+            if !writable {
+                self.take("read");
+            }
+            fields.push(FieldText { size: size.bytes(), name, offset, writable });
+            if !self.take(",") && self.peek() != Some("}") {
+                return Err(advise(self.unexpected("`;` or `}`")));
+            }
+        }
+        found.context = Some(ContextText { name, fields });
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! eBPF assembly: what the text declares becomes a program type and tables, its statements a program.
+
+use super::program_fault;
+use crate::context::{Access, Description, Field, FieldKind};
+use crate::diagnostic::{Diagnostic, Span, nearest};
+use crate::environment::{ALL, Environment, ProgramType, record};
+use crate::isa;
+use crate::isa::text::{ContextText, FieldText, MapText, Word};
+use crate::maps::{self, MapDef};
+use crate::program::{Origin, Program, ProgramError};
+use crate::sort;
+use std::borrow::Cow;
+
+/// The longest context that a text may describe, in bytes.
+const MAX_CONTEXT: u32 = 4096;
+
+/// Reads a program and its type; `asked` overrides what the text says.
+pub(super) fn load(
+    source: &str,
+    asked: Option<&ProgramType>,
+) -> Result<(Program, ProgramType), Vec<Diagnostic>> {
+    // The faults of declarations are told by `parse`, which reads them too.
+    let (declared, _) = isa::text::declarations(source);
+    let mut faults = Vec::new();
+    let mut kept = |result: Result<ProgramType, Diagnostic>| result.map_err(|fault| faults.push(fault)).ok();
+    let described = declared.context.as_ref().and_then(|context| kept(context_type(context)));
+    let named = declared.program_type.as_ref().and_then(|name| kept(type_named(name)));
+    let program_type = asked.cloned().or(named).or(described).unwrap_or_else(ProgramType::socket_filter);
+    let maps: Vec<MapDef> = declared
+        .maps
+        .iter()
+        .filter_map(|map| map_def(map).map_err(|fault| faults.push(fault)).ok())
+        .collect();
+    let parsed = match isa::text::parse(source, &program_type.functions) {
+        Ok(parsed) if faults.is_empty() => parsed,
+        parsed => {
+            faults.extend(parsed.err().unwrap_or_default());
+            sort::by_key(&mut faults, |fault| fault.span.start as i64);
+            return Err(faults);
+        }
+    };
+    let (insns, spans): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
+    let origins = spans.iter().map(|span| Origin { text: Some(span.clone()), classic: None }).collect();
+    let program = Program::new(insns, origins).and_then(|program| program.with_maps(maps));
+    let program = program.map_err(|error| {
+        let span = match error {
+            ProgramError::Target { pc, .. } => spans[pc.index()].clone(),
+            _ => 0..0,
+        };
+        vec![program_fault(&error, span)]
+    })?;
+    Ok((program, program_type))
+}
+
+/// The program type that `.type` names.
+fn type_named((name, span): &Word) -> Result<ProgramType, Diagnostic> {
+    Environment::named(name).map(ProgramType::from).ok_or_else(|| {
+        let known = ALL.map(|known| known.name.as_ref());
+        let fault =
+            Diagnostic::new(span.clone(), format!("program type `{name}` is not known to this version"));
+        match nearest(name, known) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None => fault.help(format!("known: {}", known.join(", "))),
+        }
+    })
+}
+
+/// The table that `.map` declares, checked.
+fn map_def(text: &MapText) -> Result<MapDef, Diagnostic> {
+    let (name, span) = &text.kind;
+    let kind = maps::kind(name).ok_or_else(|| {
+        let known = maps::KINDS.map(|kind| kind.name());
+        let fault = Diagnostic::new(span.clone(), format!("there is no map kind `{name}`"));
+        match nearest(name, known) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None => fault.help(format!("known: {}", known.join(", "))),
+        }
+    })?;
+    let number =
+        |what: &str| text.numbers.iter().find(|(word, _)| word.0 == what).map_or(0, |(_, number)| *number);
+    let mut def = MapDef::new(&text.name.0, kind, number("key"), number("value"), number("max"));
+    def.flags = number("flags");
+    def.check().map_err(|fault| Diagnostic::new(text.span.clone(), fault.to_string()))?;
+    Ok(def)
+}
+
+/// The program type of a context of the user's own.
+fn context_type(text: &ContextText) -> Result<ProgramType, Diagnostic> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut end = 0;
+    for FieldText { size, name: (name, span), offset, writable } in &text.fields {
+        let offset = offset.unwrap_or(end);
+        let fault = |message: String| Err(Diagnostic::new(span.clone(), message));
+        if offset < end {
+            return fault(format!(
+                "field `{name}` at {offset} lies over the one before, which ends at {end}"
+            ));
+        }
+        if !(offset as usize).is_multiple_of(*size) {
+            return fault(format!(
+                "field `{name}` of {size} bytes must lie at a multiple of {size}, not at {offset}"
+            ));
+        }
+        if offset > MAX_CONTEXT - *size as u32 {
+            return fault(format!("a context has at most {MAX_CONTEXT} bytes"));
+        }
+        end = offset + *size as u32;
+        fields.push(Field {
+            name: Cow::Owned(name.clone()),
+            offset: offset as usize,
+            size: *size,
+            kind: FieldKind::Number,
+            access: if *writable { Access::Write } else { Access::Read },
+            doc: Cow::Borrowed("a field of this program's own context"),
+        });
+    }
+    let (name, _): &(String, Span) = &text.name;
+    Ok(record(Description {
+        name: Cow::Owned(name.clone()),
+        size: (end as usize).next_multiple_of(8),
+        fields: Cow::Owned(fields),
+    })
+    .into())
+}
