@@ -118,10 +118,10 @@ pub(crate) use descriptions;
 
 /// The fields in one column of rights.
 macro_rules! fields {
-    ($column:tt, { $($name:ident @ $offset:literal, $bytes:literal, $kind:ident, $rights:literal, $doc:literal;)* }) => {
+    ($column:tt, { $($name:literal @ $offset:literal, $bytes:literal, $kind:ident, $rights:literal, $doc:literal;)* }) => {
         std::borrow::Cow::Borrowed(&[$(
             $crate::context::Field {
-                name: std::borrow::Cow::Borrowed(stringify!($name)),
+                name: std::borrow::Cow::Borrowed($name),
                 offset: $offset,
                 size: $bytes,
                 kind: $crate::context::FieldKind::$kind,

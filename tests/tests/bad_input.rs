@@ -242,12 +242,16 @@ fn what_does_not_fit_a_suite_has_its_message() {
     let rows = format!("4097\n{}", "6 0 0 0\n".repeat(4097));
     assert_eq!(
         faults(rows.as_bytes(), None),
-        ["4098:1 the program has 4097 instructions; a classic program has at most 4096: let paths that end alike share an end"]
+        [
+            "4098:1 the program has 4097 instructions; a classic program has at most 4096: let paths that end alike share an end"
+        ]
     );
     let bytes = [6, 0, 0, 0, 0, 0, 0, 0].repeat(5000);
     assert_eq!(
         faults(&bytes, Some(Format::RawClassic)),
-        ["1:1 the program has 5000 instructions; a classic program has at most 4096: let paths that end alike share an end"]
+        [
+            "1:1 the program has 5000 instructions; a classic program has at most 4096: let paths that end alike share an end"
+        ]
     );
     assert_eq!(
         faults(b"ldh [12] ; \xe9\nret #0", None),

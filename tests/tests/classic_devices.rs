@@ -4,9 +4,9 @@
 
 use bpf64_core::classic::{self, Ancillary, Insn, PacketOffset, Program, Returned};
 use bpf64_core::context::skb::{LINK_WINDOW, NETWORK_WINDOW, Skb};
-use bpf64_core::environment::{SOCKET_FILTER, World};
+use bpf64_core::environment::World;
 use bpf64_core::isa::Size;
-use bpf64_core::load::{Form, load};
+use bpf64_core::load::{Form, Request, load};
 use bpf64_tests::engine::{Converted, Engine, Outcome, Reference, agree};
 use bpf64_tests::examples;
 use bpf64_tests::input::{self, Input};
@@ -31,7 +31,7 @@ fn open_tap() -> Option<Tap> {
 }
 
 fn program(text: &str) -> Rc<Program> {
-    match load(text.as_bytes(), None, &SOCKET_FILTER).map(|loaded| loaded.form) {
+    match load(text.as_bytes(), &Request::default()).map(|loaded| loaded.form) {
         Ok(Form::Classic(program, _)) => Rc::new(program),
         other => panic!("{text}: {other:?}"),
     }

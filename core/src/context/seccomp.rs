@@ -44,15 +44,15 @@ descriptions! {
     /// `struct seccomp_data` of Linux 6.18.
     SECCOMP_DATA = "seccomp_data", 64 bytes, 0;
     => {
-        nr                  @  0, 4, Number, b"r", "number of the system call";
-        arch                @  4, 4, Number, b"r", "calling convention, an AUDIT_ARCH number";
-        instruction_pointer @  8, 8, Number, b"r", "address behind the instruction that makes the call";
-        arg0                @ 16, 8, Number, b"r", "first argument";
-        arg1                @ 24, 8, Number, b"r", "second argument";
-        arg2                @ 32, 8, Number, b"r", "third argument";
-        arg3                @ 40, 8, Number, b"r", "fourth argument";
-        arg4                @ 48, 8, Number, b"r", "fifth argument";
-        arg5                @ 56, 8, Number, b"r", "sixth argument";
+        "nr"                  @  0, 4, Number, b"r", "number of the system call";
+        "arch"                @  4, 4, Number, b"r", "calling convention, an AUDIT_ARCH number";
+        "instruction_pointer" @  8, 8, Number, b"r", "address behind the instruction that makes the call";
+        "args[0]"                @ 16, 8, Number, b"r", "first argument";
+        "args[1]"                @ 24, 8, Number, b"r", "second argument";
+        "args[2]"                @ 32, 8, Number, b"r", "third argument";
+        "args[3]"                @ 40, 8, Number, b"r", "fourth argument";
+        "args[4]"                @ 48, 8, Number, b"r", "fifth argument";
+        "args[5]"                @ 56, 8, Number, b"r", "sixth argument";
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
             assert_eq!(number(&format!("args[{index}]")), argument);
         }
         let mut end = 0;
-        for field in SECCOMP_DATA.fields {
+        for field in SECCOMP_DATA.fields.iter() {
             assert_eq!(field.offset, end, "{} follows what is before it", field.name);
             end += field.size;
         }

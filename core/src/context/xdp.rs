@@ -7,12 +7,12 @@ descriptions! {
     /// `struct xdp_md` of Linux 6.18, as programs at a device see it (`xdp_is_valid_access`).
     XDP_MD = "xdp_md", 24 bytes, 0;
     => {
-        data            @  0, 4, PacketStart, b"r", "start of the packet";
-        data_end        @  4, 4, PacketEnd,   b"r", "end of the packet";
-        data_meta       @  8, 4, PacketMeta,  b"r", "start of the metadata before the packet";
-        ingress_ifindex @ 12, 4, Whole,       b"r", "the interface it arrived at";
-        rx_queue_index  @ 16, 4, Whole,       b"r", "the queue it arrived in";
-        egress_ifindex  @ 20, 4, Whole,       b"-", "the interface it leaves by (device maps' programs only)";
+        "data"            @  0, 4, PacketStart, b"r", "start of the packet";
+        "data_end"        @  4, 4, PacketEnd,   b"r", "end of the packet";
+        "data_meta"       @  8, 4, PacketMeta,  b"r", "start of the metadata before the packet";
+        "ingress_ifindex" @ 12, 4, Whole,       b"r", "the interface it arrived at";
+        "rx_queue_index"  @ 16, 4, Whole,       b"r", "the queue it arrived in";
+        "egress_ifindex"  @ 20, 4, Whole,       b"-", "the interface it leaves by (device maps' programs only)";
     }
 }
 
