@@ -6,6 +6,9 @@
 
 use super::Generator;
 use crate::input::{self, Input};
+use bpf64_core::context::skb::Skb;
+use bpf64_core::context::{Access, FieldKind};
+use bpf64_core::environment::{Environment, SOCKET_FILTER, World};
 use bpf64_core::isa::{
     AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
 };
@@ -20,6 +23,18 @@ const FUNCTIONS: usize = 4;
 const NUMBERS: [Reg; 9] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5, Reg::R7, Reg::R8, Reg::R9];
 /// Registers that a call leaves undefined, but for r0.
 const CLOBBERED: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+
+/// The EtherType of local experiments: nobody looks behind it (IEEE 802).
+const LOCAL_EXPERIMENT: [u8; 2] = [0x88, 0xb5];
+/// Where `xdp_md` has the number of the queue, which has nothing else that may be read in part.
+const QUEUE: i16 = 16;
+
+/// Where the context has a field of that kind that programs may read, if it has one.
+fn field(environment: &Environment, kind: FieldKind) -> Option<i16> {
+    let mut fields = environment.context.fields.iter();
+    let found = fields.find(|field| field.kind == kind && field.access != Access::Hidden)?;
+    Some(found.offset as i16)
+}
 
 /// An instruction, or a jump whose offset is not known yet.
 enum Item {
@@ -37,18 +52,32 @@ struct Function {
 }
 
 impl Generator {
-    /// A program, and an input that gives numbers to the registers it reads at its beginning.
+    /// A socket filter, and an input that gives numbers to the registers it reads at its beginning.
     pub fn accepted_program(&mut self, most: usize) -> (Program, Input) {
+        let (program, mut input) = self.accepted_program_for(&SOCKET_FILTER, most);
+        let length = if self.percent(80) { 24 + self.below(64) } else { self.below(24) };
+        input.world = input::bare(self.bytes(length));
+        (program, input)
+    }
+
+    /// The same for any program type that sees packets; those that may write them do. The packet is an Ethernet frame
+    /// of no known protocol.
+    pub fn accepted_program_for(
+        &mut self,
+        environment: &'static Environment,
+        most: usize,
+    ) -> (Program, Input) {
         let mut calls = 0;
         let (mut number, mut functions) = (0, Vec::new());
         while number <= calls {
             let length = 1 + self.below(if number == 0 { most } else { most / 4 + 1 });
-            functions.push(self.function(number, length, &mut calls));
+            functions.push(self.function(environment, number, length, &mut calls));
             number += 1;
         }
-        let length = if self.percent(80) { 24 + self.below(64) } else { self.below(24) };
-        let packet = self.bytes(length);
-        let mut input = Input::from(input::bare(packet));
+        let length = 14 + self.below(80);
+        let mut packet = self.bytes(length);
+        packet[12..14].copy_from_slice(&LOCAL_EXPERIMENT);
+        let mut input = Input::from(World::new(Skb::ethernet(packet)));
         // r1 is the context, and r6 becomes it.
         for reg in NUMBERS.into_iter().filter(|&reg| reg != Reg::R1) {
             input.registers.push((reg, self.number()));
@@ -66,7 +95,13 @@ impl Generator {
         }
     }
 
-    fn function(&mut self, number: usize, length: usize, calls: &mut usize) -> Function {
+    fn function(
+        &mut self,
+        environment: &'static Environment,
+        number: usize,
+        length: usize,
+        calls: &mut usize,
+    ) -> Function {
         let mut first = Vec::new();
         let mov = |dst, src| Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Reg(src) };
         if number == 0 {
@@ -82,14 +117,21 @@ impl Generator {
         }
         let mut groups = vec![first.into_iter().map(Item::Plain).collect()];
         for at in 1..=length {
-            groups.push(self.group(number, at, length + 1, calls));
+            groups.push(self.group(environment, number, at, length + 1, calls));
         }
         groups.push(digest().into_iter().map(Item::Plain).collect());
         Function { number, groups }
     }
 
     /// Group `at` of a function whose last group, which exits, is `last`.
-    fn group(&mut self, function: usize, at: usize, last: usize, calls: &mut usize) -> Vec<Item> {
+    fn group(
+        &mut self,
+        environment: &'static Environment,
+        function: usize,
+        at: usize,
+        last: usize,
+        calls: &mut usize,
+    ) -> Vec<Item> {
         let later = at + 1 + self.below(last - at);
         match self.below(20) {
             0 => {
@@ -100,16 +142,20 @@ impl Generator {
             1 => vec![Item::Jump(Insn::MayGoto { offset: 0 }, later)],
             2 if self.percent(40) => vec![Item::Jump(self.branch(), at + 1), Item::Plain(Insn::Exit)],
             3 | 4 => vec![Item::Jump(self.branch(), later)],
-            5 | 6 if function == 0 => {
+            5 if function == 0 && environment.packet.legacy => {
                 let size = self.pick(&[Size::B, Size::H, Size::W]);
                 let insn = Insn::LoadPacket { size, from: self.packet_offset() };
                 self.and_numbers(Item::Plain(insn))
             }
-            7 if function == 0 => {
-                let dst = self.pick(&NUMBERS);
-                vec![Item::Plain(Insn::Load { size: Size::W, signed: false, dst, base: Reg::R6, offset: 0 })]
+            6 | 7 if function == 0 && field(environment, FieldKind::PacketStart).is_some() => {
+                self.direct_access(environment)
             }
-            8 if function + 1 < FUNCTIONS && self.percent(60) => {
+            8 if function == 0 => {
+                let offset = field(environment, FieldKind::Number).unwrap_or(QUEUE);
+                let (size, dst) = (Size::W, self.pick(&NUMBERS));
+                vec![Item::Plain(Insn::Load { size, signed: false, dst, base: Reg::R6, offset })]
+            }
+            9 if function + 1 < FUNCTIONS && self.percent(60) => {
                 // Only later functions are called: there is no recursion.
                 // A function is there because it is called: the verifier refuses others.
                 let callee = if *calls + 1 < FUNCTIONS && (*calls == function || self.percent(50)) {
@@ -124,15 +170,62 @@ impl Generator {
         }
     }
 
+    /// Loads and stores in the packet, once it is known to be long enough; then numbers where addresses were.
+    fn direct_access(&mut self, environment: &'static Environment) -> Vec<Item> {
+        let address = |kind| field(environment, kind).expect("where a packet begins, one ends");
+        let load = |dst, kind| Insn::Load {
+            size: Size::W,
+            signed: false,
+            dst,
+            base: Reg::R6,
+            offset: address(kind),
+        };
+        let alu = |op, dst, src| Insn::Alu { width: Width::W64, op, dst, src };
+        let reach = 1 + self.below(40) as i16;
+        let mut accesses = Vec::new();
+        for _ in 0..1 + self.below(4) {
+            let size = self.pick(Size::ALL);
+            if size.bytes() as i16 > reach {
+                continue;
+            }
+            let offset = self.below((reach - size.bytes() as i16 + 1) as usize) as i16;
+            let other = self.pick(&[Reg::R0, Reg::R4, Reg::R5, Reg::R7, Reg::R8, Reg::R9]);
+            accesses.push(if self.percent(50) {
+                let signed = size != Size::DW && self.percent(50);
+                Insn::Load { size, signed, dst: other, base: Reg::R1, offset }
+            } else {
+                let src = if self.percent(50) { Src::Reg(other) } else { Src::Imm(self.constant() as i32) };
+                Insn::Store { size, base: Reg::R1, offset, src }
+            });
+        }
+        let (op, dst, src) = (CmpOp::Gt, Reg::R3, Src::Reg(Reg::R2));
+        let too_short = Insn::Branch { width: Width::W64, op, dst, src, offset: accesses.len() as i16 };
+        let mut items = vec![
+            load(Reg::R1, FieldKind::PacketStart),
+            load(Reg::R2, FieldKind::PacketEnd),
+            alu(AluOp::Mov, Reg::R3, Src::Reg(Reg::R1)),
+            alu(AluOp::Add, Reg::R3, Src::Imm(reach.into())),
+            too_short,
+        ];
+        items.extend(accesses);
+        let mut items: Vec<Item> = items.into_iter().map(Item::Plain).collect();
+        items.extend(self.numbers());
+        items
+    }
+
     /// What leaves r1 to r5 undefined, and new numbers in them.
     fn and_numbers(&mut self, item: Item) -> Vec<Item> {
+        std::iter::once(item).chain(self.numbers()).collect()
+    }
+
+    /// Numbers in r1 to r5.
+    fn numbers(&mut self) -> [Item; 5] {
         let kept = [Reg::R0, Reg::R7, Reg::R8, Reg::R9];
-        let again = CLOBBERED.map(|dst| {
+        CLOBBERED.map(|dst| {
             let src =
                 if self.percent(70) { Src::Reg(self.pick(&kept)) } else { Src::Imm(self.constant() as i32) };
             Item::Plain(Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src })
-        });
-        std::iter::once(item).chain(again).collect()
+        })
     }
 
     fn packet_offset(&mut self) -> PacketOffset {
