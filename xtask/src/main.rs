@@ -5,6 +5,7 @@
 
 mod dist;
 mod failure;
+mod fuzz;
 mod options;
 mod process;
 mod serve;
@@ -28,7 +29,7 @@ struct Task {
     run: fn(&[String]) -> Outcome,
 }
 
-const TASKS: [Task; 4] = [
+const TASKS: [Task; 5] = [
     Task {
         name: "serve",
         usage: "[--port N] [--base /PATH/] [--no-build]",
@@ -46,6 +47,12 @@ const TASKS: [Task; 4] = [
         usage: "[STEP]...",
         help: "run every test of the project, or the named steps only",
         run: test::task,
+    },
+    Task {
+        name: "fuzz",
+        usage: "TARGET [--seconds N] [--seed N]",
+        help: "generated input for ten minutes, or as long as you like; the target is `load`",
+        run: fuzz::task,
     },
     Task {
         name: "tidy",

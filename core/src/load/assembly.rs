@@ -40,7 +40,9 @@ pub(super) fn load(
         }
     };
     let (insns, spans): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
-    let origins = spans.iter().map(|span| Origin { text: Some(span.clone()), classic: None }).collect();
+    // What a verifier's log does not show stands nowhere in it.
+    let shown = |span: &Span| Some(span.clone()).filter(|span| !span.is_empty());
+    let origins = spans.iter().map(|span| Origin { text: shown(span), classic: None }).collect();
     let program = Program::new(insns, origins).and_then(|program| program.with_maps(maps));
     let program = program.map_err(|error| {
         let span = match error {
