@@ -6,7 +6,7 @@
 mod types;
 mod world;
 
-pub use types::{ALL, MEMORY, SCHED_CLS, SOCKET_FILTER, XDP, record};
+pub use types::{ALL, MEMORY, SCHED_CLS, SECCOMP, SOCKET_FILTER, XDP, record};
 pub use world::{Random, World};
 
 use crate::context::Description;

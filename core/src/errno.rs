@@ -46,11 +46,33 @@ errors! {
     ENOTSUPP = 524 "operation not supported by the kernel",
 }
 
+/// Every name of include/uapi/asm-generic/errno*.h, from 1 up; `-` is a number without one.
+const NAMES: &str = "\
+    EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY \
+    EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK \
+    EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK ENOSYS ENOTEMPTY ELOOP - ENOMSG EIDRM ECHRNG EL2NSYNC \
+    EL3HLT EL3RST ELNRNG EUNATCH ENOCSI EL2HLT EBADE EBADR EXFULL ENOANO EBADRQC EBADSLT - EBFONT ENOSTR \
+    ENODATA ETIME ENOSR ENONET ENOPKG EREMOTE ENOLINK EADV ESRMNT ECOMM EPROTO EMULTIHOP EDOTDOT EBADMSG \
+    EOVERFLOW ENOTUNIQ EBADFD EREMCHG ELIBACC ELIBBAD ELIBSCN ELIBMAX ELIBEXEC EILSEQ ERESTART ESTRPIPE \
+    EUSERS ENOTSOCK EDESTADDRREQ EMSGSIZE EPROTOTYPE ENOPROTOOPT EPROTONOSUPPORT ESOCKTNOSUPPORT EOPNOTSUPP \
+    EPFNOSUPPORT EAFNOSUPPORT EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH ENETRESET ECONNABORTED \
+    ECONNRESET ENOBUFS EISCONN ENOTCONN ESHUTDOWN ETOOMANYREFS ETIMEDOUT ECONNREFUSED EHOSTDOWN EHOSTUNREACH \
+    EALREADY EINPROGRESS ESTALE EUCLEAN ENOTNAM ENAVAIL EISNAM EREMOTEIO EDQUOT ENOMEDIUM EMEDIUMTYPE \
+    ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD ENOTRECOVERABLE ERFKILL EHWPOISON \
+    EFTYPE";
+
 impl Errno {
     /// Its name, `EINVAL`, if it is known.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         TABLE.iter().find(|row| row.0 == self.0).map(|row| row.1)
+    }
+
+    /// The same, of all numbers that system calls fail with.
+    #[must_use]
+    pub fn any_name(self) -> Option<&'static str> {
+        let before = usize::try_from(self.0).ok()?.checked_sub(1)?;
+        NAMES.split(' ').nth(before).filter(|&name| name != "-")
     }
 
     /// What a function of a program returns for it: the negative number, in 64 bits.
@@ -80,5 +102,17 @@ mod tests {
         assert_eq!(Errno::ENOENT.result() as i64, -2);
         assert_eq!(Errno::EINVAL.to_string(), "EINVAL, invalid argument");
         assert_eq!(Errno(4711).to_string(), "error 4711");
+    }
+
+    #[test]
+    fn names_stand_at_their_numbers() {
+        let known = [(133, "EHWPOISON"), (110, "ETIMEDOUT"), (59, "EBFONT"), (42, "ENOMSG"), (1, "EPERM")];
+        for (number, name) in known {
+            assert_eq!(Errno(number).any_name(), Some(name));
+        }
+        for (number, name, _) in TABLE.iter().filter(|row| row.0 < 200) {
+            assert_eq!(Errno(*number).any_name(), Some(*name));
+        }
+        assert_eq!([0, -1, 41, 58, 4095].map(|number| Errno(number).any_name()), [None; 5]);
     }
 }

@@ -51,4 +51,5 @@ pub mod meaning;
 mod names;
 pub mod packet;
 pub mod program;
+pub mod seccomp;
 mod sort;

@@ -9,7 +9,7 @@ mod rows;
 
 use crate::classic;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::environment::ProgramType;
+use crate::environment::{ProgramType, SECCOMP};
 use crate::maps::MapDef;
 use crate::program::{Pc, Program, ProgramError};
 
@@ -147,7 +147,8 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
             load_text(text_of(input)?, format, request)?
         }
     };
-    Ok(Loaded { format, program_type, form })
+    let loaded = Loaded { format, program_type, form };
+    if loaded.program_type == ProgramType::from(&SECCOMP) { loaded.for_seccomp() } else { Ok(loaded) }
 }
 
 fn load_text(source: &str, format: Format, request: &Request<'_>) -> Result<Form, Vec<Diagnostic>> {
@@ -256,16 +257,19 @@ impl MapHelp for Vec<Diagnostic> {
 }
 
 impl Loaded {
-    /// The same, checked for seccomp, too. eBPF programs stay what they are: seccomp takes none.
+    /// The same as a filter of system calls: of seccomp's type, and a classic program checked by seccomp's rules, too.
     ///
     /// # Errors
     /// What seccomp refuses, at its place in the text.
     pub fn for_seccomp(self) -> Result<Self, Vec<Diagnostic>> {
-        let Form::Classic(program, spans) = self.form else { return Ok(self) };
-        match program.for_seccomp() {
-            Ok(program) => Ok(Loaded { form: Form::Classic(program, spans), ..self }),
-            Err(refusal) => Err(vec![refusal_fault(&refusal, &spans)]),
-        }
+        let form = match self.form {
+            Form::Classic(program, spans) => match program.for_seccomp() {
+                Ok(program) => Form::Classic(program, spans),
+                Err(refusal) => return Err(vec![refusal_fault(&refusal, &spans)]),
+            },
+            ebpf @ Form::Ebpf(_) => ebpf,
+        };
+        Ok(Loaded { program_type: ProgramType::from(&SECCOMP), form, ..self })
     }
 
     /// The program as eBPF, converted if it is classic.

@@ -10,6 +10,7 @@ mod options;
 mod process;
 mod serve;
 mod stamp;
+mod syscalls;
 mod test;
 mod tidy;
 mod tools;
@@ -59,6 +60,12 @@ const TASKS: [Task; 5] = [
         usage: "",
         help: "check what the compiler does not: docs, file lengths, direction of imports, lists",
         run: tidy::task,
+    },
+    Task {
+        name: "syscalls",
+        usage: "[--headers DIR]",
+        help: "make core's table of system calls anew from the kernel's headers",
+        run: syscalls::task,
     },
 ];
 

@@ -87,16 +87,20 @@ impl Machine {
     fn load(&self, observer: &mut impl Observer, offset: u32, size: Size) -> Option<u32> {
         match self.program.rules() {
             Rules::Socket => self.packet(observer, offset, size),
-            Rules::Seccomp => self.word(observer, offset),
+            Rules::Seccomp => Some(self.word(observer, offset)),
         }
     }
 
-    /// A word of `struct seccomp_data` in the machine's byte order.
-    fn word(&self, observer: &mut impl Observer, offset: u32) -> Option<u32> {
-        let bytes = self.world.skb.packet.get(offset as usize..)?.first_chunk()?;
-        let value = u32::from_le_bytes(*bytes);
+    /// A word of `struct seccomp_data` in the machine's byte order. What the world's record is short of is 0.
+    fn word(&self, observer: &mut impl Observer, offset: u32) -> u32 {
+        let mut bytes = [0; 4];
+        bytes
+            .iter_mut()
+            .zip(self.world.record.iter().skip(offset as usize))
+            .for_each(|(to, from)| *to = *from);
+        let value = u32::from_le_bytes(bytes);
         observer.read(Place::Memory { region: Region::Context, offset, size: Size::W }, value.into());
-        Some(value)
+        value
     }
 
     /// Bytes of the packet in network order.
@@ -183,7 +187,7 @@ impl Machine {
 }
 
 /// `None` for a division by zero.
-fn alu(op: AluOp, a: u32, b: u32) -> Option<u32> {
+pub(crate) fn alu(op: AluOp, a: u32, b: u32) -> Option<u32> {
     Some(match op {
         AluOp::Add => a.wrapping_add(b),
         AluOp::Sub => a.wrapping_sub(b),

@@ -1,7 +1,11 @@
 //! A system call as Linux hands it to seccomp filters: `struct seccomp_data` (include/uapi/linux/seccomp.h).
 //!
 //! Filters read it a word of 32 bits at a time, in the machine's byte order, which here is little endian: the lower
-//! half of a 64-bit argument comes first.
+//! half of a 64-bit argument comes first. What filters answer is an [`Action`].
+
+mod action;
+
+pub use action::Action;
 
 use super::descriptions;
 

@@ -2,7 +2,7 @@
 
 use super::{Argument, Entry, Environment, PacketAccess, Verdict, World};
 use crate::context::skb::{SK_BUFF, SK_BUFF_TC};
-use crate::context::{Description, xdp};
+use crate::context::{Description, seccomp, xdp};
 use crate::helpers;
 use crate::helpers::classic::ANCILLARY;
 use crate::helpers::maps::MAPS;
@@ -10,7 +10,7 @@ use crate::helpers::system::SYSTEM;
 use std::borrow::Cow;
 
 /// The program types that people can name.
-pub static ALL: [&Environment; 3] = [&SOCKET_FILTER, &SCHED_CLS, &XDP];
+pub static ALL: [&Environment; 4] = [&SOCKET_FILTER, &SCHED_CLS, &XDP, &SECCOMP];
 
 /// r1 is the context, with these bytes.
 fn with_context(context: Vec<u8>) -> Entry {
@@ -19,6 +19,13 @@ fn with_context(context: Vec<u8>) -> Entry {
 
 fn sk_buff(_: &Environment, world: &World) -> Entry {
     with_context(world.skb.context())
+}
+
+/// r1 is the world's record, filled up with zeros.
+fn plain_record(environment: &Environment, world: &World) -> Entry {
+    let mut context = world.record.clone();
+    context.resize(environment.context.size, 0);
+    with_context(context)
 }
 
 /// A socket filter: sees packets, says how many bytes of each the socket keeps. Classic filters become this.
@@ -78,22 +85,30 @@ pub static XDP: Environment = Environment {
     },
 };
 
+/// A filter of system calls: sees one, says what happens to it. Linux takes classic programs only, which become this;
+/// it has no number for their type, and they may call nothing.
+pub static SECCOMP: Environment = Environment {
+    name: Cow::Borrowed("seccomp"),
+    number: 0,
+    context: Cow::Borrowed(&seccomp::SECCOMP_DATA),
+    entry: plain_record,
+    packet: PacketAccess { legacy: false, writable: false },
+    functions: &[],
+    verdict: |r0| Verdict::Action(seccomp::Action::of(r0 as u32).name()),
+};
+
 /// What every program type may call.
 static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM];
 
-/// A program type made at run time: r1 is a record of this layout, the world's, filled up with zeros. Its name is the
-/// record's; it may call what every type may.
+/// A program type made at run time: r1 is a record of this layout. Its name is the record's; it may call what every
+/// type may.
 #[must_use]
 pub fn record(description: Description) -> Environment {
     Environment {
         name: description.name.clone(),
         number: 0,
         context: Cow::Owned(description),
-        entry: |environment, world| {
-            let mut context = world.record.clone();
-            context.resize(environment.context.size, 0);
-            with_context(context)
-        },
+        entry: plain_record,
         packet: PacketAccess { legacy: false, writable: false },
         functions: EVERYWHERE,
         verdict: |_| Verdict::Number,

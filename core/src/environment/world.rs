@@ -25,6 +25,12 @@ impl World {
     pub fn new(skb: Skb) -> Self {
         World { skb, record: Vec::new(), tables: Vec::new(), cpu: 0, random: Random(0) }
     }
+
+    /// The same, with an empty packet and the bytes of a context that is plain data.
+    #[must_use]
+    pub fn of_record(record: Vec<u8>) -> Self {
+        World { record, ..World::new(Skb::ethernet(Vec::new())) }
+    }
 }
 
 /// Random numbers that repeat: splitmix64, a full-period generator whose state is a counter.

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("maps", &["errno"]),
     ("program", &["count", "diagnostic", "isa", "maps"]),
     ("meaning", &[]),
-    ("context", &["isa"]),
+    ("context", &["errno", "isa"]),
     ("packet", &["context", "count", "isa", "meaning"]),
     // Two halves of one subject: what a program may call, and the world in which the call happens.
     ("helpers", &["environment", "errno", "isa", "machine", "maps"]),
@@ -25,6 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("machine", &["count", "isa", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     ("classic", &["context", "diagnostic", "environment", "helpers", "isa", "machine", "names", "program"]),
+    ("seccomp", &["classic", "context", "environment"]),
     ("load", &["classic", "context", "count", "diagnostic", "environment", "isa", "maps", "program", "sort"]),
     ("debugger", &["machine", "program", "sort"]),
 ];
