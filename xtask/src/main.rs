@@ -30,7 +30,7 @@ struct Task {
     run: fn(&[String]) -> Outcome,
 }
 
-const TASKS: [Task; 5] = [
+const TASKS: &[Task] = &[
     Task {
         name: "serve",
         usage: "[--port N] [--base /PATH/] [--no-build]",
@@ -96,7 +96,7 @@ fn main() -> ExitCode {
 
 fn help() -> String {
     let mut text = String::from("Tasks of the bpf64 project.\n\nUsage: cargo xtask TASK\n");
-    for task in &TASKS {
+    for task in TASKS {
         text += &format!("\n  {} {}\n      {}\n", task.name, task.usage, task.help);
     }
     text += &format!("\nSteps of `test`, in order: {}.\n", test::step_names().join(", "));
