@@ -158,7 +158,8 @@ pub trait Kind: fmt::Debug + Sync {
         false
     }
 
-    /// The bytes that a program which holds the address of byte `offset` may reach: those of one value.
+    /// The bytes that a program which holds the address of byte `offset` may reach: those of one value, or none behind
+    /// the last entry. Offsets are whatever a program made them.
     fn extent(&self, def: &MapDef, offset: u32) -> Range<u32>;
 }
 

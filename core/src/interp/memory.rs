@@ -178,3 +178,34 @@ pub(super) fn pieces(bytes: &[u8]) -> impl Iterator<Item = (u32, &[u8], Size)> {
         Some((start as u32, &bytes[start..at], size))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::{SOCKET_FILTER, World};
+    use crate::interp::Machine;
+    use crate::isa::{Insn, Reg};
+    use crate::maps::{ARRAY, HASH, MapDef};
+    use crate::program::Program;
+    use std::rc::Rc;
+
+    /// An address is whatever a program made it: behind the last value it is a trap, and takes no memory.
+    #[test]
+    fn a_table_has_no_memory_behind_its_values() {
+        let load = Insn::Load { size: Size::B, signed: false, dst: Reg::R0, base: Reg::R1, offset: 0 };
+        let maps = vec![MapDef::new("a", ARRAY, 4, 12, 3), MapDef::new("h", HASH, 4, 12, 3)];
+        let program = Program::new(vec![load, Insn::Exit], Vec::new()).and_then(|bare| bare.with_maps(maps));
+        let program = Rc::new(program.unwrap());
+        let run = |map, offset| {
+            let world = World::new(crate::context::skb::Skb::ethernet(Vec::new()));
+            let mut machine = Machine::new(Rc::clone(&program), &SOCKET_FILTER, world);
+            machine.registers[1] = Region::Values(map).address(offset);
+            let trapped = machine.run(9).end.is_some_and(|end| end.is_err());
+            (trapped, machine.region(Region::Values(map)).len())
+        };
+        assert_eq!(run(0, 43), (false, 44), "the last byte of the last value");
+        for offset in [44, 48, 1 << 31, u32::MAX] {
+            assert_eq!((run(0, offset), run(1, offset)), ((true, 0), (true, 0)), "{offset}");
+        }
+    }
+}

@@ -88,6 +88,9 @@ impl Kind for Array {
     }
 
     fn extent(&self, def: &MapDef, offset: u32) -> Range<u32> {
+        if offset / stride(def) >= def.max_entries {
+            return 0..0;
+        }
         let start = offset - offset % stride(def);
         start..start + def.value_size
     }

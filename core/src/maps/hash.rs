@@ -193,6 +193,9 @@ impl Kind for Hash {
 
     fn extent(&self, def: &MapDef, offset: u32) -> Range<u32> {
         let layout = Layout::of(def);
+        if offset / layout.stride >= def.max_entries {
+            return 0..0;
+        }
         let start = offset - offset % layout.stride + layout.value_at;
         start..start + def.value_size
     }
