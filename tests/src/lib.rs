@@ -9,6 +9,8 @@ pub mod generate;
 pub mod input;
 pub mod kernel;
 pub mod kernel_ebpf;
+#[cfg(target_os = "linux")]
+pub mod libpcap;
 pub mod property;
 pub mod pure;
 pub mod states;
