@@ -11,18 +11,27 @@
 //!    r2 = value[4]; r3 = value[5]; …                               registers that the input gives
 //!    the program
 //! ```
+//!
+//! Its tables are made as it declares them, when it is loaded; they keep what they hold from run to run, and
+//! [`Loaded::table`] reads and writes them from outside.
 
 #[cfg(target_os = "linux")]
 mod bpf;
 #[cfg(not(target_os = "linux"))]
 #[path = "kernel_ebpf/elsewhere.rs"]
 mod bpf;
+mod functions;
+mod tables;
+
+pub use tables::Table;
 
 use crate::engine::{Engine, Outcome, Skip};
 use crate::input::{self, Input};
 use crate::kernel;
 use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::Environment;
 use bpf64_core::isa::{Callee, Insn, Reg, Size, Src, WideImm, encoding};
+use bpf64_core::maps::{MapDef, update};
 use bpf64_core::program::Program;
 use std::fmt;
 use std::io;
@@ -35,8 +44,22 @@ pub enum ProgramType {
     SocketFilter = 1,
     /// Sees the packet from its first byte.
     SchedCls = 3,
+    /// The same.
+    SchedAct = 4,
     /// Sees the packet from its first byte, before there is an `sk_buff`.
     Xdp = 6,
+    /// Sees the packet behind its 14 bytes of Ethernet header.
+    CgroupSkb = 8,
+}
+
+impl ProgramType {
+    /// The type that an environment stands for, if it can be run on a packet.
+    #[must_use]
+    pub fn of(environment: &Environment) -> Option<Self> {
+        use ProgramType::{CgroupSkb, SchedAct, SchedCls, SocketFilter, Xdp};
+        let known = [SocketFilter, SchedCls, SchedAct, Xdp, CgroupSkb];
+        known.into_iter().find(|kind| *kind as u32 == environment.number)
+    }
 }
 
 /// What a run gave.
@@ -53,6 +76,13 @@ pub struct Answer {
 pub enum Refusal {
     /// The verifier does not accept it; this is its log.
     Verifier(String),
+    /// A table cannot be made as it is declared.
+    Map {
+        /// Its name.
+        name: String,
+        /// What the kernel says.
+        error: io::Error,
+    },
     /// A call failed for another reason.
     System(io::Error),
 }
@@ -68,6 +98,8 @@ pub struct Kernel {
 pub struct Loaded<'a> {
     kernel: &'a Kernel,
     program: bpf::Loaded,
+    defs: Vec<Rc<MapDef>>,
+    maps: Vec<bpf::Map>,
 }
 
 /// What the verifier says of a program.
@@ -92,6 +124,8 @@ const LOG: usize = 1 << 20;
 const RESULT: usize = 0;
 const ENDED: usize = 1;
 const REGISTERS: usize = 2;
+/// What the map's value is.
+type Value = [u64; 12];
 
 impl Kernel {
     /// The kernel, if it can be asked. `probe` is the program `probe-kernel` of this crate, which tells whether it
@@ -102,7 +136,16 @@ impl Kernel {
     pub fn open(probe: &str) -> Result<Self, String> {
         drop(kernel::Kernel::open(probe)?);
         let needs = |what: &str, why: &dyn fmt::Display| format!("needs CAP_BPF or root: {what}: {why}");
-        let map = bpf::Map::create().map_err(|error| needs("a map", &error))?;
+        let outside = size_of::<Value>();
+        let shape = bpf::Shape {
+            kind: 2,
+            key_size: 4,
+            value_size: outside as u32,
+            max_entries: 1,
+            flags: 0,
+            outside,
+        };
+        let map = bpf::Map::create(&shape, None).map_err(|error| needs("a map", &error))?;
         let kernel = Kernel { map };
         let exit = Program::new(vec![mov(Reg::R0, 7), Insn::Exit], Vec::new()).expect("it ends with `exit`");
         let loaded =
@@ -116,26 +159,38 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Has the verifier check a program whose registers `given` will start with numbers that it does not know.
+    /// Makes the program's tables and has the verifier check the program, whose registers `given` will start with
+    /// numbers that it does not know.
     ///
     /// # Errors
-    /// The verifier's refusal with its log, or the failure of the call.
+    /// The verifier's refusal with its log, a table that cannot be made, or the failure of the call.
     pub fn load(&self, kind: ProgramType, program: &Program, given: &[Reg]) -> Result<Loaded<'_>, Refusal> {
-        let bytes = self.answering(program, given).encode();
-        match bpf::load(kind as u32, &bytes, None) {
-            Ok(program) => Ok(Loaded { kernel: self, program }),
-            // Again, for the reasons: the log costs too much to ask for it each time.
-            Err(_) => {
-                let mut log = vec![0; LOG];
-                match bpf::load(kind as u32, &bytes, Some((1, &mut log))) {
-                    Ok(program) => Ok(Loaded { kernel: self, program }),
-                    Err(error) => Err(match text(&log).trim_end() {
-                        "" => Refusal::System(error),
-                        text => Refusal::Verifier(text.to_owned()),
-                    }),
-                }
-            }
-        }
+        let defs = program.maps().to_vec();
+        let maps = tables::create(&defs).map_err(|(name, error)| Refusal::Map { name, error })?;
+        let program = self.answering(program, given, &maps);
+        let described = if functions::has_address(&program) {
+            Some(functions::describe(&program).map_err(Refusal::System)?)
+        } else {
+            None
+        };
+        let bytes = program.encode();
+        let mut question = bpf::Question {
+            kind: kind as u32,
+            program: &bytes,
+            maps: &maps,
+            functions: described.as_ref().map(|(btf, functions)| (btf, &functions[..])),
+            log_level: 0,
+        };
+        // Again when it is refused, for the reasons: the log costs too much to ask for it each time.
+        let program = bpf::load(&question, &mut []).or_else(|_| {
+            let mut log = vec![0; LOG];
+            question.log_level = 1;
+            bpf::load(&question, &mut log).map_err(|error| match text(&log).trim_end() {
+                "" => Refusal::System(error),
+                text => Refusal::Verifier(text.to_owned()),
+            })
+        })?;
+        Ok(Loaded { kernel: self, program, defs, maps })
     }
 
     /// What the verifier says of a program, at the level of its log that tells every state on every path. In the
@@ -145,18 +200,15 @@ impl Kernel {
     /// When the call fails for another reason than the program, or the log does not fit into its buffer.
     pub fn verify(&self, kind: ProgramType, program: &[Insn]) -> io::Result<Verdict> {
         let mut bytes = Vec::new();
-        for &insn in program {
-            let (first, second) = encoding::encode(&match insn {
-                Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd: 0, offset } } => {
-                    Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd: self.map.number(), offset } }
-                }
-                insn => insn,
-            });
+        for insn in program {
+            let (first, second) = encoding::encode(&descriptors(*insn, std::slice::from_ref(&self.map)));
             bytes.extend(first.to_bytes());
             bytes.extend(second.map(encoding::Raw::to_bytes).into_iter().flatten());
         }
         let mut log = vec![0; LOG];
-        let result = bpf::load(kind as u32, &bytes, Some((2, &mut log)));
+        let question =
+            bpf::Question { kind: kind as u32, program: &bytes, log_level: 2, ..Default::default() };
+        let result = bpf::load(&question, &mut log);
         let log = text(&log);
         match result {
             Ok(_) => Ok(Verdict { accepted: true, log }),
@@ -165,8 +217,8 @@ impl Kernel {
         }
     }
 
-    /// The program between the pieces that talk to the map.
-    fn answering(&self, program: &Program, given: &[Reg]) -> Program {
+    /// The program between the pieces that talk to the map, with descriptors for its tables.
+    fn answering(&self, program: &Program, given: &[Reg], maps: &[bpf::Map]) -> Program {
         let value = |reg, at: usize| Insn::LoadImm {
             dst: reg,
             imm: WideImm::MapFdValue { fd: self.map.number(), offset: 8 * at as i32 },
@@ -195,13 +247,14 @@ impl Kernel {
             }
         }
         let mut next: u32 = insns.iter().map(Insn::slots).sum();
-        let functions = first_function(program);
+        // All before the first function that is called is the main function, as the kernel sees it.
+        let functions = functions::starts(program).into_iter().find(|&slot| slot > 0).unwrap_or(u32::MAX);
         for pc in program.pcs() {
             let insn = program.insn(pc);
             next += insn.slots();
             insns.push(match insn {
                 Insn::Exit if program.slot(pc).0 < functions => Insn::JumpLong { offset: 1 - next as i32 },
-                other => other,
+                other => descriptors(other, maps),
             });
         }
         Program::new(insns, Vec::new()).expect("what was put before a program leaves its jumps as they were")
@@ -214,14 +267,20 @@ fn text(log: &[u8]) -> String {
     String::from_utf8_lossy(&log[..end]).into_owned()
 }
 
-/// The slot at which the functions begin that the program calls; all before it is the main function, as the kernel
-/// sees it.
-fn first_function(program: &Program) -> u32 {
-    let called = program.pcs().filter_map(|pc| match program.insn(pc) {
-        Insn::Call(Callee::Local(offset)) => program.target(pc, offset),
-        _ => None,
-    });
-    called.map(|pc| program.slot(pc).0).filter(|&slot| slot > 0).min().unwrap_or(u32::MAX)
+/// A wide load of a table by its place among `maps`, as the kernel wants it: by descriptor.
+fn descriptors(insn: Insn, maps: &[bpf::Map]) -> Insn {
+    // What is not there has no descriptor, so the kernel refuses it.
+    let number =
+        |index: i32| usize::try_from(index).ok().and_then(|at| maps.get(at)).map_or(-1, bpf::Map::number);
+    match insn {
+        Insn::LoadImm { dst, imm: WideImm::MapFd(index) } => {
+            Insn::LoadImm { dst, imm: WideImm::MapFd(number(index)) }
+        }
+        Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd, offset } } => {
+            Insn::LoadImm { dst, imm: WideImm::MapFdValue { fd: number(fd), offset } }
+        }
+        other => other,
+    }
 }
 
 fn mov(dst: Reg, imm: i32) -> Insn {
@@ -235,16 +294,24 @@ impl Loaded<'_> {
     /// # Errors
     /// When the kernel does not take the packet.
     pub fn run(&self, registers: &[(Reg, u64)], packet: &[u8]) -> io::Result<Answer> {
-        let mut value = bpf::Value::default();
+        let mut value = Value::default();
         for (reg, number) in registers {
             value[REGISTERS + reg.index()] = *number;
         }
-        self.kernel.map.set(&value)?;
+        let key = 0u32.to_le_bytes();
+        self.kernel.map.update(&key, &value.map(u64::to_le_bytes).concat(), update::ANY)?;
         let (retval, packet) = self.program.run(packet)?;
-        let value = self.kernel.map.get()?;
+        let value = self.kernel.map.lookup(&key)?;
+        let word = |at: usize| value.as_chunks().0.get(at).map_or(0, |&word| u64::from_le_bytes(word));
         // A packet load outside the packet ends a program at once, with 0.
-        let r0 = if value[ENDED] == 1 { value[RESULT] } else { retval.into() };
+        let r0 = if word(ENDED) == 1 { word(RESULT) } else { retval.into() };
         Ok(Answer { r0, packet })
+    }
+
+    /// The table of the program with this number.
+    #[must_use]
+    pub fn table(&self, number: usize) -> Option<Table<'_>> {
+        self.defs.get(number).zip(self.maps.get(number)).map(|(def, map)| Table::new(def, map))
     }
 }
 
@@ -252,6 +319,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Verifier(log) => f.write_str(log),
+            Refusal::Map { name, error } => write!(f, "map `{name}`: {error}"),
             Refusal::System(error) => error.fmt(f),
         }
     }

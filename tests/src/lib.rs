@@ -2,6 +2,7 @@
 //!
 //! The tests themselves are in `tests/`, the cases in `suites/`; README.md tells the formats and how to add one.
 
+pub mod alongside;
 pub mod any_input;
 pub mod engine;
 pub mod examples;

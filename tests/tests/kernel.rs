@@ -242,7 +242,9 @@ fn compare(kernel: Option<&Kernel>, case: &Case, counts: &mut Counts) -> Result<
             }
         };
         let given: Vec<Reg> = input.registers.iter().map(|&(reg, _)| reg).collect();
-        if last.as_ref().is_none_or(|(last, had, _)| (*last, had) != (kind, &given)) {
+        // Tables keep what they hold: each run has new ones.
+        let keeps = !program.maps().is_empty();
+        if keeps || last.as_ref().is_none_or(|(last, had, _)| (*last, had) != (kind, &given)) {
             last = Some((kind, given.clone(), kernel.load(kind, &program, &given)));
         }
         let (_, _, loaded) = last.as_ref().expect("it was just put there");

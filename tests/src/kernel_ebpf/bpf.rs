@@ -1,4 +1,4 @@
-//! bpf(2), as much of it as tests need: an array map of one value, loading a program, running it once.
+//! bpf(2), as much of it as tests need: maps, loading a program, running it once.
 //!
 //! The standard library has no such call, so all `unsafe` of asking the kernel about eBPF is here, behind functions
 //! that are safe: each hands the kernel pointers to memory that it owns or borrows for the length of the call.
@@ -13,10 +13,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const MAP_CREATE: i32 = 0;
 const MAP_LOOKUP_ELEM: i32 = 1;
 const MAP_UPDATE_ELEM: i32 = 2;
+const MAP_DELETE_ELEM: i32 = 3;
+const MAP_GET_NEXT_KEY: i32 = 4;
 const PROG_LOAD: i32 = 5;
 const PROG_TEST_RUN: i32 = 10;
-
-const MAP_TYPE_ARRAY: u32 = 2;
+const BTF_LOAD: i32 = 18;
+const MAP_LOOKUP_AND_DELETE_ELEM: i32 = 21;
+const MAP_FREEZE: i32 = 22;
 
 /// Programs loaded before the kernel is given time to free them: see `kernel.rs`.
 const BATCH: usize = 64;
@@ -24,16 +27,52 @@ const BATCH: usize = 64;
 /// How often a call is repeated that a signal interrupted (`EINTR`, and `EAGAIN` from the verifier).
 const PATIENCE: usize = 10;
 
-/// What a map's one value is read and written as.
-pub(super) type Value = [u64; 12];
+/// How a map is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shape {
+    /// `BPF_MAP_TYPE_…`
+    pub(super) kind: u32,
+    /// Bytes of a key.
+    pub(super) key_size: u32,
+    /// Bytes of a value, as programs see it.
+    pub(super) value_size: u32,
+    /// The most entries.
+    pub(super) max_entries: u32,
+    /// `BPF_F_…`
+    pub(super) flags: u32,
+    /// Bytes of a value, as it is read and written from outside: of all CPUs where each has its own.
+    pub(super) outside: usize,
+}
 
-/// A value in an array map, which programs reach by its address.
+/// A map.
 #[derive(Debug)]
-pub(super) struct Map(OwnedFd);
+pub(super) struct Map {
+    fd: OwnedFd,
+    shape: Shape,
+}
 
 /// A program that the verifier accepted.
 #[derive(Debug)]
 pub(super) struct Loaded(OwnedFd);
+
+/// Types that the kernel knows, for programs that have to tell what their functions take.
+#[derive(Debug)]
+pub(super) struct Btf(OwnedFd);
+
+/// A program for the verifier.
+#[derive(Debug, Default)]
+pub(super) struct Question<'a> {
+    /// `BPF_PROG_TYPE_…`
+    pub(super) kind: u32,
+    /// Its instructions, 8 bytes a slot.
+    pub(super) program: &'a [u8],
+    /// The maps that wide loads name by number.
+    pub(super) maps: &'a [Map],
+    /// What its functions are: the slot of each and its type.
+    pub(super) functions: Option<(&'a Btf, &'a [[u32; 2]])>,
+    /// 0 for no log, 1 for one path, 2 for all.
+    pub(super) log_level: u32,
+}
 
 #[repr(C)]
 struct MapCreate {
@@ -42,6 +81,7 @@ struct MapCreate {
     value_size: u32,
     max_entries: u32,
     map_flags: u32,
+    inner_map_fd: u32,
 }
 
 #[repr(C)]
@@ -54,6 +94,21 @@ struct MapElem {
 }
 
 #[repr(C)]
+struct MapFreeze {
+    map_fd: u32,
+}
+
+#[repr(C)]
+struct BtfLoad {
+    btf: u64,
+    log_buf: u64,
+    btf_size: u32,
+    log_size: u32,
+    log_level: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
 struct ProgLoad {
     prog_type: u32,
     insn_cnt: u32,
@@ -62,6 +117,22 @@ struct ProgLoad {
     log_level: u32,
     log_size: u32,
     log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+    prog_btf_fd: u32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+    line_info: u64,
+    line_info_cnt: u32,
+    attach_btf_id: u32,
+    attach_prog_fd: u32,
+    core_relo_cnt: u32,
+    fd_array: u64,
 }
 
 #[repr(C)]
@@ -130,66 +201,126 @@ fn address<T>(pointer: *const T) -> u64 {
 }
 
 impl Map {
-    /// A new one, all zeros.
-    pub(super) fn create() -> io::Result<Self> {
-        let value_size = size_of::<Value>() as u32;
-        let mut attr =
-            MapCreate { map_type: MAP_TYPE_ARRAY, key_size: 4, value_size, max_entries: 1, map_flags: 0 };
+    /// A new one; `inner` is what those look like that it holds.
+    pub(super) fn create(shape: &Shape, inner: Option<&Map>) -> io::Result<Self> {
+        paced();
+        let mut attr = MapCreate {
+            map_type: shape.kind,
+            key_size: shape.key_size,
+            value_size: shape.value_size,
+            max_entries: shape.max_entries,
+            map_flags: shape.flags,
+            inner_map_fd: inner.map_or(0, |inner| inner.number() as u32),
+        };
         // SAFETY: there is no pointer in it; a number that is not negative is a new descriptor, which nobody else has.
-        unsafe { Ok(Map(OwnedFd::from_raw_fd(bpf(MAP_CREATE, &mut attr)?))) }
+        let fd = unsafe { OwnedFd::from_raw_fd(bpf(MAP_CREATE, &mut attr)?) };
+        Ok(Map { fd, shape: *shape })
     }
 
     /// The descriptor's number, for wide loads that name the map.
     pub(super) fn number(&self) -> i32 {
-        self.0.as_raw_fd()
+        self.fd.as_raw_fd()
     }
 
-    /// Writes the value.
-    pub(super) fn set(&self, value: &Value) -> io::Result<()> {
-        let key = 0u32;
-        let mut attr = self.element(&key, value.as_ptr());
-        // SAFETY: the kernel reads a key of 4 bytes and a value of the map's size, both of which outlive the call.
+    /// Puts a value.
+    pub(super) fn update(&self, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
+        assert_eq!((key.len(), value.len()), (self.shape.key_size as usize, self.shape.outside));
+        let mut attr = self.element(key, address(value.as_ptr()), flags);
+        // SAFETY: the kernel reads a key and a value of the map's sizes, which was just seen, and which outlive the call.
         unsafe { bpf(MAP_UPDATE_ELEM, &mut attr) }.map(drop)
     }
 
-    /// Reads the value.
-    pub(super) fn get(&self) -> io::Result<Value> {
-        let key = 0u32;
-        let mut value = Value::default();
-        let mut attr = self.element(&key, value.as_mut_ptr());
-        // SAFETY: the kernel reads a key of 4 bytes and writes a value of the map's size, which is that of `Value`.
-        unsafe { bpf(MAP_LOOKUP_ELEM, &mut attr) }?;
+    /// Reads a value.
+    pub(super) fn lookup(&self, key: &[u8]) -> io::Result<Vec<u8>> {
+        self.read(MAP_LOOKUP_ELEM, key)
+    }
+
+    /// Takes a value out.
+    pub(super) fn take(&self, key: &[u8]) -> io::Result<Vec<u8>> {
+        self.read(MAP_LOOKUP_AND_DELETE_ELEM, key)
+    }
+
+    fn read(&self, command: i32, key: &[u8]) -> io::Result<Vec<u8>> {
+        assert_eq!(key.len(), self.shape.key_size as usize);
+        let mut value = vec![0; self.shape.outside];
+        let mut attr = self.element(key, address(value.as_mut_ptr()), 0);
+        // SAFETY: the kernel reads a key and writes a value of the map's sizes; `value` is as long as that.
+        unsafe { bpf(command, &mut attr) }?;
         Ok(value)
     }
 
-    fn element(&self, key: &u32, value: *const u64) -> MapElem {
-        MapElem {
-            map_fd: self.0.as_raw_fd() as u32,
-            _padding: 0,
-            key: address(key),
-            value: address(value),
-            flags: 0,
-        }
+    /// Takes an entry away.
+    pub(super) fn delete(&self, key: &[u8]) -> io::Result<()> {
+        assert_eq!(key.len(), self.shape.key_size as usize);
+        let mut attr = self.element(key, 0, 0);
+        // SAFETY: the kernel reads a key of the map's size.
+        unsafe { bpf(MAP_DELETE_ELEM, &mut attr) }.map(drop)
+    }
+
+    /// The key after `key`, or the first one.
+    pub(super) fn next_key(&self, key: Option<&[u8]>) -> io::Result<Vec<u8>> {
+        assert!(key.is_none_or(|key| key.len() == self.shape.key_size as usize));
+        let mut next = vec![0; self.shape.key_size as usize];
+        let mut attr = self.element(key.unwrap_or_default(), address(next.as_mut_ptr()), 0);
+        // SAFETY: the kernel reads a key, or none, and writes one; `next` is as long as a key.
+        unsafe { bpf(MAP_GET_NEXT_KEY, &mut attr) }?;
+        Ok(next)
+    }
+
+    /// Nobody outside may write it any more.
+    pub(super) fn freeze(&self) -> io::Result<()> {
+        let mut attr = MapFreeze { map_fd: self.number() as u32 };
+        // SAFETY: there is no pointer in it.
+        unsafe { bpf(MAP_FREEZE, &mut attr) }.map(drop)
+    }
+
+    /// An empty key is no key: the kernel wants a null pointer for that.
+    fn element(&self, key: &[u8], value: u64, flags: u64) -> MapElem {
+        let key = if key.is_empty() { 0 } else { address(key.as_ptr()) };
+        MapElem { map_fd: self.number() as u32, _padding: 0, key, value, flags }
     }
 }
 
-/// Has a program of the type numbered `kind` checked. With `log`, the verifier writes what it thinks into it, as much
-/// as it does at that level: 1 for one path, 2 for all.
-pub(super) fn load(kind: u32, program: &[u8], log: Option<(u32, &mut Vec<u8>)>) -> io::Result<Loaded> {
+impl Btf {
+    /// Types, in the kernel's own form.
+    pub(super) fn load(types: &[u8]) -> io::Result<Self> {
+        paced();
+        let mut attr = BtfLoad {
+            btf: address(types.as_ptr()),
+            log_buf: 0,
+            btf_size: types.len() as u32,
+            log_size: 0,
+            log_level: 0,
+        };
+        // SAFETY: the kernel reads `btf_size` bytes. What it gives is a new descriptor, which nobody else has.
+        unsafe { Ok(Btf(OwnedFd::from_raw_fd(bpf(BTF_LOAD, &mut attr)?))) }
+    }
+}
+
+/// Has a program checked. The verifier writes what it thinks into `log`, as much as it does at the level asked for.
+pub(super) fn load(question: &Question<'_>, log: &mut [u8]) -> io::Result<Loaded> {
     paced();
-    let mut nothing = Vec::new();
-    let (level, log) = log.unwrap_or((0, &mut nothing));
+    let descriptors: Vec<i32> = question.maps.iter().map(Map::number).collect();
+    let functions = question.functions.map_or(&[][..], |(_, functions)| functions);
     let mut attr = ProgLoad {
-        prog_type: kind,
-        insn_cnt: (program.len() / 8) as u32,
-        insns: address(program.as_ptr()),
+        prog_type: question.kind,
+        insn_cnt: (question.program.len() / 8) as u32,
+        insns: address(question.program.as_ptr()),
         license: address(c"GPL".as_ptr()),
-        log_level: level,
+        log_level: question.log_level,
         log_size: log.len() as u32,
         log_buf: if log.is_empty() { 0 } else { address(log.as_mut_ptr()) },
+        prog_btf_fd: question.functions.map_or(0, |(Btf(fd), _)| fd.as_raw_fd() as u32),
+        func_info_rec_size: size_of::<[u32; 2]>() as u32,
+        func_info: address(functions.as_ptr()),
+        func_info_cnt: functions.len() as u32,
+        fd_array: address(descriptors.as_ptr()),
+        ..ProgLoad::default()
     };
-    // SAFETY: the kernel reads `insn_cnt` slots of 8 bytes and a string that ends with 0, and writes at most `log_size`
-    // bytes into the log, which is that long. What it gives is a new descriptor, which nobody else has.
+    // SAFETY: the kernel reads `insn_cnt` slots of 8 bytes, a string that ends with 0, `func_info_cnt` records of two
+    // words, and of the descriptors those that the instructions name by numbers below their count (`load` in the module
+    // above sees to that); it writes at most `log_size` bytes into the log, which is that long. What it gives is a new
+    // descriptor, which nobody else has.
     unsafe { Ok(Loaded(OwnedFd::from_raw_fd(bpf(PROG_LOAD, &mut attr)?))) }
 }
 

@@ -1,0 +1,99 @@
+//! A program with its tables over several packets, here and in the running kernel, side by side: the same r0, the same
+//! packet and the same tables after each.
+
+use crate::kernel_ebpf::{Kernel, Loaded, ProgramType};
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::{self, World};
+use bpf64_core::interp::Machine;
+use bpf64_core::maps::Table;
+use bpf64_core::program::Program;
+use std::rc::Rc;
+
+/// Instructions after which a run is given up.
+const LIMIT: u64 = 1_000_000;
+/// Bytes of the Ethernet header, which a test run of a socket filter takes off.
+const ETHERNET_HEADER: usize = 14;
+
+/// Runs the program over the packets in turn, tables going on from one to the next, and compares after each.
+///
+/// # Errors
+/// What differs, or why the program or a packet was not taken.
+pub fn compare(
+    kernel: &Kernel,
+    program: &Rc<Program>,
+    program_type: &environment::ProgramType,
+    packets: &[Vec<u8>],
+) -> Result<(), String> {
+    let name = &program_type.name;
+    let kind = ProgramType::of(program_type).ok_or_else(|| format!("no test runs of {name} on packets"))?;
+    let loaded = kernel.load(kind, program, &[]).map_err(|refusal| format!("Linux refuses it: {refusal}"))?;
+    let mut tables = Vec::new();
+    for (number, packet) in packets.iter().enumerate() {
+        let fault = |what: String| format!("packet {number}, {packet:02x?}: {what}");
+        let mut world = world(kind, packet.clone());
+        world.tables = tables;
+        let mut machine = Machine::new(Rc::clone(program), program_type.clone(), world);
+        let r0 = match machine.run(LIMIT).end {
+            Some(Ok((r0, _))) => r0,
+            Some(Err(trap)) => return Err(fault(format!("trap here: {trap}"))),
+            None => return Err(fault(format!("no end within {LIMIT} instructions"))),
+        };
+        let answer = loaded.run(&[], packet).map_err(|error| fault(format!("Linux: {error}")))?;
+        if answer.r0 != r0 {
+            return Err(fault(format!("r0 is {r0:#x} here, {:#x} in Linux", answer.r0)));
+        }
+        let there = if hides_ethernet(kind) { &answer.packet[ETHERNET_HEADER..] } else { &answer.packet[..] };
+        if there != machine.skb().packet {
+            return Err(fault(format!(
+                "the packet is {:02x?} here\n{there:02x?} in Linux",
+                machine.skb().packet
+            )));
+        }
+        tables = machine.world.tables;
+        compare_tables(&loaded, &tables).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// Whether the program sees the packet behind its Ethernet header.
+const fn hides_ethernet(kind: ProgramType) -> bool {
+    match kind {
+        ProgramType::SocketFilter | ProgramType::CgroupSkb => true,
+        ProgramType::SchedCls | ProgramType::SchedAct | ProgramType::Xdp => false,
+    }
+}
+
+/// An Ethernet frame as a test run of this type shows it to programs (`bpf_prog_test_run_skb`).
+#[must_use]
+pub fn world(kind: ProgramType, frame: Vec<u8>) -> World {
+    let skb = Skb::ethernet(frame);
+    World::new(if hides_ethernet(kind) {
+        Skb {
+            packet: skb.packet.get(ETHERNET_HEADER..).unwrap_or_default().to_vec(),
+            len: skb.len.saturating_sub(ETHERNET_HEADER as u32),
+            link_header: None,
+            network_header: 0,
+            ..skb
+        }
+    } else {
+        skb
+    })
+}
+
+/// Compares every table of a program with the kernel's.
+///
+/// # Errors
+/// The first difference.
+pub fn compare_tables(loaded: &Loaded<'_>, tables: &[Table]) -> Result<(), String> {
+    for (number, table) in tables.iter().enumerate() {
+        let name = &table.def().name;
+        let theirs = loaded.table(number).ok_or_else(|| format!("Linux has no table {number}"))?;
+        let there = theirs.entries().map_err(|error| format!("`{name}` in Linux: {error}"))?;
+        let mut here: Vec<_> = table.entries().collect();
+        here.sort();
+        if here != there {
+            return Err(format!("`{name}` holds {here:02x?} here\n{there:02x?} in Linux"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! A program's tables, made in the running kernel as the program declares them, and read and written from outside.
+
+use super::bpf::{Map, Shape};
+use bpf64_core::maps::{MapDef, update};
+use std::io;
+use std::rc::Rc;
+
+/// Programs may only read it (`BPF_F_RDONLY_PROG`).
+const RDONLY_PROG: u32 = 1 << 7;
+/// "No such entry": after the last key.
+const ENOENT: i32 = 2;
+
+/// Kinds that have a value for each CPU (`BPF_MAP_TYPE_*PERCPU*`).
+const PER_CPU: [u32; 4] = [5, 6, 10, 21];
+/// Kinds that hold maps: written as descriptors, read as the kernel's own numbers (`BPF_MAP_TYPE_*_OF_MAPS`).
+const OF_MAPS: [u32; 2] = [12, 13];
+
+/// A table in the kernel.
+#[derive(Debug)]
+pub struct Table<'a> {
+    def: &'a Rc<MapDef>,
+    map: &'a Map,
+}
+
+/// Makes the tables of a program, with what they hold before the first run.
+///
+/// # Errors
+/// The kernel's refusal, with the table's name.
+pub(super) fn create(defs: &[Rc<MapDef>]) -> Result<Vec<Map>, (String, io::Error)> {
+    let named = |def: &MapDef| {
+        let name = def.name.clone();
+        |error| (name, error)
+    };
+    let maps: Vec<Map> = defs.iter().map(|def| make(def).map_err(named(def))).collect::<Result<_, _>>()?;
+    for (def, map) in defs.iter().zip(&maps) {
+        fill(def, map, &maps).map_err(named(def))?;
+    }
+    Ok(maps)
+}
+
+fn make(def: &MapDef) -> io::Result<Map> {
+    let inner = def.inner.as_deref().map(make).transpose()?;
+    let number = def.kind.number();
+    let outside = if PER_CPU.contains(&number) {
+        def.value_size.next_multiple_of(8) as usize * possible_cpus()?
+    } else {
+        def.value_size as usize
+    };
+    let flags = def.flags | if def.constant { RDONLY_PROG } else { 0 };
+    let MapDef { key_size, value_size, max_entries, .. } = *def;
+    let shape = Shape { kind: number, key_size, value_size, max_entries, flags, outside };
+    Map::create(&shape, inner.as_ref())
+}
+
+/// Puts in the entries of a declaration. What holds maps names them by their places among the program's.
+fn fill(def: &MapDef, map: &Map, all: &[Map]) -> io::Result<()> {
+    for (key, value) in &def.entries {
+        if OF_MAPS.contains(&def.kind.number()) {
+            let index = value.first_chunk().map(|&index| u32::from_le_bytes(index) as usize);
+            let inner = index.and_then(|index| all.get(index)).ok_or(io::ErrorKind::InvalidInput)?;
+            map.update(key, &inner.number().to_le_bytes(), update::ANY)?;
+        } else {
+            map.update(key, value, update::ANY)?;
+        }
+    }
+    if def.constant { map.freeze() } else { Ok(()) }
+}
+
+/// How many CPUs the kernel sets aside values for.
+fn possible_cpus() -> io::Result<usize> {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/possible")?;
+    let last = text.trim().rsplit([',', '-']).next().and_then(|last| last.parse::<usize>().ok());
+    last.map(|last| last + 1).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(def: &'a Rc<MapDef>, map: &'a Map) -> Self {
+        Table { def, map }
+    }
+
+    /// Its declaration.
+    #[must_use]
+    pub fn def(&self) -> &MapDef {
+        self.def
+    }
+
+    /// The value of `key`; of all CPUs in turn where each has its own.
+    ///
+    /// # Errors
+    /// The kernel's: `ENOENT` when there is none.
+    pub fn read(&self, key: &[u8]) -> io::Result<Vec<u8>> {
+        self.map.lookup(key)
+    }
+
+    /// Puts a value.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn update(&self, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
+        self.map.update(key, value, flags)
+    }
+
+    /// Takes an entry away.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn delete(&self, key: &[u8]) -> io::Result<()> {
+        self.map.delete(key)
+    }
+
+    /// Takes a value out: of a queue or stack the next one, with an empty key.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn take(&self, key: &[u8]) -> io::Result<Vec<u8>> {
+        self.map.take(key)
+    }
+
+    /// The key after `key`, or the first one; none after the last.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn next_key(&self, key: Option<&[u8]>) -> io::Result<Option<Vec<u8>>> {
+        match self.map.next_key(key) {
+            Err(error) if error.raw_os_error() == Some(ENOENT) => Ok(None),
+            next => next.map(Some),
+        }
+    }
+
+    /// Every key with its value, in the order of the keys' bytes: the kernel's own order is random for some kinds.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn entries(&self) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut found = Vec::new();
+        let mut key = self.next_key(None)?;
+        while let Some(here) = key {
+            key = self.next_key(Some(&here))?;
+            let value = self.read(&here)?;
+            found.push((here, value));
+        }
+        found.sort();
+        Ok(found)
+    }
+}
