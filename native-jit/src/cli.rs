@@ -4,6 +4,7 @@
 //! document for scripts. What goes wrong is a [`Failure`], which knows how it is drawn and which status it gives.
 
 mod asm;
+mod bench;
 mod check;
 mod conformance;
 mod convert;
@@ -15,6 +16,7 @@ mod link;
 mod output;
 mod packet;
 mod program;
+mod progress;
 mod run;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -53,6 +55,7 @@ enum Command {
     Check(check::Arguments),
     Convert(convert::Arguments),
     Run(run::Arguments),
+    Bench(bench::Arguments),
     Link(link::Arguments),
     Conformance(conformance::Arguments),
 }
@@ -81,6 +84,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, &mut out),
         Command::Convert(arguments) => convert::run(arguments, &mut out),
         Command::Run(arguments) => run::run(arguments, &mut out),
+        Command::Bench(arguments) => bench::run(arguments, &mut out),
         Command::Link(arguments) => link::run(arguments, &mut out),
         Command::Conformance(arguments) => conformance::run(arguments, &mut out),
     };

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::input::{self, Source};
 use bpf64_core::environment::{ALL, Environment};
 use bpf64_core::load::{self, Form, Format, Loaded, Request};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The most that is read of a program: its longest binary form is 8 MB, and longer text is refused by the core,
 /// which wants to say how long it is.
@@ -44,7 +44,7 @@ impl ProgramArguments {
     /// Reads the input.
     pub(crate) fn read(&self) -> Result<Source, Failure> {
         match &self.path {
-            Some(path) => input::read(path, MAX_INPUT),
+            Some(path) => read_file(path),
             None if self.text.is_empty() => Err(Failure::not_understood("no program is given")
                 .help("name a file, `-` for standard input, or write the program as -e TEXT")),
             None => {
@@ -53,6 +53,11 @@ impl ProgramArguments {
                 Ok(Source { name: "<command line>".to_owned(), bytes: text.into_bytes() })
             }
         }
+    }
+
+    /// Whether there is one: for commands that do something else without.
+    pub(crate) fn is_given(&self) -> bool {
+        self.path.is_some() || !self.text.is_empty()
     }
 
     /// The program in what [`ProgramArguments::read`] gave.
@@ -74,6 +79,11 @@ impl ProgramArguments {
     pub(crate) fn uses_stdin(&self) -> bool {
         self.path.as_deref().is_some_and(input::is_stdin)
     }
+}
+
+/// Reads a program's file, or standard input for `-`.
+pub(crate) fn read_file(path: &Path) -> Result<Source, Failure> {
+    input::read(path, MAX_INPUT)
 }
 
 /// The name of a program's instruction set, for messages and JSON.

@@ -2,7 +2,6 @@
 
 mod capture;
 mod engine;
-mod progress;
 mod single;
 
 use super::Status;
@@ -67,7 +66,7 @@ struct TrapDocument {
 }
 
 /// The registers' width in digits, so that results stand below each other.
-fn r0_text(value: u64) -> String {
+pub(crate) fn r0_text(value: u64) -> String {
     format!("{value:#018x}")
 }
 

@@ -1,13 +1,13 @@
 //! A capture: a line for every packet, and one about them all.
 
 use super::engine::{End, Run};
-use super::progress::Progress;
 use super::single::nanoseconds;
 use super::{Job, TrapDocument, r0_text};
 use crate::cli::Status;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::packet;
+use crate::cli::progress::Progress;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Verdict, World};
 use bpf64_core::packet::capture::{Capture, Captured};
@@ -53,7 +53,7 @@ struct Totals {
 pub(super) fn run(job: &Job<'_>, capture: &Capture, name: &str, out: &mut Output) -> Result<Status, Failure> {
     let runs = capture.len() as u64 * job.repeat;
     // Lines running over a terminal are progress enough, and a bar would get between them.
-    let mut progress = Progress::new(runs, out.json || !out.is_terminal() || job.repeat > 1);
+    let mut progress = Progress::new(runs, "runs", out.json || !out.is_terminal() || job.repeat > 1);
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut rows = Vec::new();

@@ -1,11 +1,11 @@
 //! One packet: everything about the run.
 
 use super::engine::{End, Run};
-use super::progress::Progress;
 use super::{Job, TrapDocument, r0_text};
 use crate::cli::Status;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
+use crate::cli::progress::Progress;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Verdict, World};
 use bpf64_core::link::Packet;
@@ -31,7 +31,7 @@ struct Document {
 pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Status, Failure> {
     let skb = Skb::captured(packet.bytes, packet.wire_len, packet.link_type);
     let started = Instant::now();
-    let mut progress = Progress::new(job.repeat, true);
+    let mut progress = Progress::new(job.repeat, "runs", true);
     let mut run = job.engine.run(World::new(skb.clone()), job.limit);
     for done in 1..job.repeat {
         if matches!(run.end, End::Limit { .. }) {

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How far the work is.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     total: u64,
+    /// What is counted.
+    what: &'static str,
+    done: u64,
     wanted: bool,
     started: Instant,
     bar: Option<ProgressBar>,
@@ -17,20 +20,27 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Nothing done yet of `total`. Nothing is ever shown unless `wanted` and somebody sees standard error.
-    pub(super) fn new(total: u64, wanted: bool) -> Self {
+    pub(crate) fn new(total: u64, what: &'static str, wanted: bool) -> Self {
         let wanted = wanted && std::io::stderr().is_terminal();
-        Progress { total, wanted, started: Instant::now(), bar: None }
+        Progress { total, what, done: 0, wanted, started: Instant::now(), bar: None }
+    }
+
+    /// One more is done.
+    pub(crate) fn advance(&mut self) {
+        self.reached(self.done + 1);
     }
 
     /// So much is done.
-    pub(super) fn reached(&mut self, done: u64) {
+    pub(crate) fn reached(&mut self, done: u64) {
+        self.done = done;
         if !self.wanted {
             return;
         }
         if let Some(bar) = &self.bar {
             bar.set_position(done);
         } else if self.started.elapsed() > PATIENCE {
-            let style = ProgressStyle::with_template("{bar:40} {percent}% of {len} runs, {eta} left");
+            let template = format!("{{bar:40}} {{percent}}% of {{len}} {}, {{eta}} left", self.what);
+            let style = ProgressStyle::with_template(&template);
             let bar = ProgressBar::new(self.total);
             self.bar = Some(match style {
                 Ok(style) => bar.with_style(style),
@@ -41,7 +51,7 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

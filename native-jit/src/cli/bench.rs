@@ -1,0 +1,152 @@
+//! `bpf64 bench`: the same program on every engine that takes it, timed side by side.
+//!
+//! Engines take turns, round by round, so that what the machine does meanwhile hits all of them alike; each is warm when
+//! the first round begins. The fastest round is the figure to quote, since nothing makes a program faster than it is;
+//! the median and the spread of the middle half say how far it can be trusted.
+
+mod engines;
+mod measure;
+mod report;
+mod suite;
+
+use super::Status;
+use super::failure::Failure;
+use super::output::{self, Output};
+use super::packet::{PacketArguments, Packets};
+use super::program::{self, ProgramArguments};
+use super::progress::Progress;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::World;
+use bpf64_core::load::{Form, Loaded};
+use engines::{ENGINES, Engine, Prepared, Unfit};
+use report::{Figures, Row, Subject};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  bpf64 bench                                              the built-in programs
+  bpf64 bench mine.txt other.txt --packet @packet.hex      yours
+  bpf64 bench --engines classic,interp --rounds 2000 --json
+
+A run is one packet: its registers are set, its program executed; the machine stays. Without
+--packet, programs meet a TCP packet to port 22.";
+
+/// Time engines side by side; with no PROGRAM, on the built-in programs
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, disable_help_flag = true, override_usage = "bpf64 bench [OPTIONS] [PROGRAM]...")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    program: ProgramArguments,
+    /// More files with programs
+    #[arg(value_name = "MORE", conflicts_with = "text")]
+    more: Vec<PathBuf>,
+    #[command(flatten)]
+    packets: PacketArguments,
+    /// Engines, separated by commas; all without this
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = engine_named)]
+    engines: Vec<&'static Engine>,
+    /// Rounds of each engine, a fraction of a millisecond long
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=MAX_ROUNDS))]
+    rounds: u32,
+}
+
+/// Enough for minutes.
+const MAX_ROUNDS: i64 = 1_000_000;
+
+fn engine_named(name: &str) -> Result<&'static Engine, String> {
+    ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {
+        let known: Vec<&str> = ENGINES.iter().map(|engine| engine.name).collect();
+        format!("no such engine; choose from {}", known.join(","))
+    })
+}
+
+/// A program, and what it is run on.
+struct Task {
+    name: String,
+    group: Option<&'static str>,
+    loaded: Loaded,
+    world: World,
+    /// What it is known to return.
+    expected: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
+    let tasks = tasks(arguments)?;
+    let engines: Vec<&Engine> =
+        if arguments.engines.is_empty() { ENGINES.iter().collect() } else { arguments.engines.clone() };
+    let cpu = measure::stay_on_one_cpu();
+    let mut progress = measure::progress(&tasks, &engines, arguments.rounds, out);
+    let subjects: Result<Vec<Subject>, Failure> =
+        tasks.into_iter().map(|task| subject(task, &engines, arguments.rounds, &mut progress)).collect();
+    progress.finish();
+    let subjects = subjects?;
+    if cfg!(debug_assertions) && !out.json {
+        output::warn("warning: this is a debug build, whose times say nothing about a release");
+    }
+    report::write(&subjects, cpu, arguments.rounds, out)?;
+    let fine = subjects.iter().all(Subject::is_fine);
+    Ok(if fine { Status::Done } else { Status::Refused })
+}
+
+/// What is to be timed: the programs named, or the built-in ones.
+fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
+    let packet = match arguments.packets.read(arguments.program.uses_stdin())? {
+        Packets::None => None,
+        Packets::One(packet) => Some(Skb::captured(packet.bytes, packet.wire_len, packet.link_type)),
+        Packets::All(..) => {
+            return Err(Failure::not_understood("a run is timed on one packet, and this is a capture")
+                .help("choose one with `--index N`"));
+        }
+    };
+    if !arguments.program.is_given() {
+        return Ok(suite::tasks(packet.as_ref()));
+    }
+    let skb = packet.unwrap_or_else(suite::packet_to_port_22);
+    let mut sources = vec![arguments.program.read()?];
+    for path in &arguments.more {
+        sources.push(program::read_file(path)?);
+    }
+    let task = |source: &_| {
+        let loaded = arguments.program.load(source)?;
+        Ok(Task {
+            name: source.name.clone(),
+            group: None,
+            loaded,
+            world: World::new(skb.clone()),
+            expected: None,
+        })
+    };
+    sources.iter().map(task).collect()
+}
+
+/// Times a program on all engines that take it, of which there must be one.
+fn subject(
+    task: Task,
+    engines: &[&Engine],
+    rounds: u32,
+    progress: &mut Progress,
+) -> Result<Subject, Failure> {
+    let Task { name, group, loaded, world, expected } = task;
+    let (mut ready, mut rows): (Vec<(&str, Prepared)>, Vec<Row>) = (Vec::new(), Vec::new());
+    for engine in engines {
+        match engine.prepare(&loaded, &world) {
+            Ok(prepared) => ready.push((engine.name, prepared)),
+            Err(why) => rows.push(Row { engine: engine.name, outcome: Err(why) }),
+        }
+    }
+    if ready.is_empty() {
+        let names: Vec<&str> = rows.iter().map(|row| row.engine).collect();
+        let failure = Failure::not_understood(format!("{name} is not for {}", names.join(" or ")));
+        return Err(failure.help("leave out `--engines`, and every engine that takes it is timed"));
+    }
+    let measured = measure::race(ready.iter_mut().map(|(_, prepared)| prepared), rounds, progress);
+    let timed = ready.iter().zip(measured).map(|((engine, prepared), outcome)| Row {
+        engine,
+        outcome: match outcome {
+            Ok((ran, times)) => Ok(Figures::new(prepared, ran, times)),
+            Err(why) => Err(Unfit::Trapped(why)),
+        },
+    });
+    rows.splice(0..0, timed);
+    Ok(Subject::new(name, group, matches!(loaded.form, Form::Classic(..)), expected, rows))
+}

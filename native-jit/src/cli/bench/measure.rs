@@ -1,0 +1,170 @@
+//! The clock: rounds in which every engine has its turn.
+
+use super::Task;
+use super::engines::{Engine, Prepared, Ran};
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use std::time::{Duration, Instant};
+
+/// How long a round takes at least: long beside the clock's own 20 ns or so, short beside what interrupts us.
+const ROUND: Duration = Duration::from_micros(200);
+
+/// The time of a run in each round, in nanoseconds, the fastest first.
+#[derive(Debug)]
+pub(super) struct Times(Vec<f64>);
+
+impl Times {
+    /// Of at least one round, in any order.
+    pub(super) fn new(mut times: Vec<f64>) -> Self {
+        times.sort_by(f64::total_cmp);
+        Times(times)
+    }
+
+    /// The fastest round's.
+    pub(super) fn best(&self) -> f64 {
+        self.quantile(0.0)
+    }
+
+    /// The middle one's.
+    pub(super) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// How far apart the middle half of the rounds is, as a share of the median.
+    pub(super) fn spread(&self) -> f64 {
+        (self.quantile(0.75) - self.quantile(0.25)) / self.median()
+    }
+
+    /// The time that this share of the rounds stays below, between the two rounds next to it.
+    fn quantile(&self, share: f64) -> f64 {
+        let at = share * (self.0.len() - 1) as f64;
+        let (low, high) = (self.0[at.floor() as usize], self.0[at.ceil() as usize]);
+        low + (high - low) * at.fract()
+    }
+}
+
+/// How a program's runs on one engine ended, and how long they took; or why they did not end well.
+pub(super) type Outcome = Result<(Ran, Times), String>;
+
+/// Runs every engine `rounds` times in turn. An engine whose run fails gets no more turns.
+pub(super) fn race<'a>(
+    engines: impl Iterator<Item = &'a mut Prepared>,
+    rounds: u32,
+    progress: &mut Progress,
+) -> Vec<Outcome> {
+    let mut runners: Vec<(&mut Prepared, Result<Runner, String>)> = engines
+        .map(|engine| {
+            let runner = warm(engine);
+            (engine, runner)
+        })
+        .collect();
+    for round in 0..rounds as usize {
+        let count = runners.len();
+        for turn in 0..count {
+            // Whoever is first in one round is last in the next, so that nobody always follows the same other one.
+            let (engine, runner) = &mut runners[(round + turn) % count];
+            if let Ok(ready) = runner {
+                let (time, ran) = timed(engine, ready.runs);
+                match ran {
+                    Ok(ran) => {
+                        ready.last = ran;
+                        ready.times.push(time.as_nanos() as f64 / ready.runs as f64);
+                    }
+                    Err(why) => *runner = Err(why),
+                }
+            }
+            progress.advance();
+        }
+    }
+    runners.into_iter().map(|(_, runner)| runner.map(|r| (r.last, Times::new(r.times)))).collect()
+}
+
+/// An engine between its turns.
+struct Runner {
+    /// Runs in a round.
+    runs: u64,
+    last: Ran,
+    times: Vec<f64>,
+}
+
+/// Runs an engine until it is warm, and finds out how many runs make a round.
+fn warm(engine: &mut Prepared) -> Result<Runner, String> {
+    let mut runs = 1;
+    loop {
+        let (time, ran) = timed(engine, runs);
+        let last = ran?;
+        if time >= ROUND {
+            return Ok(Runner { runs, last, times: Vec::new() });
+        }
+        runs *= 2;
+    }
+}
+
+fn timed(engine: &mut Prepared, runs: u64) -> (Duration, Result<Ran, String>) {
+    let started = Instant::now();
+    let ran = (engine.run)(runs);
+    (started.elapsed(), ran)
+}
+
+/// A bar for all that is to be done.
+pub(super) fn progress(tasks: &[Task], engines: &[&Engine], rounds: u32, out: &Output) -> Progress {
+    let turns = tasks.len() as u64 * engines.len() as u64 * u64::from(rounds);
+    Progress::new(turns, "rounds", !out.json)
+}
+
+/// Keeps this thread on the CPU it is on, and says which: another one's caches and clock are not ours.
+#[cfg(target_os = "linux")]
+pub(super) fn stay_on_one_cpu() -> Option<usize> {
+    use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
+    let cpu = sched_getcpu();
+    let mut set = CpuSet::new();
+    if cpu >= CpuSet::MAX_CPU {
+        return None;
+    }
+    set.set(cpu);
+    sched_setaffinity(None, &set).ok().map(|()| cpu)
+}
+
+/// Elsewhere there is no common way to ask for it.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn stay_on_one_cpu() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_is_found_between_rounds() {
+        let times = Times::new(vec![40.0, 10.0, 30.0, 20.0]);
+        assert_eq!((times.best(), times.median()), (10.0, 25.0));
+        assert!((times.spread() - 15.0 / 25.0).abs() < 1e-9);
+        let one = Times::new(vec![7.0]);
+        assert_eq!((one.best(), one.median(), one.spread()), (7.0, 7.0, 0.0));
+    }
+
+    #[test]
+    fn an_engine_that_fails_late_loses_its_times() {
+        let good = |runs| Ok(Ran { r0: runs, insns: 1 });
+        let mut turns = 0;
+        let bad = move |_| {
+            std::thread::sleep(ROUND);
+            turns += 1;
+            if turns < 3 { Ok(Ran { r0: 0, insns: 1 }) } else { Err("too late".to_owned()) }
+        };
+        let prepared = |run| Prepared { run, compile: None, code_bytes: 0 };
+        let mut engines = [prepared(Box::new(good)), prepared(Box::new(bad))];
+        let slow = move |runs| {
+            std::thread::sleep(ROUND);
+            good(runs)
+        };
+        engines[0].run = Box::new(slow);
+        let outcomes = race(engines.iter_mut(), 5, &mut Progress::new(10, "rounds", false));
+        assert!(
+            matches!(&outcomes[0], Ok((Ran { r0: 1, .. }, Times(times))) if times.len() == 5),
+            "{outcomes:?}"
+        );
+        assert!(matches!(&outcomes[1], Err(why) if why == "too late"), "{outcomes:?}");
+    }
+}
