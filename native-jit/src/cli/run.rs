@@ -110,7 +110,8 @@ impl Job<'_> {
     }
 
     fn limit_message(&self) -> String {
-        format!("the program did not end within {} instructions", self.limit)
+        let plural = if self.limit == 1 { "" } else { "s" };
+        format!("the program did not end within {} instruction{plural}", self.limit)
     }
 
     /// The trap as a fault, at its place in the program's text if it has one.
