@@ -74,7 +74,7 @@ impl Engine<classic::Program> for Converted {
     }
 
     fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
-        Interpreter.run(&Rc::new(convert(program)), input).map(low_half)
+        Ok(low_half(there(converted(program, input))))
     }
 }
 
@@ -101,8 +101,13 @@ impl Engine<classic::Program> for ConvertedSession {
     }
 
     fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
-        Stepped.run(&Rc::new(convert(program)), input).map(low_half)
+        Ok(low_half(there_and_back(converted(program, input))))
     }
+}
+
+/// The eBPF machine of the converted program, in what it was checked for.
+fn converted(program: &classic::Program, input: &Input) -> Machine {
+    Machine::new(Rc::new(convert(program)), program.rules().environment(), input.world.clone())
 }
 
 fn low_half(outcome: Outcome) -> Outcome {
@@ -121,11 +126,7 @@ impl Engine<Program> for Interpreter {
     }
 
     fn run(&self, program: &Rc<Program>, input: &Input) -> Result<Outcome, Skip> {
-        Ok(match machine(program, input).run(LIMIT as u64).end {
-            Some(Ok((value, _))) => Outcome::Value(value),
-            Some(Err(trap)) => Outcome::Trap(trap.to_string()),
-            None => Outcome::Endless,
-        })
+        Ok(there(machine(program, input)))
     }
 }
 
@@ -168,6 +169,14 @@ pub fn machine(program: &Rc<Program>, input: &Input) -> Machine {
         machine.registers[reg.index()] = value;
     }
     machine
+}
+
+fn there(mut machine: Machine) -> Outcome {
+    match machine.run(LIMIT as u64).end {
+        Some(Ok((value, _))) => Outcome::Value(value),
+        Some(Err(trap)) => Outcome::Trap(trap.to_string()),
+        None => Outcome::Endless,
+    }
 }
 
 fn there_and_back(machine: impl machine::Machine) -> Outcome {

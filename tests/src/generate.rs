@@ -5,6 +5,7 @@ mod classic;
 mod ebpf;
 mod packet;
 mod scalars;
+mod seccomp;
 
 use bpf64_core::environment::Random;
 

@@ -10,9 +10,11 @@ pub mod generate;
 pub mod input;
 pub mod kernel;
 pub mod kernel_ebpf;
+pub mod kernel_seccomp;
 #[cfg(target_os = "linux")]
 pub mod libpcap;
 pub mod property;
 pub mod pure;
+pub mod seccomp;
 pub mod states;
 pub mod suite;

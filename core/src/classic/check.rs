@@ -16,6 +16,7 @@ use scratch::Unwritten;
 
 use super::encoding::{self, LENGTH, Raw};
 use super::{AluOp, Insn, MAX_INSNS, Operand, SCRATCH_CELLS, Value};
+use crate::environment::{Environment, SECCOMP, SOCKET_FILTER};
 use crate::program::Pc;
 use std::fmt;
 
@@ -34,6 +35,17 @@ pub enum Rules {
     /// Those for seccomp, on top of the others. Loads read words of `struct seccomp_data`, in the machine's byte
     /// order; `len` is its size, 64.
     Seccomp,
+}
+
+impl Rules {
+    /// What converted programs run in.
+    #[must_use]
+    pub fn environment(self) -> &'static Environment {
+        match self {
+            Rules::Socket => &SOCKET_FILTER,
+            Rules::Seccomp => &SECCOMP,
+        }
+    }
 }
 
 /// Why a classic program is refused.

@@ -76,8 +76,14 @@ impl Generator {
     pub fn classic_program(&mut self, most: usize) -> Program {
         let length = 2 + self.below(most.clamp(2, MAX_INSNS) - 1);
         let mut insns: Vec<Insn> = (0..length).map(|_| self.classic_insn()).collect();
-        let last = length - 1;
-        insns[last] = Insn::Return(if self.percent(80) { Returned::A } else { Returned::K(self.constant()) });
+        insns[length - 1] =
+            Insn::Return(if self.percent(80) { Returned::A } else { Returned::K(self.constant()) });
+        self.mended(insns)
+    }
+
+    /// A program of these instructions, the last of which returns, changed where the checker objects.
+    pub(super) fn mended(&mut self, mut insns: Vec<Insn>) -> Program {
+        let last = insns.len() - 1;
         for (pc, insn) in insns.iter_mut().enumerate() {
             let room = last - pc;
             match insn {

@@ -93,7 +93,7 @@ impl fmt::Display for NotForSeccomp {
         match *self {
             NotForSeccomp::Narrow { offset } if (offset as usize) < SIZE => write!(
                 f,
-                "seccomp loads whole words only; load [{0}] with `ld [{0}]` and take the bits you want with `rsh` and `and`",
+                "seccomp loads whole words only; [{offset}] is in `ld [{}]`, whose bits `rsh` and `and` take out",
                 word(offset)
             ),
             NotForSeccomp::Narrow { offset } | NotForSeccomp::Outside { offset } => write!(
