@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("maps", &["errno"]),
     ("program", &["count", "diagnostic", "isa", "maps"]),
     ("meaning", &[]),
+    ("cfg", &["isa", "program"]),
     ("context", &["errno", "isa"]),
     ("packet", &["context", "count", "isa", "meaning"]),
     // Two halves of one subject: what a program may call, and the world in which the call happens.
