@@ -54,3 +54,4 @@ pub mod packet;
 pub mod program;
 pub mod seccomp;
 mod sort;
+pub mod verifier;

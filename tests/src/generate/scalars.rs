@@ -28,6 +28,54 @@ impl Generator {
         insns
     }
 
+    /// The same with numbers from the context, in registers, on the stack, and copied between them: what is learnt of one
+    /// is known of the others.
+    pub fn linked_program(&mut self, length: usize) -> Vec<Insn> {
+        let mov = |width, dst, src| Insn::Alu { width, op: AluOp::Mov, dst, src: Src::Reg(src) };
+        let mut insns = vec![mov(Width::W64, VALUE, Reg::R1)];
+        let used = 2 + self.below(4);
+        for (at, &dst) in NUMBERS.iter().enumerate() {
+            insns.push(if at < used { self.field(dst) } else { self.known(dst) });
+        }
+        for left in (0..length).rev() {
+            let (dst, src) = (self.pick(&NUMBERS[..used]), self.pick(&NUMBERS[..used]));
+            let (size, width) = (self.pick(Size::ALL), self.width());
+            let offset = -(size.bytes() as i16) * (1 + self.below(32 / size.bytes()) as i16);
+            insns.push(match self.below(12) {
+                0 => self.field(dst),
+                1 | 2 => mov(width, dst, src),
+                3 => {
+                    let most = if width == Width::W64 { 3 } else { 2 };
+                    Insn::MovSx { width, from: self.pick(&[Size::B, Size::H, Size::W][..most]), dst, src }
+                }
+                4 | 5 => {
+                    let src = if self.percent(80) { Src::Reg(src) } else { self.number_imm() };
+                    Insn::Store { size, base: Reg::R10, offset, src }
+                }
+                6 | 7 => {
+                    let signed = size != Size::DW && self.percent(30);
+                    Insn::Load { size, signed, dst, base: Reg::R10, offset }
+                }
+                8 => Insn::Alu { width, op: AluOp::Add, dst, src: self.number_imm() },
+                _ => match self.scalar_insn(&NUMBERS[..used], left) {
+                    Insn::Load { .. } => self.field(dst),
+                    insn => insn,
+                },
+            });
+        }
+        insns.extend([
+            Insn::Alu { width: Width::W64, op: AluOp::Mov, dst: Reg::R0, src: Src::Imm(0) },
+            Insn::Exit,
+        ]);
+        insns
+    }
+
+    /// A number from the context: of `struct __sk_buff` the fields up to `vlan_tci`.
+    fn field(&mut self, dst: Reg) -> Insn {
+        let size = self.pick(&[Size::B, Size::H, Size::W]);
+        Insn::Load { size, signed: false, dst, base: VALUE, offset: 4 * self.below(7) as i16 }
+    }
+
     fn unknown(&mut self, dst: Reg) -> Insn {
         let size = self.pick(Size::ALL);
         let signed = size != Size::DW && self.percent(40);

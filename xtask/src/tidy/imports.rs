@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("helpers", &["environment", "errno", "isa", "machine", "maps"]),
     ("environment", &["context", "helpers", "maps"]),
     ("machine", &["count", "isa", "program"]),
+    ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     ("classic", &["context", "diagnostic", "environment", "helpers", "isa", "machine", "names", "program"]),
     ("seccomp", &["classic", "context", "environment"]),

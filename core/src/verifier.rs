@@ -1,0 +1,444 @@
+//! The verifier: whether a program can do no harm, whatever the packet and the numbers it meets.
+//!
+//! It follows every path from the first instruction, knowing of each register and each byte of the stack as much as
+//! [`domain`](crate::domain) can know. Where a path parts, one way is followed now and the other later; where paths
+//! meet in states as good as one seen before, one of them ends. A program is accepted if every instruction on every
+//! path has what it requires.
+//!
+//! Four places: what an instruction requires (`require`), what proves it (`check`), how it moves the state
+//! (`transfer`), what a refusal is (`rejection`). Beside them: when paths may end early (`prune`), which numbers that
+//! depends on (`precision`), the log (`trace`).
+//!
+//! The judge is Linux 6.18, a program loaded with full privileges: the same programs are accepted, with the same
+//! number of instructions looked at, and the log says the same. Not yet: maps and packets by address, functions with
+//! arguments, `may_goto`, callbacks.
+
+mod check;
+mod links;
+mod liveness;
+mod precision;
+mod prune;
+mod rejection;
+mod require;
+mod stack;
+mod state;
+mod trace;
+mod transfer;
+
+pub use rejection::{Access, PointerName, Reason, Rejection};
+
+use crate::cfg::Graph;
+use crate::domain::Contradiction;
+use crate::environment::Environment;
+use crate::isa::Reg;
+use crate::program::{Pc, Program};
+use liveness::Liveness;
+use prune::KeptStates;
+use state::{FRAMES, Frame, Kind, Register, STACK, State, Step};
+use trace::{Changed, Listed, Log, Printed};
+use transfer::Onward;
+
+/// Instructions looked at, at most (`BPF_COMPLEXITY_LIMIT_INSNS`).
+pub const LIMIT: u32 = 1_000_000;
+/// Paths that wait, at most (`BPF_COMPLEXITY_LIMIT_JMP_SEQ`).
+const MOST_PENDING: usize = 8192;
+
+/// A program that was proved to do no harm. Only [`verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    program: Program,
+    effort: Effort,
+    log: String,
+}
+
+/// What a proof took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Effort {
+    /// Instructions looked at, each as often as a path came by.
+    pub processed: u32,
+    /// States kept in the longest list that was searched.
+    pub longest: u32,
+    /// States kept in all.
+    pub states: u32,
+    /// States kept at a time, at most.
+    pub peak: u32,
+}
+
+impl Verified {
+    /// The program.
+    #[must_use]
+    pub const fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// What the proof took.
+    #[must_use]
+    pub const fn effort(&self) -> Effort {
+        self.effort
+    }
+
+    /// The log, as much of it as was asked for.
+    #[must_use]
+    pub fn log(&self) -> &str {
+        &self.log
+    }
+}
+
+impl std::fmt::Display for Effort {
+    /// The last line of Linux's log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Effort { processed, longest, states, peak } = self;
+        write!(
+            f,
+            "processed {processed} insns (limit {LIMIT}) max_states_per_insn {longest} \
+             total_states {states} peak_states {peak} mark_read 0"
+        )
+    }
+}
+
+/// Proves that `program` does no harm in `environment`. The log is that of `level`: 0 for none, 1 for the path that
+/// was followed last, 2 for everything.
+///
+/// # Errors
+/// The first thing that was not proved.
+pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result<Verified, Box<Rejection>> {
+    let arguments = |id| environment.function(id).map(|_| 0);
+    let graph = match Graph::of(program, arguments) {
+        Ok(graph) => graph,
+        Err(error) => {
+            let mut log = Log::new(level);
+            log.add(1, format_args!("{error}\n{}\n", Effort::default()));
+            let reason = Reason::Graph(error);
+            return Err(Box::new(Rejection { pc: error.pc(), reason, log: log.into_text(), processed: 0 }));
+        }
+    };
+    let mut verifier = Verifier::new(program, environment, &graph, level);
+    verifier.log_graph();
+    let result = verifier.explore().and_then(|()| verifier.check_depth());
+    let pc = verifier.state.pc;
+    let effort = verifier.effort();
+    let mut log = verifier.log;
+    match result {
+        Ok(()) => {
+            log.add(1, format_args!("{effort}\n"));
+            Ok(Verified { program: program.clone(), effort, log: log.into_text() })
+        }
+        Err(reason) => {
+            // Of an endless loop the log has told already, and shown its states.
+            if !matches!(reason, Reason::EndlessLoop(_)) {
+                log.add(1, format_args!("{reason}\n"));
+            }
+            log.add(1, format_args!("{effort}\n"));
+            Err(Box::new(Rejection { pc, reason, log: log.into_text(), processed: effort.processed }))
+        }
+    }
+}
+
+/// A path that waits.
+#[derive(Debug)]
+struct Pending {
+    state: State,
+    /// Where the log was when the paths parted.
+    log: usize,
+}
+
+/// A proof being made.
+struct Verifier<'a> {
+    program: &'a Program,
+    environment: &'a Environment,
+    graph: &'a Graph,
+    /// Where the current path is.
+    state: State,
+    pending: Vec<Pending>,
+    kept: KeptStates,
+    /// Instructions and jumps looked at.
+    processed: u32,
+    jumps: u32,
+    /// Jumps and instructions when a state was kept last.
+    kept_at: (u32, u32),
+    /// The last identity that was given to a number.
+    ids: u32,
+    /// Whether the current instruction was written down in the path's history.
+    noted: bool,
+    /// The kind of pointer that each access was seen with first.
+    pointers: Vec<Option<Kind>>,
+    /// Bytes of stack that each function uses.
+    stacks: Vec<i32>,
+    liveness: Liveness,
+    changed: Changed,
+    log: Log,
+}
+
+impl<'a> Verifier<'a> {
+    fn new(program: &'a Program, environment: &'a Environment, graph: &'a Graph, level: u8) -> Self {
+        let mut main = Frame::new(None, 0, 0);
+        *main.get_mut(Reg::R1) = Register::pointer(Kind::Context);
+        let state = State {
+            frames: vec![main],
+            parent: None,
+            branches: 1,
+            pc: Pc(0),
+            first: Pc(0),
+            last: None,
+            history: Vec::new(),
+            rounds: 0,
+        };
+        Verifier {
+            program,
+            environment,
+            graph,
+            state,
+            pending: Vec::new(),
+            kept: KeptStates::default(),
+            processed: 0,
+            jumps: 0,
+            kept_at: (0, 0),
+            ids: 0,
+            noted: false,
+            pointers: vec![None; program.insns().len()],
+            stacks: vec![0; graph.functions().len()],
+            liveness: Liveness::default(),
+            changed: Changed::ALL,
+            log: Log::new(level),
+        }
+    }
+
+    /// Follows every path (`do_check`).
+    fn explore(&mut self) -> Result<(), Reason> {
+        let mut before: Option<Pc> = None;
+        // Whether the path was not come to by going on.
+        let mut arrived = false;
+        loop {
+            let pc = self.state.pc;
+            self.noted = false;
+            self.processed += 1;
+            if self.processed > LIMIT {
+                return Err(Reason::TooLarge(self.processed));
+            }
+            self.state.last = before;
+            let node = self.graph.node(pc);
+            let seen = node.joins && self.seen_before()?;
+            if seen {
+                self.log_safe(arrived, before);
+            } else {
+                if node.jumped_to {
+                    self.note(|_| ());
+                }
+                self.log_state(std::mem::take(&mut arrived), before);
+                self.log_insn(pc);
+                before = Some(pc);
+                match self.step()? {
+                    Onward::To(next) => {
+                        self.state.pc = next;
+                        continue;
+                    }
+                    Onward::Return(next) => {
+                        self.state.pc = next;
+                        arrived = true;
+                        continue;
+                    }
+                    Onward::End => {}
+                }
+            }
+            self.changed = Changed::ALL;
+            self.kept.path_ended(self.state.parent);
+            self.liveness.update(self.program, self.graph, &self.state);
+            let Some(Pending { state, log }) = self.pending.pop() else { return Ok(()) };
+            self.log.back_to(log);
+            before = state.last;
+            self.state = state;
+            arrived = true;
+        }
+    }
+
+    fn step(&mut self) -> Result<Onward, Reason> {
+        let insn = self.program.insn(self.state.pc);
+        use crate::isa::Insn;
+        if matches!(
+            insn,
+            Insn::Jump { .. }
+                | Insn::JumpLong { .. }
+                | Insn::Branch { .. }
+                | Insn::MayGoto { .. }
+                | Insn::Call(_)
+                | Insn::Exit
+        ) {
+            self.jumps += 1;
+        }
+        for requirement in require::requirements(insn) {
+            self.check(requirement)?;
+        }
+        self.liveness.begin();
+        let depth = self.state.frames.len();
+        let onward = self.transfer(insn)?;
+        if self.state.frames.len() == depth {
+            self.liveness.commit(self.program, self.graph, &self.state);
+        }
+        Ok(onward)
+    }
+
+    /// Another path from here, which goes on at `pc` when this one has come to its end.
+    fn later(&mut self, pc: Pc) -> Result<&mut State, Reason> {
+        let mut state = self.state.clone();
+        state.last = Some(self.state.pc);
+        state.pc = pc;
+        if let Some(parent) = state.parent {
+            self.kept.get_mut(parent).state.branches += 1;
+        }
+        let log = self.log.position();
+        self.pending.push(Pending { state, log });
+        if self.pending.len() > MOST_PENDING {
+            return Err(Reason::TooComplex(self.pending.len()));
+        }
+        Ok(&mut self.pending.last_mut().expect("just pushed").state)
+    }
+
+    /// Writes the current instruction down in the path's history, once, and what there is to say of it.
+    fn note(&mut self, say: impl FnOnce(&mut Step)) {
+        if !self.noted {
+            self.noted = true;
+            let (pc, before) = (self.state.pc, self.state.last);
+            let step = Step { pc, before, slot: None, stack_operands: [false; 2], linked: Vec::new() };
+            self.state.history.push(step);
+        }
+        if let Some(step) = self.state.history.last_mut() {
+            say(step);
+        }
+    }
+
+    /// Writes down that the current instruction spills to a slot or fills from it.
+    fn note_slot(&mut self, frame: u8, slot: usize) {
+        self.note(|step| step.slot = Some((frame, slot as u8)));
+    }
+
+    /// How much of the stack the frames of nested calls take together (`check_max_stack_depth`).
+    fn check_depth(&mut self) -> Result<(), Reason> {
+        let depth = |function: usize| (self.stacks[function] + 15) & !15;
+        // Functions that wait, each with the instruction at which it goes on.
+        let mut waiting: Vec<(usize, Pc)> = Vec::new();
+        let (mut function, mut pc, mut bytes) = (0, Pc(0), depth(0));
+        let mut steps = 0;
+        loop {
+            if bytes > STACK {
+                self.state.pc = self.graph.functions()[function];
+                return Err(Reason::StackOfFrames { calls: waiting.len() + 1, bytes });
+            }
+            let end =
+                self.graph.functions().get(function + 1).map_or(self.program.insns().len() as u32, |pc| pc.0);
+            let call = (pc.0..end).map(Pc).find_map(|pc| Some((pc, crate::cfg::called(self.program, pc)?)));
+            steps += 1;
+            if steps > LIMIT {
+                return Err(Reason::TooLarge(steps));
+            }
+            if let Some((call, target)) = call {
+                if waiting.len() + 1 >= FRAMES {
+                    self.state.pc = call;
+                    return Err(Reason::TooManyFrames(waiting.len() + 2));
+                }
+                waiting.push((function, call.next()));
+                function = self.graph.function_of(target);
+                pc = target;
+                bytes += depth(function);
+            } else {
+                bytes -= depth(function);
+                let Some(back) = waiting.pop() else { return Ok(()) };
+                (function, pc) = back;
+            }
+        }
+    }
+
+    fn effort(&self) -> Effort {
+        Effort {
+            processed: self.processed.min(LIMIT + 1),
+            longest: self.kept.longest,
+            states: self.kept.total,
+            peak: self.kept.peak,
+        }
+    }
+
+    /// An instruction as the log shows it.
+    fn listed(&self, pc: Pc) -> String {
+        let environment = self.environment;
+        let names = |id| environment.function(id).map(|function| function.name);
+        Listed { insn: self.program.insn(pc), names: &names }.to_string()
+    }
+
+    fn log_graph(&mut self) {
+        if self.log.level() < 2 {
+            return;
+        }
+        for (number, &function) in self.graph.functions().iter().enumerate() {
+            self.log.add(2, format_args!("func#{number} @{}\n", self.program.slot(function)));
+        }
+        self.log.add(2, format_args!("Live regs before insn:\n"));
+        for pc in self.program.pcs() {
+            let live = self.graph.node(pc).live;
+            let columns: String = Reg::ALL[..10]
+                .iter()
+                .map(|&reg| if live.contains(reg) { char::from(b'0' + reg.bits()) } else { '.' })
+                .collect();
+            let insn = self.listed(pc);
+            self.log.add(2, format_args!("    {:3}: {columns} {insn}\n", self.program.slot(pc).0));
+        }
+    }
+
+    fn log_insn(&mut self, pc: Pc) {
+        let environment = self.environment;
+        let names = |id| environment.function(id).map(|function| function.name);
+        self.log.insn(self.program.slot(pc).0, self.program.insn(pc), &names);
+    }
+
+    /// Shows the state before an instruction: all of it where the path was come to from elsewhere.
+    fn log_state(&mut self, arrived: bool, before: Option<Pc>) {
+        if arrived && self.log.level() >= 2 {
+            let (from, to) = self.way(before);
+            let frame = self.state.frames.len() - 1;
+            let printed = Printed { state: &self.state, frame, changed: Changed::ALL };
+            self.log.add(2, format_args!("\nfrom {from} to {to}:{printed}\n"));
+        }
+        if !self.changed.is_empty() {
+            self.log_changes();
+        }
+    }
+
+    fn log_changes(&mut self) {
+        let slot = self.program.slot(self.state.pc).0;
+        self.log.changes(slot, &self.state, std::mem::take(&mut self.changed));
+    }
+
+    fn log_safe(&mut self, arrived: bool, before: Option<Pc>) {
+        let (from, to) = self.way(before);
+        if arrived {
+            self.log.add(1, format_args!("\nfrom {from} to {to}: safe\n"));
+        } else {
+            self.log.add(1, format_args!("{to}: safe\n"));
+        }
+    }
+
+    fn way(&self, before: Option<Pc>) -> (i64, u32) {
+        let from = before.map_or(-1, |pc| i64::from(self.program.slot(pc).0));
+        (from, self.program.slot(self.state.pc).0)
+    }
+
+    fn log_contradiction(&mut self, contradiction: &Contradiction, place: &str) {
+        let Contradiction { before, contradiction } = contradiction;
+        let (wide, low) = (before.wide, before.low);
+        self.log.add(
+            1,
+            format_args!(
+                "verifier bug: REG INVARIANTS VIOLATION ({place}): {contradiction} u64=[{:#x}, {:#x}] \
+                 s64=[{:#x}, {:#x}] u32=[{:#x}, {:#x}] s32=[{:#x}, {:#x}] var_off=({:#x}, {:#x})\n",
+                wide.unsigned.min,
+                wide.unsigned.max,
+                wide.signed.min,
+                wide.signed.max,
+                low.unsigned.min,
+                low.unsigned.max,
+                low.signed.min,
+                low.signed.max,
+                before.bits.value(),
+                before.bits.mask(),
+            ),
+        );
+    }
+}

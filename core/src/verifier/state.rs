@@ -1,0 +1,324 @@
+//! What is known at one place of a program: of every register and every byte of every stack frame.
+
+use crate::domain::Scalar;
+use crate::isa::{Reg, Width};
+use crate::program::Pc;
+
+/// Bytes of a stack slot, the unit in which registers are spilled.
+pub(super) const SLOT: usize = 8;
+/// Bytes of a stack frame at most (`MAX_BPF_STACK`).
+pub(super) const STACK: i32 = 512;
+/// Frames at most, `main` counted (`MAX_CALL_FRAMES`).
+pub(super) const FRAMES: usize = 8;
+
+/// What a register holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nothing that may be read.
+    Unset,
+    /// A number.
+    Scalar,
+    /// A pointer to the context.
+    Context,
+    /// A pointer into the stack frame of that number, counted from `main`.
+    Stack(u8),
+}
+
+impl Kind {
+    /// Linux's name of it (`reg_type_str`).
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Kind::Unset => "?",
+            Kind::Scalar => "scalar",
+            Kind::Context => "ctx",
+            Kind::Stack(_) => "fp",
+        }
+    }
+
+    /// What Linux calls accesses through it when they are not aligned.
+    pub(super) const fn description(self) -> &'static str {
+        match self {
+            Kind::Context => "context ",
+            Kind::Stack(_) => "stack ",
+            Kind::Unset | Kind::Scalar => "",
+        }
+    }
+
+    pub(super) const fn is_pointer(self) -> bool {
+        !matches!(self, Kind::Unset | Kind::Scalar)
+    }
+}
+
+/// Numbers of the same identity are the same number, or differ by what was added to it: what is learnt of one is known
+/// of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Link {
+    /// The identity; 0 if it has none.
+    pub(super) id: u32,
+    /// What was added to the number of that identity, and in which width (`BPF_ADD_CONST64`, `BPF_ADD_CONST32`).
+    pub(super) plus: Option<(Width, i32)>,
+}
+
+/// What is known of a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Register {
+    pub(super) kind: Kind,
+    /// The fixed part of a pointer's offset.
+    pub(super) offset: i32,
+    /// The number; of a pointer, what was added to it besides.
+    pub(super) value: Scalar,
+    pub(super) link: Link,
+    /// Whether the program was proved with this very range: then states with other numbers are not the same.
+    pub(super) precise: bool,
+}
+
+impl Register {
+    pub(super) const UNSET: Register = Register {
+        kind: Kind::Unset,
+        offset: 0,
+        value: Scalar::UNKNOWN,
+        link: Link { id: 0, plus: None },
+        precise: false,
+    };
+
+    /// A number of which that is known.
+    pub(super) const fn scalar(value: Scalar) -> Self {
+        Register { kind: Kind::Scalar, value, ..Register::UNSET }
+    }
+
+    /// Any number.
+    pub(super) const fn unknown() -> Self {
+        Register::scalar(Scalar::UNKNOWN)
+    }
+
+    /// A pointer to the beginning of what it points to.
+    pub(super) fn pointer(kind: Kind) -> Self {
+        Register { kind, value: Scalar::constant(0), ..Register::UNSET }
+    }
+
+    pub(super) fn is_scalar(&self) -> bool {
+        self.kind == Kind::Scalar
+    }
+
+    /// Whether it is the number 0.
+    pub(super) fn is_zero(&self) -> bool {
+        self.is_scalar() && self.value.as_constant() == Some(0)
+    }
+
+    /// How many low bits of it may be other than 0.
+    pub(super) fn width(&self) -> u32 {
+        64 - self.value.wide.unsigned.max.leading_zeros()
+    }
+
+    /// The number that it must be, if it is one.
+    pub(super) fn constant(&self) -> Option<u64> {
+        if self.is_scalar() { self.value.as_constant() } else { None }
+    }
+}
+
+/// What a byte of the stack holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Byte {
+    /// It was never written.
+    Invalid,
+    /// A part of a spilled register.
+    Spill,
+    /// Any number.
+    Misc,
+    /// 0.
+    Zero,
+}
+
+impl Byte {
+    /// How the log shows it.
+    pub(super) const fn letter(self) -> char {
+        match self {
+            Byte::Invalid => '?',
+            Byte::Spill => 'r',
+            Byte::Misc => 'm',
+            Byte::Zero => '0',
+        }
+    }
+}
+
+/// Eight bytes of the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// From the highest address down.
+    pub(super) bytes: [Byte; SLOT],
+    /// The register that was spilled into them, if [`Byte::Spill`] is among them.
+    pub(super) spilled: Register,
+}
+
+impl Slot {
+    pub(super) const EMPTY: Slot = Slot { bytes: [Byte::Invalid; SLOT], spilled: Register::UNSET };
+
+    /// Whether a register was spilled here, in whole or in part (`is_spilled_reg`).
+    pub(super) fn is_spill(&self) -> bool {
+        self.bytes[SLOT - 1] == Byte::Spill
+    }
+
+    /// Whether it is a number that was spilled.
+    pub(super) fn is_scalar_spill(&self) -> bool {
+        self.is_spill() && self.spilled.is_scalar()
+    }
+
+    /// Whether it is a number of all eight bytes.
+    pub(super) fn is_whole_scalar(&self) -> bool {
+        self.bytes[0] == Byte::Spill && self.spilled.is_scalar()
+    }
+
+    /// How many bytes of the register are here, from its lowest on.
+    pub(super) fn spilled_bytes(&self) -> usize {
+        self.bytes.iter().rev().take_while(|&&byte| byte == Byte::Spill).count()
+    }
+
+    /// No register is here any more, only bytes.
+    pub(super) fn scrub(&mut self) {
+        if self.is_spill() {
+            for byte in self.bytes.iter_mut().filter(|byte| **byte != Byte::Invalid) {
+                *byte = Byte::Misc;
+            }
+        }
+        self.spilled = Register::UNSET;
+    }
+}
+
+/// A function's part of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame {
+    /// The call that it came from; none of `main`.
+    pub(super) callsite: Option<Pc>,
+    /// The number of the function.
+    pub(super) function: usize,
+    pub(super) registers: [Register; Reg::ALL.len()],
+    /// Slots from the frame pointer down, as many as were used.
+    pub(super) stack: Vec<Slot>,
+}
+
+impl Frame {
+    /// A function's beginning in the frame of that number.
+    pub(super) fn new(callsite: Option<Pc>, function: usize, number: u8) -> Self {
+        let mut registers = [Register::UNSET; Reg::ALL.len()];
+        registers[Reg::R10.index()] = Register::pointer(Kind::Stack(number));
+        Frame { callsite, function, registers, stack: Vec::new() }
+    }
+
+    pub(super) fn get(&self, reg: Reg) -> &Register {
+        &self.registers[reg.index()]
+    }
+
+    pub(super) fn get_mut(&mut self, reg: Reg) -> &mut Register {
+        &mut self.registers[reg.index()]
+    }
+
+    /// Makes the stack as deep as `offset`, which is negative.
+    pub(super) fn grow(&mut self, offset: i32) {
+        let slots = (-offset as usize).div_ceil(SLOT);
+        if self.stack.len() < slots {
+            self.stack.resize(slots, Slot::EMPTY);
+        }
+    }
+
+    /// Every register, and every one that was spilled.
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut Register> {
+        let spilled = self.stack.iter_mut().filter(|slot| slot.is_spill()).map(|slot| &mut slot.spilled);
+        self.registers.iter_mut().chain(spilled)
+    }
+}
+
+/// The slot that the byte at `offset` is in, and which of its bytes it is.
+pub(super) const fn place(offset: i32) -> (usize, usize) {
+    let below = (-offset - 1) as usize;
+    (below / SLOT, below % SLOT)
+}
+
+/// The number of a state that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Kept(pub(super) u32);
+
+/// Where a number of a state is: in a register or in a slot of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) frame: u8,
+    pub(super) at: At,
+}
+
+/// A register or a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    Register(Reg),
+    Slot(u8),
+}
+
+/// What is written down of an instruction on a path, so that it can be followed backwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) pc: Pc,
+    /// The instruction before it.
+    pub(super) before: Option<Pc>,
+    /// The slot of the stack that it spills to or fills from.
+    pub(super) slot: Option<(u8, u8)>,
+    /// Whether the operands of a comparison are pointers into the stack: destination, source.
+    pub(super) stack_operands: [bool; 2],
+    /// The numbers that it told something about together.
+    pub(super) linked: Vec<Location>,
+}
+
+/// What is known at one place on one path.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    /// From `main` to the function that runs.
+    pub(super) frames: Vec<Frame>,
+    /// The kept state that it came from.
+    pub(super) parent: Option<Kept>,
+    /// How many paths from here are still to be followed to their ends.
+    pub(super) branches: u32,
+    /// The instruction that comes next.
+    pub(super) pc: Pc,
+    /// Where it came from the parent.
+    pub(super) first: Pc,
+    /// The instruction before.
+    pub(super) last: Option<Pc>,
+    /// The way from there.
+    pub(super) history: Vec<Step>,
+    /// How often a `may_goto` went on.
+    pub(super) rounds: u32,
+}
+
+impl State {
+    /// The function that runs.
+    pub(super) fn frame(&self) -> &Frame {
+        self.frames.last().expect("`main` is there from the beginning")
+    }
+
+    pub(super) fn frame_mut(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("`main` is there from the beginning")
+    }
+
+    /// The number of the function that runs, counted from `main`.
+    pub(super) fn depth(&self) -> u8 {
+        (self.frames.len() - 1) as u8
+    }
+
+    pub(super) fn at(&self, location: Location) -> &Register {
+        let frame = &self.frames[usize::from(location.frame)];
+        match location.at {
+            At::Register(reg) => frame.get(reg),
+            At::Slot(slot) => &frame.stack[usize::from(slot)].spilled,
+        }
+    }
+
+    pub(super) fn at_mut(&mut self, location: Location) -> &mut Register {
+        let frame = &mut self.frames[usize::from(location.frame)];
+        match location.at {
+            At::Register(reg) => frame.get_mut(reg),
+            At::Slot(slot) => &mut frame.stack[usize::from(slot)].spilled,
+        }
+    }
+
+    /// The instruction at which the frame of that number is: where it goes on, or the call that it waits for.
+    pub(super) fn pc_of(&self, frame: usize) -> Pc {
+        self.frames.get(frame + 1).and_then(|inner| inner.callsite).unwrap_or(self.pc)
+    }
+}

@@ -1,0 +1,385 @@
+//! How an instruction moves the state. What it requires was checked before.
+
+use super::Verifier;
+use super::links::{link_of_sum, spread};
+use super::rejection::Reason;
+use super::stack::reach;
+use super::state::{At, Frame, Kind, Link, Location, Register};
+use super::trace::{Changed, Printed};
+use crate::cfg;
+use crate::domain::Scalar;
+use crate::isa::{
+    AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
+};
+use crate::program::Pc;
+
+/// r0 to r5, which calls do not keep.
+const CLOBBERED: [Reg; 6] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+
+/// How a path goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Onward {
+    /// At this instruction.
+    To(Pc),
+    /// Out of a function, to this instruction.
+    Return(Pc),
+    /// The program ends.
+    End,
+}
+
+impl Verifier<'_> {
+    pub(super) fn transfer(&mut self, insn: Insn) -> Result<Onward, Reason> {
+        let pc = self.state.pc;
+        let mut onward = Onward::To(pc.next());
+        let target = insn.jump_offset().and_then(|offset| self.program.target(pc, offset));
+        match insn {
+            Insn::Alu { width, op: AluOp::Mov, dst, src } => self.move_to(width, dst, src),
+            Insn::Alu { width, op, dst, src } => self.compute(width, op, dst, src)?,
+            Insn::Neg { width, dst } => self.change(dst, false, |value| value.neg(width)),
+            Insn::Swap { kind, size, dst } => {
+                // On this machine, to little endian changes nothing of 64 bits.
+                let same = kind == SwapKind::ToLe && size == Size::DW;
+                self.change(dst, same, |value| value.swap(kind, size));
+            }
+            Insn::MovSx { width, from, dst, src } => self.sign_extend(width, from, dst, src),
+            Insn::LoadImm { dst, imm } => {
+                if let WideImm::Const(imm) = imm {
+                    self.put(dst, Register::scalar(Scalar::constant(imm)));
+                }
+            }
+            Insn::LoadPacket { from, .. } => {
+                self.changed.register(Reg::R6);
+                if let PacketOffset::Ind(reg, _) = from {
+                    self.changed.register(reg);
+                }
+                self.clobber();
+                self.put(Reg::R0, Register::unknown());
+            }
+            Insn::Load { size, signed, dst, base, offset } => self.load(size, signed, dst, base, offset),
+            Insn::LoadAcquire { size, dst, base, offset } => self.load(size, false, dst, base, offset),
+            Insn::Store { size, base, offset, src } => self.store(size, base, offset, Some(src))?,
+            Insn::StoreRelease { size, base, offset, src } => {
+                self.store(size, base, offset, Some(Src::Reg(src)))?;
+            }
+            Insn::Atomic { width, op, base, offset, src } => {
+                self.atomic(width.size(), op, base, offset, src)?;
+            }
+            Insn::Jump { .. } | Insn::JumpLong { .. } => {
+                onward = Onward::To(target.unwrap_or(pc));
+            }
+            Insn::Branch { width, op, dst, src, .. } => {
+                let target = target.unwrap_or(pc);
+                if self.branch(width, op, dst, src, target)? {
+                    onward = Onward::To(target);
+                }
+            }
+            Insn::MayGoto { .. } => {}
+            Insn::Call(Callee::Local(_)) => {
+                if let Some(function) = cfg::called(self.program, pc) {
+                    self.enter(pc, function);
+                    onward = Onward::To(function);
+                }
+            }
+            Insn::Call(_) => {
+                self.clobber();
+                self.put(Reg::R0, Register::unknown());
+            }
+            Insn::Exit => {
+                onward = match self.leave() {
+                    Some(pc) => Onward::Return(pc),
+                    None => Onward::End,
+                }
+            }
+        }
+        Ok(onward)
+    }
+
+    fn put(&mut self, dst: Reg, register: Register) {
+        self.changed.register(dst);
+        *self.state.frame_mut().get_mut(dst) = register;
+    }
+
+    fn here(&self, reg: Reg) -> Location {
+        Location { frame: self.state.depth(), at: At::Register(reg) }
+    }
+
+    fn reads(&mut self, src: Src) {
+        if let Src::Reg(reg) = src {
+            self.changed.register(reg);
+        }
+    }
+
+    /// A number whose bits and bounds contradict each other has no bounds.
+    fn sane(&mut self, value: Scalar, place: &'static str) -> Scalar {
+        value.sane().unwrap_or_else(|contradiction| {
+            self.log_contradiction(&contradiction, place);
+            value.unbounded()
+        })
+    }
+
+    fn move_to(&mut self, width: Width, dst: Reg, src: Src) {
+        let register = match src {
+            Src::Imm(imm) => {
+                let imm = i64::from(imm) as u64;
+                Register::scalar(Scalar::constant(crate::isa::eval::truncate(width.size(), imm)))
+            }
+            Src::Reg(src) => {
+                self.changed.register(src);
+                let fits = width == Width::W64 || self.state.frame().get(src).width() <= 32;
+                if fits {
+                    self.identify(self.here(src));
+                }
+                let source = *self.state.frame().get(src);
+                match width {
+                    Width::W64 => source,
+                    Width::W32 if !source.is_scalar() => Register::scalar(Scalar::UNKNOWN.zero_extend()),
+                    Width::W32 => {
+                        let link = if fits { source.link } else { Link::default() };
+                        Register { value: source.value.zero_extend(), link, ..source }
+                    }
+                }
+            }
+        };
+        let register = self.sane_register(register);
+        self.put(dst, register);
+    }
+
+    fn sign_extend(&mut self, width: Width, from: Size, dst: Reg, src: Reg) {
+        self.changed.register(src);
+        let source = *self.state.frame().get(src);
+        if !source.is_scalar() {
+            let value = if width == Width::W64 { Scalar::UNKNOWN } else { Scalar::UNKNOWN.zero_extend() };
+            return self.put(dst, Register::scalar(value));
+        }
+        let same = source.value.wide.unsigned.max < 1 << (from.bits_wide() - 1);
+        if same {
+            self.identify(self.here(src));
+        }
+        let source = *self.state.frame().get(src);
+        let value = match width {
+            Width::W64 => source.value.sign_extend(from),
+            Width::W32 => source.value.sign_extend32(from),
+        };
+        let link = if same { source.link } else { Link::default() };
+        let register = self.sane_register(Register { value, link, ..source });
+        self.put(dst, register);
+    }
+
+    fn sane_register(&mut self, register: Register) -> Register {
+        if register.is_scalar() {
+            Register { value: self.sane(register.value, "alu"), ..register }
+        } else {
+            register
+        }
+    }
+
+    /// A change of one number, which is the same number afterwards or not; of a pointer nothing is left.
+    fn change(&mut self, dst: Reg, same: bool, change: impl FnOnce(Scalar) -> Scalar) {
+        let register = *self.state.frame().get(dst);
+        let register = if register.is_scalar() {
+            let value = self.sane(change(register.value), "alu");
+            let link = if same { register.link } else { Link::default() };
+            Register { value, link, ..register }
+        } else {
+            Register::unknown()
+        };
+        self.put(dst, register);
+    }
+
+    fn compute(&mut self, width: Width, op: AluOp, dst: Reg, src: Src) -> Result<(), Reason> {
+        self.reads(src);
+        self.changed.register(dst);
+        let by = self.operand(src);
+        let target = *self.state.frame().get(dst);
+        if target.kind.is_pointer() || by.kind.is_pointer() {
+            // A number that moves a pointer has to be this one in other states, too.
+            match (target.kind.is_pointer(), src) {
+                (true, Src::Reg(src)) if by.is_scalar() => self.mark_precise(src)?,
+                (false, _) => self.mark_precise(dst)?,
+                _ => {}
+            }
+            if let Some(moved) = self.moved(width, op, dst, by)? {
+                self.put(dst, moved);
+            }
+            return Ok(());
+        }
+        if let (true, Src::Reg(src)) = (target.precise, src) {
+            self.mark_precise(src)?;
+        }
+        if matches!(op, AluOp::And | AluOp::Or)
+            && by.value.as_constant().is_some()
+            && let Some([zero, ones]) = target.value.split_sign()
+        {
+            // Comes back to this instruction.
+            let pc = self.state.pc;
+            self.later(pc)?.frame_mut().get_mut(dst).value = zero;
+            self.state.frame_mut().get_mut(dst).value = ones;
+        }
+        let target = *self.state.frame().get(dst);
+        let value = target.value.alu(width, op, by.value);
+        let link = link_of_sum(&target, width, op, &by);
+        let value = self.sane(value, "alu");
+        self.put(dst, Register { value, link, ..target });
+        Ok(())
+    }
+
+    fn load(&mut self, size: Size, signed: bool, dst: Reg, base: Reg, offset: i16) {
+        self.changed.register(base);
+        self.changed.register(dst);
+        let pointer = *self.state.frame().get(base);
+        self.pointers[self.state.pc.index()].get_or_insert(pointer.kind);
+        match reach(pointer, offset, size) {
+            Some(reach) => self.read_stack(reach, size, dst),
+            None => self.put(dst, Register::unknown()),
+        }
+        let loaded = *self.state.frame().get(dst);
+        if loaded.is_scalar() && size != Size::DW {
+            let value = if signed { loaded.value.sign_extend(size) } else { loaded.value.truncate(size) };
+            let value = self.sane(value, "ldx");
+            self.put(dst, Register { value, ..loaded });
+        }
+    }
+
+    fn store(&mut self, size: Size, base: Reg, offset: i16, src: Option<Src>) -> Result<(), Reason> {
+        if let Some(src) = src {
+            self.reads(src);
+        }
+        self.changed.register(base);
+        let pointer = *self.state.frame().get(base);
+        self.pointers[self.state.pc.index()].get_or_insert(pointer.kind);
+        match reach(pointer, offset, size) {
+            Some(reach) => self.write_stack(reach, size, src),
+            None => Ok(()),
+        }
+    }
+
+    fn atomic(&mut self, size: Size, op: AtomicOp, base: Reg, offset: i16, src: Reg) -> Result<(), Reason> {
+        for reg in [src, base] {
+            self.changed.register(reg);
+        }
+        let pointer = *self.state.frame().get(base);
+        let Some(reach) = reach(pointer, offset, size) else { return Ok(()) };
+        let dst = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
+        if op == AtomicOp::Cmpxchg {
+            self.changed.register(dst);
+        }
+        if op.fetches() {
+            self.put(dst, Register::unknown());
+        }
+        self.touch_stack(reach, size);
+        if op.fetches() {
+            self.read_stack(reach, size, dst);
+            let loaded = *self.state.frame().get(dst);
+            if loaded.is_scalar() && size != Size::DW {
+                self.put(dst, Register { value: loaded.value.truncate(size), ..loaded });
+            }
+        }
+        self.write_stack(reach, size, None)
+    }
+
+    /// Whether the jump is taken; if that is not known, it is taken later, and not now.
+    fn branch(&mut self, width: Width, op: CmpOp, dst: Reg, src: Src, target: Pc) -> Result<bool, Reason> {
+        self.changed.register(dst);
+        self.reads(src);
+        let (a, b) = (*self.state.frame().get(dst), self.operand(src));
+        let stack = |register: &Register| matches!(register.kind, Kind::Stack(_));
+        if stack(&a) || stack(&b) {
+            self.note(|step| step.stack_operands = [stack(&a), stack(&b)]);
+        }
+        let numbers = a.is_scalar() && b.is_scalar();
+        if numbers && let Some(taken) = a.value.decides(width, op, b.value) {
+            self.mark_precise(dst)?;
+            if let Src::Reg(src) = src {
+                self.mark_precise(src)?;
+            }
+            self.log_changes();
+            return Ok(taken);
+        }
+        let source = match src {
+            Src::Reg(src) if b.is_scalar() => Some(src),
+            _ => None,
+        };
+        let ids = [source.map_or(0, |_| b.link.id), if a.is_scalar() { a.link.id } else { 0 }];
+        let linked = self.linked(ids.into_iter().filter(|&id| id != 0));
+        if linked.len() > 1 {
+            self.note(|step| step.linked.clone_from(&linked));
+        }
+        self.later(target)?;
+        if numbers {
+            self.learn(width, op, dst, src);
+            self.spread(dst, source, &linked);
+        }
+        self.log_changes();
+        Ok(false)
+    }
+
+    /// Puts what the comparison tells into the state that goes on now and the one that goes on at its target.
+    fn learn(&mut self, width: Width, op: CmpOp, dst: Reg, src: Src) {
+        let (a, b) = (self.state.frame().get(dst).value, self.operand(src).value);
+        let same = src == Src::Reg(dst);
+        let sides = [true, false].map(|holds| {
+            let places = if holds { ["true_reg1", "true_reg2"] } else { ["false_reg1", "false_reg2"] };
+            if same {
+                let itself = self.sane(a.refine_itself(width, op, holds), places[0]);
+                return (itself, itself);
+            }
+            let (a, b) = a.refine(width, op, b, holds);
+            (self.sane(a, places[0]), self.sane(b, places[1]))
+        });
+        let pending = self.pending.last_mut().map(|pending| &mut pending.state);
+        for (state, (a, b)) in pending.into_iter().chain([&mut self.state]).zip(sides) {
+            state.frame_mut().get_mut(dst).value = a;
+            if let Src::Reg(src) = src {
+                state.frame_mut().get_mut(src).value = b;
+            }
+        }
+    }
+
+    fn spread(&mut self, dst: Reg, source: Option<Reg>, linked: &[Location]) {
+        let known = source.into_iter().chain([dst]);
+        for location in known.map(|reg| self.here(reg)).collect::<Vec<_>>() {
+            if self.state.at(location).link.id == 0 {
+                continue;
+            }
+            spread(&mut self.state, location, linked);
+            if let Some(pending) = self.pending.last_mut() {
+                spread(&mut pending.state, location, linked);
+            }
+        }
+    }
+
+    /// What a call leaves of r0 to r5.
+    fn clobber(&mut self) {
+        for reg in CLOBBERED {
+            self.put(reg, Register::UNSET);
+        }
+    }
+
+    fn enter(&mut self, pc: Pc, function: Pc) {
+        let number = self.graph.function_of(function);
+        let mut inner = Frame::new(Some(pc), number, self.state.frames.len() as u8);
+        inner.registers[1..6].copy_from_slice(&self.state.frame().registers[1..6]);
+        self.clobber();
+        self.state.frames.push(inner);
+        self.changed = Changed::ALL;
+        let inner = self.state.frames.len() - 1;
+        let printed = |frame| Printed { state: &self.state, frame, changed: Changed::ALL };
+        self.log.add(1, format_args!("caller:\n{}\ncallee:\n{}\n", printed(inner - 1), printed(inner)));
+    }
+
+    /// Back to the caller, if there is one: where it goes on.
+    fn leave(&mut self) -> Option<Pc> {
+        self.changed.register(Reg::R0);
+        let inner = self.state.frames.len() - 1;
+        let back = self.state.frame().callsite?.next();
+        self.liveness.update(self.program, self.graph, &self.state);
+        let r0 = *self.state.frame().get(Reg::R0);
+        *self.state.frames[inner - 1].get_mut(Reg::R0) = r0;
+        let slot = self.program.slot(back);
+        let printed = |frame| Printed { state: &self.state, frame, changed: Changed::ALL };
+        let (callee, caller) = (printed(inner), printed(inner - 1));
+        self.log.add(1, format_args!("returning from callee:\n{callee}\nto caller at {slot}:\n{caller}\n"));
+        self.state.frames.pop();
+        Some(back)
+    }
+}
