@@ -30,6 +30,7 @@ pub use rejection::{Access, PointerName, Reason, Rejection};
 use crate::cfg::Graph;
 use crate::domain::Contradiction;
 use crate::environment::Environment;
+use crate::helpers::Arg;
 use crate::isa::Reg;
 use crate::program::{Pc, Program};
 use liveness::Liveness;
@@ -102,7 +103,10 @@ impl std::fmt::Display for Effort {
 /// # Errors
 /// The first thing that was not proved.
 pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result<Verified, Box<Rejection>> {
-    let arguments = |id| environment.function(id).map(|_| 0);
+    let arguments = |id| {
+        let args = environment.function(id)?.prototype.args;
+        Some(args.iter().take_while(|&&arg| arg != Arg::None).count() as u32)
+    };
     let graph = match Graph::of(program, arguments) {
         Ok(graph) => graph,
         Err(error) => {

@@ -109,7 +109,6 @@ pub(super) fn fill(program: &Program, nodes: &mut [Node], arguments: impl Fn(i32
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::SOCKET_FILTER;
     use crate::load::{Format, load};
 
     #[test]
@@ -119,7 +118,7 @@ mod tests {
                     r2 += -16\nr8 = *(u64 *)(r10 - 8)\ncall f\n*(u32 *)(r10 - 20) = r7\n\
                     l: r0 = *(u32 *)(r6 + 4)\nr0 = *(u8 *)(r10 - 24)\nexit\n\
                     f: r0 = 1\nif r1 != 0 goto out\nr0 = r2\nout: exit";
-        let program = load(text.as_bytes(), Some(Format::Ebpf), &SOCKET_FILTER).expect("it is read").ebpf();
+        let program = load(text.as_bytes(), &Format::Ebpf.into()).expect("it is read").ebpf();
         let graph = super::super::Graph::of(&program, |_| Some(0)).expect("nothing is wrong with it");
         let columns = |pc: Pc| -> String {
             let column = |reg: &Reg| match graph.node(pc).live.contains(*reg) {

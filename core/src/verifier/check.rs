@@ -4,8 +4,10 @@ use super::Verifier;
 use super::rejection::{Access, Reason};
 use super::require::{Memory, Requirement};
 use super::state::{FRAMES, Kind, Register, STACK};
+use crate::context::{Access as Right, FieldKind};
 use crate::domain::{Scalar, Tnum};
-use crate::isa::{AluOp, Callee, Reg, Src, Width};
+use crate::helpers::Arg;
+use crate::isa::{AluOp, Callee, Reg, Size, Src, Width};
 
 /// No pointer may be moved farther than this (`BPF_MAX_VAR_OFF`).
 const FARTHEST: i64 = 1 << 29;
@@ -36,7 +38,8 @@ impl Verifier<'_> {
             Requirement::SamePointers(base) => self.check_same_pointers(frame.get(base).kind),
             Requirement::Packet => self.check_packet(),
             Requirement::Callable(Callee::Helper(id)) => match self.environment.function(id) {
-                Some(_) => Ok(()),
+                Some(function) if function.prototype.args[0] == Arg::None => Ok(()),
+                Some(_) => Err(Reason::NotSupported("functions that take arguments are")),
                 None => Err(Reason::UnknownFunction(id)),
             },
             Requirement::Callable(Callee::Platform(_)) => {
@@ -125,18 +128,33 @@ impl Verifier<'_> {
             }
             Kind::Context => {
                 unmoved(pointer, base)?;
-                let fits = usize::try_from(fixed).is_ok_and(|at| {
-                    let context = self.environment.context;
-                    let written = access == Access::Write;
-                    at.is_multiple_of(size.bytes())
-                        && context
-                            .field_at(at)
-                            .is_some_and(|field| at + size.bytes() <= field.offset + field.size)
-                        && (!written || context.writable(at, size.bytes()))
-                });
-                if fits { Ok(()) } else { Err(Reason::ContextAccess { offset: fixed, size: size.bytes() }) }
+                self.check_context(access, fixed, size)
             }
             kind @ (Kind::Scalar | Kind::Unset) => Err(Reason::NoPointer(base, kind.name())),
+        }
+    }
+
+    /// There is such a field, and it may be accessed so (`check_ctx_access` and the program types' `is_valid_access`).
+    fn check_context(&self, access: Access, offset: i32, size: Size) -> Result<(), Reason> {
+        let bytes = size.bytes();
+        let refused = Reason::ContextAccess { offset, size: bytes };
+        let Some(at) = usize::try_from(offset).ok().filter(|at| at.is_multiple_of(bytes)) else {
+            return Err(refused);
+        };
+        let Some(field) = self.environment.context.field_at(at) else { return Err(refused) };
+        let allowed = match access {
+            Access::Read => field.access != Right::Hidden,
+            Access::Write => field.access == Right::Write,
+        };
+        let whole = (field.offset, field.size) == (at, bytes);
+        match field.kind {
+            FieldKind::Number if allowed && at + bytes <= field.offset + field.size => Ok(()),
+            FieldKind::Whole if allowed && whole => Ok(()),
+            FieldKind::Number | FieldKind::Whole => Err(refused),
+            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta if allowed && whole => {
+                Err(Reason::NotSupported("addresses of packets are"))
+            }
+            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Err(refused),
         }
     }
 
@@ -162,7 +180,7 @@ impl Verifier<'_> {
     }
 
     /// A pointer is kept whole, and not where it would outlive what it points to.
-    fn check_spill(&self, place: Register, value: Option<Reg>, size: crate::isa::Size) -> Result<(), Reason> {
+    fn check_spill(&self, place: Register, value: Option<Reg>, size: Size) -> Result<(), Reason> {
         let Some(value) =
             value.map(|reg| *self.state.frame().get(reg)).filter(|value| value.kind.is_pointer())
         else {
@@ -187,7 +205,7 @@ impl Verifier<'_> {
     }
 
     fn check_packet(&self) -> Result<(), Reason> {
-        if self.environment.context.name != crate::context::skb::SK_BUFF.name {
+        if !self.environment.packet.legacy {
             return Err(Reason::NoPacket);
         }
         if self.state.frames.len() > 1 {
