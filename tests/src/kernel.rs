@@ -143,7 +143,7 @@ impl Wire for Kernel {
     }
 }
 
-/// What arrived at a socket that does not wait: nothing when the filter dropped it.
+/// What arrived at a socket that does not wait, or not long: nothing when the filter dropped it.
 #[cfg(target_os = "linux")]
 fn arrived(received: io::Result<usize>) -> io::Result<Option<usize>> {
     match received {

@@ -5,6 +5,10 @@
 //! 16; jumps forward and inside the program; no scratch cell read that some path has not written; the last
 //! instruction returns. (That codes and ancillary offsets are known is the decoder's business.)
 //!
+//! Linux can be short of room for a program that passes: its own conversion to eBPF is some twelve times as long for a
+//! packet load, and jumps over too many of them, or programs larger than `net.core.optmem_max`, are refused when they are
+//! attached. That is a limit of the kernel at hand, not of classic BPF, and not looked at here.
+//!
 //! What seccomp takes is looked at afterwards, by rules of its own, as in Linux: [`Program::for_seccomp`].
 
 mod scratch;

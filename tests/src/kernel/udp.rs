@@ -9,9 +9,14 @@ use super::{SOL_SOCKET, arrived, attach, set_number};
 use bpf64_core::classic::encoding::Raw;
 use std::io;
 use std::net::UdpSocket;
+use std::time::Duration;
 
 /// Bytes of a UDP header.
 pub const HEADER: usize = 8;
+
+/// How long a datagram may take. It has nearly always arrived when sending returns, but on a busy machine the kernel may
+/// leave that to a thread of its own.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Two sockets of the loopback interface, connected to each other.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ impl Udp {
         let (sender, receiver) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
         sender.connect(receiver.local_addr()?)?;
         receiver.connect(sender.local_addr()?)?;
-        receiver.set_nonblocking(true)?;
+        receiver.set_read_timeout(Some(PATIENCE))?;
         Ok(Udp { sender, receiver })
     }
 
