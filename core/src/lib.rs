@@ -32,6 +32,7 @@
 //! assert_eq!((SOCKET_FILTER.verdict)(outcome.end.unwrap().unwrap().0).to_string(), "accepted, 7 bytes kept");
 //! ```
 
+pub mod btf;
 pub mod cfg;
 pub mod classic;
 pub mod context;

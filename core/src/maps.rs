@@ -14,9 +14,11 @@ pub use array::ARRAY;
 pub use hash::HASH;
 pub use table::{Access, Journal, Table};
 
+use crate::btf::{self, Btf};
 use crate::errno::Errno;
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// The table kinds of this version, in the order of their numbers.
 pub static KINDS: [&dyn Kind; 2] = [HASH, ARRAY];
@@ -57,6 +59,19 @@ pub struct MapDef {
     pub entries: Vec<(Vec<u8>, Vec<u8>)>,
     /// Whether programs may only read it (`BPF_F_RDONLY_PROG` and frozen: constant data).
     pub constant: bool,
+    /// What keys and values are, if that is known. It changes nothing but how they are shown.
+    pub types: Option<Rc<Types>>,
+}
+
+/// The types of a table's keys and values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Types {
+    /// All types of the object file that declares the table.
+    pub btf: Rc<Btf>,
+    /// The key's; void when it is not known.
+    pub key: btf::Id,
+    /// The value's; void when it is not known.
+    pub value: btf::Id,
 }
 
 impl PartialEq for MapDef {
@@ -189,6 +204,7 @@ impl MapDef {
             inner: None,
             entries: Vec::new(),
             constant: false,
+            types: None,
         }
     }
 
