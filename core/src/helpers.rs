@@ -4,6 +4,7 @@
 //! classic programs calls functions that have no number; theirs are [`classic`].
 
 pub mod classic;
+pub mod flow;
 pub mod maps;
 pub mod prototype;
 pub mod system;
@@ -31,8 +32,50 @@ pub struct Function {
     pub doc: &'static str,
     /// What it takes and gives.
     pub prototype: Prototype,
-    /// What a call does: r1 to r5 to r0. A trap is for what no verified program does.
-    pub call: fn(&mut dyn Host, [u64; 5]) -> Result<u64, TrapKind>,
+    /// What a call does.
+    pub call: Implementation,
+}
+
+/// What a call does. A trap is for what no verified program does.
+#[derive(Clone, Copy)]
+pub enum Implementation {
+    /// r1 to r5 to r0.
+    Value(fn(&mut dyn Host, [u64; 5]) -> Result<u64, TrapKind>),
+    /// It says what runs next, and is asked again when that has returned.
+    Control(fn(&mut dyn Host, Turn) -> Result<Next, TrapKind>),
+}
+
+/// What a function that controls the flow is asked with: when it is called, and after each of its callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// r1 to r5 of the call.
+    pub arguments: [u64; 5],
+    /// What it said with its last callback, to know where it was; 0 at the call.
+    pub state: u64,
+    /// What the callback returned; `None` at the call.
+    pub returned: Option<u64>,
+}
+
+/// What runs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The caller, with this in r0.
+    Return(u64),
+    /// A function of the program's, whose result the function is then asked with.
+    Callback {
+        /// The function's address.
+        function: u64,
+        /// r1 to r5.
+        with: [u64; 5],
+        /// What to be told then.
+        state: u64,
+    },
+    /// Another program, from its start and without return; the caller, when there is none of that number, or too many
+    /// have followed each other already.
+    TailCall {
+        /// Its number among the world's.
+        program: u32,
+    },
 }
 
 /// The engine and the world, as a function sees them. Addresses are the engine's own.
@@ -63,6 +106,9 @@ pub trait Host {
 
     /// The address of byte `offset` of a table's memory.
     fn value_address(&self, map: u16, offset: u32) -> u64;
+
+    /// Puts a key where the callback that comes next may read it; gives its address.
+    fn key(&mut self, key: &[u8]) -> u64;
 
     /// Prints a line to the trace.
     fn print(&mut self, line: &str);

@@ -3,6 +3,7 @@
 //! Every operator's result comes from [`isa::eval`]; what is here is the machine around it: registers, memory,
 //! calls, and how a run ends. It trusts nothing: a program that was never verified traps, it cannot go wrong.
 
+mod frames;
 mod host;
 mod memory;
 
@@ -12,7 +13,8 @@ use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideIm
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
 use crate::maps::Table;
 use crate::program::{Pc, Program};
-use host::Running;
+use frames::Frame;
+pub use frames::MAX_TAIL_CALLS;
 use std::rc::Rc;
 
 /// Bytes of stack a function has (`MAX_BPF_STACK`).
@@ -25,7 +27,13 @@ pub const MAY_GOTO_BUDGET: u32 = 8 * 1024 * 1024;
 /// The eBPF machine and the world it runs in.
 #[derive(Debug, Clone)]
 pub struct Machine {
+    /// The program that the run began with.
+    first: Rc<Program>,
+    /// The program that runs.
     program: Rc<Program>,
+    /// Its number, as [`Place::Program`] has it.
+    running: u32,
+    tail_calls: u32,
     environment: ProgramType,
     pc: Pc,
     /// r0 to r10.
@@ -37,20 +45,11 @@ pub struct Machine {
     pub context: Vec<u8>,
     /// The stack of every frame, the main function's first.
     pub stack: Vec<u8>,
+    /// Keys handed to callbacks, of every frame: the longest key of any table each.
+    keys: Vec<u8>,
     /// The packet and its surroundings, and the tables.
     pub world: World,
 }
-
-/// What a call has to restore.
-#[derive(Debug, Clone)]
-struct Frame {
-    return_to: Pc,
-    /// r6 to r9.
-    saved: [u64; 4],
-}
-
-/// Registers that a call keeps.
-const SAVED: [Reg; 4] = [Reg::R6, Reg::R7, Reg::R8, Reg::R9];
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +77,10 @@ impl Machine {
         });
         registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
         Machine {
+            first: Rc::clone(&program),
             program,
+            running: 0,
+            tail_calls: 0,
             environment,
             pc: Pc(0),
             registers,
@@ -86,6 +88,7 @@ impl Machine {
             may_goto_left: MAY_GOTO_BUDGET,
             context,
             stack: vec![0; STACK_SIZE],
+            keys: Vec::new(),
             world,
         }
     }
@@ -111,7 +114,7 @@ impl Machine {
         &self.environment
     }
 
-    /// The program it runs.
+    /// The program it runs: the one it was made with, or one that it went on to by a tail call.
     #[must_use]
     pub fn program(&self) -> &Rc<Program> {
         &self.program
@@ -172,7 +175,7 @@ impl Machine {
             }
             Insn::LoadImm { dst, imm: WideImm::Const(value) } => self.set(observer, dst, value)?,
             Insn::LoadImm { dst, imm } => {
-                let value = self.reference(imm).ok_or(TrapKind::Unresolved)?;
+                let value = self.reference(pc, imm).ok_or(TrapKind::Unresolved)?;
                 self.set(observer, dst, value)?;
             }
             Insn::LoadPacket { size, from } => match self.load_packet(observer, size, from)? {
@@ -222,16 +225,14 @@ impl Machine {
             },
             Insn::Call(Callee::Helper(id)) => {
                 let function = self.environment.function(id).ok_or(TrapKind::UnknownFunction { id })?;
-                let [_, arguments @ .., _, _, _, _, _] = self.registers;
-                let value = (function.call)(&mut Running { machine: self, observer }, arguments)?;
-                self.set(observer, Reg::R0, value)?;
+                next = self.call(observer, function, next)?;
             }
             Insn::Call(Callee::Local(offset)) => {
                 self.enter(observer, next)?;
                 next = self.target(pc, offset);
             }
             Insn::Call(Callee::Platform(_)) => return Err(TrapKind::Unresolved),
-            Insn::Exit => match self.leave(observer) {
+            Insn::Exit => match self.leave(observer)? {
                 Some(return_to) => next = return_to,
                 None => return Ok(Flow::End(self.get(Reg::R0), Ending::Returned)),
             },
@@ -241,7 +242,11 @@ impl Machine {
     }
 
     /// The address that a wide load stands for.
-    fn reference(&self, imm: WideImm) -> Option<u64> {
+    fn reference(&self, pc: Pc, imm: WideImm) -> Option<u64> {
+        if let WideImm::Code(offset) = imm {
+            let target = self.program.code_target(pc, offset)?;
+            return Some(Region::Code.address(self.program.slot(target).0));
+        }
         let map = self.program.map_of(imm)?;
         match imm {
             WideImm::MapFd(_) | WideImm::MapIndex(_) => Some(Region::Map(map).address(0)),
@@ -277,29 +282,6 @@ impl Machine {
         observer.read(Place::Memory { region: Region::Packet, offset: at as u32, size }, value);
         Ok(Some(value))
     }
-
-    /// A new frame: its own stack, r6 to r9 kept for the caller.
-    fn enter(&mut self, observer: &mut impl Observer, return_to: Pc) -> Result<(), TrapKind> {
-        if self.frames.len() + 1 >= MAX_FRAMES {
-            return Err(TrapKind::CallDepth { limit: MAX_FRAMES });
-        }
-        self.frames.push(Frame { return_to, saved: SAVED.map(|reg| self.get(reg)) });
-        let depth = self.frames.len() + 1;
-        self.stack.resize(self.stack.len().max(depth * STACK_SIZE), 0);
-        self.force(observer, Reg::R10, Region::Stack.address((depth * STACK_SIZE) as u32));
-        Ok(())
-    }
-
-    /// Back to the caller, if there is one.
-    fn leave(&mut self, observer: &mut impl Observer) -> Option<Pc> {
-        let Frame { return_to, saved } = self.frames.pop()?;
-        for (reg, value) in SAVED.into_iter().zip(saved) {
-            self.force(observer, reg, value);
-        }
-        let top = (self.frames.len() + 1) * STACK_SIZE;
-        self.force(observer, Reg::R10, Region::Stack.address(top as u32));
-        Some(return_to)
-    }
 }
 
 impl crate::machine::Machine for Machine {
@@ -327,10 +309,13 @@ impl crate::machine::Machine for Machine {
                             table.grow(end as u32);
                         }
                     }
+                    Region::Keys if self.keys.len() < end => self.keys.resize(end, 0),
                     Region::Context | Region::Stack | Region::Packet | Region::Map(_) => {}
+                    Region::Code | Region::Keys => {}
                 }
                 self.put_memory(region, offset, size, value);
             }
+            Place::Program => self.select(value as u32),
             Place::PacketLength => self.world.skb.packet.resize(value as usize, 0),
             Place::Cell { map, index } => {
                 if let Some(table) = self.world.tables.get_mut(usize::from(map)) {

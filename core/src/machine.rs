@@ -23,6 +23,10 @@ pub enum Region {
     Map(u16),
     /// The keys and values of that table.
     Values(u16),
+    /// The program's instructions, by slot: addresses that functions are given to call them back. Nothing to be read.
+    Code,
+    /// Keys that functions hand to callbacks.
+    Keys,
 }
 
 /// The upper halves of addresses of tables and of their values: these plus the table's number.
@@ -37,6 +41,8 @@ impl Region {
             Region::Context => 1,
             Region::Stack => 2,
             Region::Packet => 3,
+            Region::Code => 4,
+            Region::Keys => 5,
             Region::Map(map) => MAPS + map as u64,
             Region::Values(map) => VALUES + map as u64,
         }
@@ -56,6 +62,8 @@ impl Region {
             1 => Region::Context,
             2 => Region::Stack,
             3 => Region::Packet,
+            4 => Region::Code,
+            5 => Region::Keys,
             MAPS..VALUES => Region::Map(number as u16),
             VALUES..0x3_0000 => Region::Values(number as u16),
             _ => return None,
@@ -73,6 +81,8 @@ impl fmt::Display for Region {
             Region::Packet => f.write_str("packet"),
             Region::Map(map) => write!(f, "map {map}"),
             Region::Values(map) => write!(f, "values of map {map}"),
+            Region::Code => f.write_str("code"),
+            Region::Keys => f.write_str("keys"),
         }
     }
 }
@@ -99,6 +109,8 @@ pub enum Place {
     },
     /// How many bytes the packet has.
     PacketLength,
+    /// Which program runs: 0 the one that the run began with, n the n-th of the world's, counted from 1.
+    Program,
     /// A cell of a table's structure, which programs see only through functions.
     Cell {
         /// The table's number.
@@ -119,6 +131,7 @@ impl fmt::Display for Place {
                 write!(f, "{region} + {offset}, {}", Count(size.bytes(), "byte"))
             }
             Place::PacketLength => f.write_str("the packet's length"),
+            Place::Program => f.write_str("the running program"),
             Place::Cell { map, index } => write!(f, "cell {index} of map {map}"),
         }
     }

@@ -160,14 +160,18 @@ impl Program {
         origins.resize(insns.len(), Origin::default());
         let program = Program { insns, origins, slots, maps: Vec::new() };
         for pc in program.pcs() {
-            let offset = match program.insn(pc) {
-                Insn::Call(Callee::Local(offset)) => Some(offset),
-                insn => insn.jump_offset(),
+            let behind = i64::from(program.slot(pc.next()).0);
+            let (target, slot) = match program.insn(pc) {
+                Insn::LoadImm { imm: WideImm::Code(offset), .. } => {
+                    (program.code_target(pc, offset), behind - 1 + i64::from(offset))
+                }
+                Insn::Call(Callee::Local(offset)) => (program.target(pc, offset), behind + i64::from(offset)),
+                insn => match insn.jump_offset() {
+                    Some(offset) => (program.target(pc, offset), behind + i64::from(offset)),
+                    None => continue,
+                },
             };
-            if let Some(offset) = offset
-                && program.target(pc, offset).is_none()
-            {
-                let slot = i64::from(program.slot(pc.next()).0) + i64::from(offset);
+            if target.is_none() {
                 return Err(ProgramError::Target { pc, slot, slots: next });
             }
         }
@@ -294,6 +298,13 @@ impl Program {
     #[must_use]
     pub fn slot_count(&self) -> u32 {
         self.slots.last().map_or(0, |slot| slot.0)
+    }
+
+    /// The instruction whose address the wide load [`WideImm::Code`] at `pc` gives.
+    #[must_use]
+    pub fn code_target(&self, pc: Pc, offset: i32) -> Option<Pc> {
+        let slot = self.slot(pc).0.checked_add(1)?.checked_add_signed(offset)?;
+        self.at_slot(Slot(slot))
     }
 
     /// Where a jump at `pc` with this offset lands.

@@ -234,6 +234,8 @@ fn meaning(value: u64) -> (&'static str, String) {
                 Region::Packet => "packet",
                 Region::Map(_) => "map",
                 Region::Values(_) => "map value",
+                Region::Code => "code",
+                Region::Keys => "map key",
             };
             (kind, AddressText(value).to_string())
         }

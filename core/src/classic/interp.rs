@@ -226,7 +226,8 @@ impl crate::machine::Machine for Machine {
             Place::A => self.a = value as u32,
             Place::X => self.x = value as u32,
             Place::Scratch(cell) => self.scratch[usize::from(cell)] = value as u32,
-            Place::Reg(_) | Place::Memory { .. } | Place::PacketLength | Place::Cell { .. } => {}
+            Place::Reg(_) | Place::Memory { .. } | Place::Cell { .. } => {}
+            Place::PacketLength | Place::Program => {}
         }
     }
 

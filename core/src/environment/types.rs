@@ -5,6 +5,7 @@ use crate::context::skb::{SK_BUFF, SK_BUFF_TC};
 use crate::context::{Description, seccomp, xdp};
 use crate::helpers;
 use crate::helpers::classic::ANCILLARY;
+use crate::helpers::flow::FLOW;
 use crate::helpers::maps::MAPS;
 use crate::helpers::system::SYSTEM;
 use std::borrow::Cow;
@@ -35,7 +36,7 @@ pub static SOCKET_FILTER: Environment = Environment {
     context: Cow::Borrowed(&SK_BUFF),
     entry: sk_buff,
     packet: PacketAccess { legacy: true, writable: false },
-    functions: &[MAPS, SYSTEM, ANCILLARY],
+    functions: &[MAPS, SYSTEM, FLOW, ANCILLARY],
     verdict: |r0| match r0 as u32 {
         0 => Verdict::Dropped,
         kept => Verdict::Accepted { kept },
@@ -98,7 +99,7 @@ pub static SECCOMP: Environment = Environment {
 };
 
 /// What every program type may call.
-static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM];
+static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM, FLOW];
 
 /// A program type made at run time: r1 is a record of this layout. Its name is the record's; it may call what every
 /// type may.

@@ -2,6 +2,8 @@
 
 use crate::context::skb::Skb;
 use crate::maps::Table;
+use crate::program::Program;
+use std::rc::Rc;
 
 /// The world a run happens in. All of it is input, so that a run repeats exactly; what a run changes in it is there
 /// for the next one.
@@ -13,6 +15,9 @@ pub struct World {
     pub record: Vec<u8>,
     /// The program's tables. A machine makes those that are missing.
     pub tables: Vec<Table>,
+    /// The programs that programs may go on to by tail calls, by the numbers that `prog_array` tables hold. They have
+    /// the tables of the program that begins, by the same numbers.
+    pub programs: Vec<Rc<Program>>,
     /// The CPU the program runs on.
     pub cpu: u32,
     /// The state of the random numbers.
@@ -23,7 +28,7 @@ impl World {
     /// A packet on CPU 0, with the first random sequence and no tables yet.
     #[must_use]
     pub fn new(skb: Skb) -> Self {
-        World { skb, record: Vec::new(), tables: Vec::new(), cpu: 0, random: Random(0) }
+        World { skb, record: Vec::new(), tables: Vec::new(), programs: Vec::new(), cpu: 0, random: Random(0) }
     }
 
     /// The same, with an empty packet and the bytes of a context that is plain data.

@@ -1,7 +1,7 @@
 //! Functions that stand for classic BPF's ancillary loads. Linux calls kernel functions without a number for them; ours
 //! are numbered [`CLASSIC`] plus the ancillary offset they stand for.
 
-use super::{Arg, Function, Prototype, Ret};
+use super::{Arg, Function, Implementation, Prototype, Ret};
 
 /// The number of the function for ancillary load `n` is `CLASSIC + n`.
 pub const CLASSIC: i32 = 0x1_0000;
@@ -15,7 +15,9 @@ pub const NLATTR: Function = Function {
     name: "classic_nlattr",
     doc: "gives the offset of the netlink attribute of type r3 at or behind offset r2, or 0",
     prototype: Prototype::new(&[Arg::Context, Arg::Anything, Arg::Anything], Ret::Integer),
-    call: |host, [_, start, wanted, ..]| Ok(host.world().skb.attribute(start as u32, wanted as u32).into()),
+    call: Implementation::Value(|host, [_, start, wanted, ..]| {
+        Ok(host.world().skb.attribute(start as u32, wanted as u32).into())
+    }),
 };
 
 /// Ancillary load `nlan`.
@@ -24,9 +26,9 @@ pub const NLATTR_NEST: Function = Function {
     name: "classic_nlattr_nest",
     doc: "gives the offset of the netlink attribute of type r3 inside the one at offset r2, or 0",
     prototype: Prototype::new(&[Arg::Context, Arg::Anything, Arg::Anything], Ret::Integer),
-    call: |host, [_, start, wanted, ..]| {
+    call: Implementation::Value(|host, [_, start, wanted, ..]| {
         Ok(host.world().skb.nested_attribute(start as u32, wanted as u32).into())
-    },
+    }),
 };
 
 /// Ancillary load `hatype`.
@@ -35,7 +37,9 @@ pub const HATYPE: Function = Function {
     name: "classic_hatype",
     doc: "gives the hardware type of the packet's device, or -1 when it has none",
     prototype: Prototype::new(&[Arg::Context], Ret::Integer),
-    call: |host, _| Ok(host.world().skb.device.map_or(NO_DEVICE, |device| device.hatype.into())),
+    call: Implementation::Value(|host, _| {
+        Ok(host.world().skb.device.map_or(NO_DEVICE, |device| device.hatype.into()))
+    }),
 };
 
 /// Ancillary load `poff`.
@@ -44,7 +48,7 @@ pub const PAYLOAD_OFFSET: Function = Function {
     name: "classic_payload_offset",
     doc: "gives the offset of the transport payload in the packet, or 0",
     prototype: Prototype::new(&[Arg::Context], Ret::Integer),
-    call: |host, _| Ok(host.world().skb.payload_offset().into()),
+    call: Implementation::Value(|host, _| Ok(host.world().skb.payload_offset().into())),
 };
 
 /// What converted classic programs may call.

@@ -10,6 +10,10 @@ pub struct Prototype {
     /// Whether it may move or resize the packet, after which addresses in it are worth nothing
     /// (`bpf_helper_changes_pkt_data`).
     pub moves_packet: bool,
+    /// Whether memory that it is given may be the packet's (`pkt_access`).
+    pub packet_access: bool,
+    /// Whether only programs under a licence that is compatible with the GPL may call it (`gpl_only`).
+    pub gpl_only: bool,
 }
 
 /// What an argument must be: `enum bpf_arg_type` with its flags.
@@ -82,7 +86,19 @@ impl Prototype {
             all[at] = args[at];
             at += 1;
         }
-        Prototype { args: all, ret, moves_packet: false }
+        Prototype { args: all, ret, moves_packet: false, packet_access: false, gpl_only: false }
+    }
+
+    /// The same, for a function that may be given memory of the packet.
+    #[must_use]
+    pub const fn with_packet(self) -> Self {
+        Prototype { packet_access: true, ..self }
+    }
+
+    /// The same, for a function that wants a licence compatible with the GPL.
+    #[must_use]
+    pub const fn gpl(self) -> Self {
+        Prototype { gpl_only: true, ..self }
     }
 
     /// The same, for a function that may move the packet.

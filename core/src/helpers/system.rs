@@ -1,6 +1,6 @@
 //! Functions that tell about the machine: random numbers, the CPU.
 
-use super::{Function, Prototype, Ret};
+use super::{Function, Implementation, Prototype, Ret};
 
 /// Linux's random numbers.
 pub const GET_PRANDOM_U32: Function = Function {
@@ -8,7 +8,7 @@ pub const GET_PRANDOM_U32: Function = Function {
     name: "get_prandom_u32",
     doc: "gives a random 32-bit number",
     prototype: Prototype::new(&[], Ret::Integer),
-    call: |host, _| Ok(host.world().random.next_u32().into()),
+    call: Implementation::Value(|host, _| Ok(host.world().random.next_u32().into())),
 };
 
 /// Linux's CPU number.
@@ -17,7 +17,7 @@ pub const GET_SMP_PROCESSOR_ID: Function = Function {
     name: "get_smp_processor_id",
     doc: "gives the number of the CPU the program runs on",
     prototype: Prototype::new(&[], Ret::Integer),
-    call: |host, _| Ok(host.world().cpu.into()),
+    call: Implementation::Value(|host, _| Ok(host.world().cpu.into())),
 };
 
 /// What every program type may ask.

@@ -44,6 +44,18 @@ impl<O: Observer> Host for Running<'_, O> {
         Region::Values(map).address(offset)
     }
 
+    fn key(&mut self, key: &[u8]) -> u64 {
+        let Running { machine, observer } = self;
+        let longest = machine.world.tables.iter().map(|table| table.def().key_size).max().unwrap_or(0);
+        let offset = machine.frames.len() as u32 * longest.next_multiple_of(8);
+        let end = offset as usize + key.len();
+        if machine.keys.len() < end {
+            machine.keys.resize(end, 0);
+        }
+        machine.overwrite(*observer, Region::Keys, offset, key);
+        Region::Keys.address(offset)
+    }
+
     fn print(&mut self, line: &str) {
         self.observer.printed(line);
     }

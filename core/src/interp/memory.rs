@@ -13,7 +13,8 @@ impl Machine {
             Region::Context => &self.context,
             Region::Stack => &self.stack,
             Region::Packet => &self.world.skb.packet,
-            Region::Map(_) => &[],
+            Region::Keys => &self.keys,
+            Region::Map(_) | Region::Code => &[],
             Region::Values(map) => self.world.tables.get(usize::from(map)).map_or(&[], |table| table.bytes()),
         }
     }
@@ -23,7 +24,8 @@ impl Machine {
             Region::Context => &mut self.context,
             Region::Stack => &mut self.stack,
             Region::Packet => &mut self.world.skb.packet,
-            Region::Map(_) => &mut [],
+            Region::Keys => &mut self.keys,
+            Region::Map(_) | Region::Code => &mut [],
             Region::Values(map) => {
                 self.world.tables.get_mut(usize::from(map)).map_or(&mut [], |table| table.bytes_mut())
             }
@@ -59,7 +61,7 @@ impl Machine {
             Region::Stack => true,
             Region::Context => self.environment.context.writable(offset as usize, bytes as usize),
             Region::Packet => self.environment.packet.writable,
-            Region::Map(_) => false,
+            Region::Map(_) | Region::Code | Region::Keys => false,
             Region::Values(map) => !self.program.maps()[usize::from(map)].constant,
         };
         if writable { Ok((region, offset)) } else { Err(TrapKind::ReadOnly { address }) }
@@ -140,13 +142,24 @@ impl Machine {
             return Ok(());
         }
         let (region, offset) = self.writable(address, bytes.len() as u32)?;
+        self.overwrite(observer, region, offset, bytes);
+        Ok(())
+    }
+
+    /// Writes bytes that are there, whether programs may or not.
+    pub(super) fn overwrite(
+        &mut self,
+        observer: &mut impl Observer,
+        region: Region,
+        offset: u32,
+        bytes: &[u8],
+    ) {
         for (at, piece, size) in pieces(bytes) {
             let before = self.number(region, offset + at, size);
             observer.wrote(Place::Memory { region, offset: offset + at, size }, before, number(piece));
         }
         let start = offset as usize;
         self.region_mut(region)[start..start + bytes.len()].copy_from_slice(bytes);
-        Ok(())
     }
 
     /// The number in bytes that exist.

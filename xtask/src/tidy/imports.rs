@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("packet", &["context", "count", "isa", "meaning"]),
     // Two halves of one subject: what a program may call, and the world in which the call happens.
     ("helpers", &["environment", "errno", "isa", "machine", "maps"]),
-    ("environment", &["context", "helpers", "maps"]),
+    ("environment", &["context", "helpers", "maps", "program"]),
     ("machine", &["count", "isa", "program"]),
     ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
