@@ -18,6 +18,7 @@ mod packet;
 mod program;
 mod progress;
 mod run;
+mod verify;
 
 use clap::{ArgAction, Parser, Subcommand};
 use failure::Failure;
@@ -54,6 +55,7 @@ enum Command {
     Disasm(disasm::Arguments),
     Check(check::Arguments),
     Convert(convert::Arguments),
+    Verify(verify::Arguments),
     Run(run::Arguments),
     Bench(bench::Arguments),
     Link(link::Arguments),
@@ -83,6 +85,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Disasm(arguments) => disasm::run(arguments, &mut out),
         Command::Check(arguments) => check::run(arguments, &mut out),
         Command::Convert(arguments) => convert::run(arguments, &mut out),
+        Command::Verify(arguments) => verify::run(arguments, &mut out),
         Command::Run(arguments) => run::run(arguments, &mut out),
         Command::Bench(arguments) => bench::run(arguments, &mut out),
         Command::Link(arguments) => link::run(arguments, &mut out),

@@ -382,7 +382,7 @@ impl Reason {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "instruction {}: {} ({})", self.pc, self.reason.explanation(), self.reason)
+        write!(f, "{} (the kernel says: {})", self.reason.explanation(), self.reason)
     }
 }
 

@@ -1,0 +1,120 @@
+//! `bpf64 verify`: whether a program can do no harm, by Linux's rules.
+
+use super::Status;
+use super::failure::Failure;
+use super::output::Output;
+use super::program::ProgramArguments;
+use bpf64_core::diagnostic::Diagnostic;
+use bpf64_core::load::{Form, Loaded};
+use bpf64_core::program::Program;
+use bpf64_core::verifier::{Rejection, verify};
+use clap::ValueEnum;
+use serde::Serialize;
+use std::rc::Rc;
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  bpf64 verify program.txt
+  bpf64 verify program.txt --log 2             every path, with all that is known on it
+  bpf64 verify -e 'r0 = r3' -e 'exit' --json   {\"verdict\":\"reject\",\"insn\":0,…}";
+
+/// Prove that an eBPF program does no harm, or say why not; the log is in the kernel's form
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES, disable_help_flag = true, override_usage = "bpf64 verify [OPTIONS] PROGRAM")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    program: ProgramArguments,
+    /// How much of the log: nothing, the path that was followed last, everything
+    #[arg(long, value_name = "LEVEL", default_value = "0", hide_default_value = true)]
+    log: Level,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    #[value(name = "0")]
+    Nothing,
+    #[value(name = "1")]
+    Path,
+    #[value(name = "2")]
+    Everything,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+enum Document<'a> {
+    Accept {
+        insns_processed: u32,
+        time_ns: u128,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        log: &'a str,
+    },
+    Reject {
+        insn: u32,
+        code: &'static str,
+        message: String,
+        kernel_message: String,
+        explanation: String,
+        log: &'a str,
+    },
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
+    let source = arguments.program.read()?;
+    let loaded = arguments.program.load(&source)?;
+    let program: Rc<Program> = Rc::new(loaded.ebpf());
+    let start = Instant::now();
+    let result = verify(&program, &loaded.program_type, arguments.log as u8);
+    let time_ns = start.elapsed().as_nanos();
+    match &result {
+        Ok(verified) if out.json => {
+            let insns_processed = verified.effort().processed;
+            out.document(&Document::Accept { insns_processed, time_ns, log: verified.log() })?;
+        }
+        Ok(verified) => {
+            let processed = verified.effort().processed;
+            let plural = if processed == 1 { "" } else { "s" };
+            out.text(verified.log())?;
+            out.text(format_args!("accepted: {processed} instruction{plural} looked at\n"))?;
+        }
+        Err(rejection) if out.json => {
+            let reason = &rejection.reason;
+            out.document(&Document::Reject {
+                insn: program.slot(rejection.pc).0,
+                code: reason.code(),
+                message: reason.explanation(),
+                kernel_message: reason.to_string(),
+                explanation: rejection.to_string(),
+                log: &rejection.log,
+            })?;
+        }
+        Err(rejection) => {
+            out.text(&rejection.log)?;
+            return Err(refusal(&source, &loaded, &program, rejection));
+        }
+    }
+    Ok(if result.is_ok() { Status::Done } else { Status::Refused })
+}
+
+/// The refusal at its place in the text, if the program was text.
+fn refusal(
+    source: &super::input::Source,
+    loaded: &Loaded,
+    program: &Program,
+    rejection: &Rejection,
+) -> Failure {
+    let (reason, slot) = (&rejection.reason, program.slot(rejection.pc));
+    let origin = program.origin(rejection.pc);
+    let span = match &loaded.form {
+        Form::Ebpf(_) => origin.text.clone(),
+        Form::Classic(..) => origin.classic.and_then(|pc| loaded.span(pc)),
+    };
+    let kernel = format!("the kernel says: {reason}");
+    match span {
+        Some(span) if source.text().is_some() => {
+            let fault = Diagnostic::new(span, reason.explanation()).help(kernel).refusing(slot.0);
+            Failure::Faults(source.clone(), vec![fault])
+        }
+        _ => Failure::refused(format!("instruction {slot}: {}", reason.explanation())).help(kernel),
+    }
+}
