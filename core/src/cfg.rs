@@ -58,6 +58,11 @@ pub enum GraphError {
         /// The last instruction.
         pc: Pc,
     },
+    /// A packet load in a function other than `main`: it would end the program when it fails.
+    PacketLoad {
+        /// The load.
+        pc: Pc,
+    },
     /// An instruction that nothing reaches.
     Unreachable {
         /// The first of them.
@@ -75,6 +80,7 @@ impl GraphError {
             GraphError::TooManyFunctions { pc }
             | GraphError::LeavesFunction { pc, .. }
             | GraphError::RunsOver { pc }
+            | GraphError::PacketLoad { pc }
             | GraphError::Unreachable { pc, .. } => pc,
         }
     }
@@ -89,6 +95,7 @@ impl fmt::Display for GraphError {
                 write!(f, "jump out of range from insn {from} to {to}")
             }
             GraphError::RunsOver { .. } => f.write_str("last insn is not an exit or jmp"),
+            GraphError::PacketLoad { .. } => f.write_str("LD_ABS is not allowed in subprogs without BTF"),
             GraphError::Unreachable { slot, .. } => write!(f, "unreachable insn {slot}"),
         }
     }
@@ -140,6 +147,11 @@ impl Graph {
     pub fn of(program: &Program, arguments: impl Fn(i32) -> Option<u32>) -> Result<Self, GraphError> {
         let functions = functions(program)?;
         stay_inside(program, &functions)?;
+        let main = functions.get(1).copied().unwrap_or(Pc(u32::MAX));
+        let load = |pc: &Pc| *pc >= main && matches!(program.insn(*pc), Insn::LoadPacket { .. });
+        if let Some(pc) = program.pcs().find(load) {
+            return Err(GraphError::PacketLoad { pc });
+        }
         if let Some(pc) = unreachable(program) {
             return Err(GraphError::Unreachable { pc, slot: program.slot(pc) });
         }

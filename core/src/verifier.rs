@@ -35,6 +35,7 @@ use crate::isa::Reg;
 use crate::program::{Pc, Program};
 use liveness::Liveness;
 use prune::KeptStates;
+use require::Requirement;
 use state::{FRAMES, Frame, Kind, Register, STACK, State, Step};
 use trace::{Changed, Listed, Log, Printed};
 use transfer::Onward;
@@ -169,6 +170,8 @@ struct Verifier<'a> {
     /// Bytes of stack that each function uses.
     stacks: Vec<i32>,
     liveness: Liveness,
+    /// What the current instruction requires.
+    requirements: Vec<Requirement>,
     changed: Changed,
     log: Log,
 }
@@ -202,6 +205,7 @@ impl<'a> Verifier<'a> {
             pointers: vec![None; program.insns().len()],
             stacks: vec![0; graph.functions().len()],
             liveness: Liveness::default(),
+            requirements: Vec::new(),
             changed: Changed::ALL,
             log: Log::new(level),
         }
@@ -251,6 +255,7 @@ impl<'a> Verifier<'a> {
             self.log.back_to(log);
             before = state.last;
             self.state = state;
+            self.liveness.moved();
             arrived = true;
         }
     }
@@ -269,9 +274,12 @@ impl<'a> Verifier<'a> {
         ) {
             self.jumps += 1;
         }
-        for requirement in require::requirements(insn) {
-            self.check(requirement)?;
-        }
+        let mut requirements = std::mem::take(&mut self.requirements);
+        requirements.clear();
+        require::requirements(insn, &mut requirements);
+        let checked = requirements.iter().try_for_each(|&requirement| self.check(requirement));
+        self.requirements = requirements;
+        checked?;
         self.liveness.begin();
         let depth = self.state.frames.len();
         let onward = self.transfer(insn)?;

@@ -193,12 +193,13 @@ impl Kernel {
         Ok(Loaded { kernel: self, program, defs, maps })
     }
 
-    /// What the verifier says of a program, at the level of its log that tells every state on every path. In the
-    /// program, an address in the value of map 0 stands for the map that this kernel answers through.
+    /// What the verifier says of a program, at a level of its log: 2 tells every state on every path, 4 only the reason
+    /// and what it took. In the program, an address in the value of map 0 stands for the map that this kernel answers
+    /// through.
     ///
     /// # Errors
     /// When the call fails for another reason than the program, or the log does not fit into its buffer.
-    pub fn verify(&self, kind: ProgramType, program: &[Insn]) -> io::Result<Verdict> {
+    pub fn verify(&self, kind: ProgramType, program: &[Insn], level: u32) -> io::Result<Verdict> {
         let mut bytes = Vec::new();
         for insn in program {
             let (first, second) = encoding::encode(&descriptors(*insn, std::slice::from_ref(&self.map)));
@@ -207,7 +208,7 @@ impl Kernel {
         }
         let mut log = vec![0; LOG];
         let question =
-            bpf::Question { kind: kind as u32, program: &bytes, log_level: 2, ..Default::default() };
+            bpf::Question { kind: kind as u32, program: &bytes, log_level: level, ..Default::default() };
         let result = bpf::load(&question, &mut log);
         let log = text(&log);
         match result {

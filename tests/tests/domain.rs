@@ -18,7 +18,7 @@ fn linux_knows_the_same_of_every_number() {
     check("Linux, states of numbers", 5_000, |make| {
         let program = make.scalar_program(24);
         let verdict =
-            kernel.verify(ProgramType::SocketFilter, &program).map_err(|error| error.to_string())?;
+            kernel.verify(ProgramType::SocketFilter, &program, 2).map_err(|error| error.to_string())?;
         let one = compare(&program, &verdict.log).map_err(|why| format!("{why}\n\n{}", verdict.log))?;
         sum.steps += one.steps;
         sum.states += one.states;

@@ -2,6 +2,7 @@
 
 use bpf64_core::environment::SOCKET_FILTER;
 use bpf64_core::isa::Insn;
+use bpf64_core::load::{Format, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::verify;
 use bpf64_tests::kernel::skipped;
@@ -29,7 +30,7 @@ fn difference(ours: &str, theirs: &str) -> Option<String> {
 
 fn compare(kernel: &Kernel, insns: &[Insn]) -> Result<bool, String> {
     let program = Program::new(insns.to_vec(), Vec::new()).map_err(|error| error.to_string())?;
-    let theirs = kernel.verify(ProgramType::SocketFilter, insns).map_err(|error| error.to_string())?;
+    let theirs = kernel.verify(ProgramType::SocketFilter, insns, 2).map_err(|error| error.to_string())?;
     let ours = verify(&program, &SOCKET_FILTER, 2);
     let (accepted, log) = match &ours {
         Ok(verified) => (true, verified.log()),
@@ -51,4 +52,85 @@ fn linux_says_the_same_of_numbers_and_the_stack() {
         let program = make.linked_program(30);
         compare(&kernel, &program).map(drop)
     });
+}
+
+/// A case of `suites/verifier`: a program, and the line and the words of its refusal.
+struct Case {
+    name: String,
+    text: String,
+    refusal: Option<(usize, String)>,
+}
+
+fn cases() -> Vec<Case> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("suites/verifier");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for part in text.split("\n=== ").skip(1) {
+            let (title, text) = part.split_once('\n').expect("a case has a program");
+            let name = format!("{}: {title}", file.file_stem().unwrap().display());
+            let words = text.lines().enumerate().find_map(|(line, text)| {
+                let (_, words) = text.split_once("; error: ")?;
+                Some((line + 1, words.trim().to_owned()))
+            });
+            cases.push(Case { name, text: format!("{}\n", text.trim_end()), refusal: words });
+        }
+    }
+    cases
+}
+
+/// What a log says last: the reason of a refusal.
+fn reason(log: &str) -> &str {
+    let before = log.rfind("processed ").map_or(log, |end| &log[..end]);
+    let words = before.rfind("infinite loop").map_or(before, |at| before[at..].lines().next().unwrap_or(""));
+    // What it took is told behind it.
+    let is_reason = |line: &&str| !line.starts_with("verification time") && !line.starts_with("stack depth");
+    words.trim_end().lines().rfind(is_reason).unwrap_or_default()
+}
+
+fn processed(log: &str) -> &str {
+    log.rfind("processed ").map_or("", |at| log[at..].lines().next().unwrap_or_default())
+}
+
+#[test]
+fn suite() {
+    let kernel = Kernel::open(PROBE);
+    let (mut refused, mut accepted) = (0, 0);
+    let mut wrong = String::new();
+    for Case { name, text, refusal } in cases() {
+        let program = match load(text.as_bytes(), &Format::Ebpf.into()) {
+            Ok(loaded) => loaded.ebpf(),
+            Err(faults) => panic!("{name}: {faults:?}"),
+        };
+        let ours = verify(&program, &SOCKET_FILTER, 1);
+        let found = ours.as_ref().err().map(|rejection| {
+            let at = program.origin(rejection.pc).text.clone().expect("it was text").start;
+            (
+                text[..at].lines().count().max(1) + usize::from(text[..at].ends_with('\n')),
+                rejection.reason.to_string(),
+            )
+        });
+        if found != refusal {
+            wrong += &format!("{name}: expected {refusal:?}, found {found:?}\n");
+        }
+        *(if found.is_some() { &mut refused } else { &mut accepted }) += 1;
+        let Ok(kernel) = &kernel else { continue };
+        // With all its states, the log of a long loop would not fit anywhere.
+        let theirs = kernel.verify(ProgramType::SocketFilter, program.insns(), 4).unwrap();
+        let words = (!theirs.accepted).then(|| reason(&theirs.log).to_owned());
+        if words.as_deref() != refusal.as_ref().map(|(_, words)| words.as_str()) {
+            wrong += &format!("{name}: Linux says {words:?}\n");
+        }
+        let log = ours.as_ref().map_or_else(|rejection| rejection.log.as_str(), |verified| verified.log());
+        if processed(log) != processed(&theirs.log) {
+            wrong += &format!("{name}: Linux {}\n  we {}\n", processed(&theirs.log), processed(log));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    match kernel {
+        Ok(_) => println!("{accepted} accepted and {refused} refused, by the kernel too"),
+        Err(why) => skipped("the running kernel", &why),
+    }
 }

@@ -208,9 +208,6 @@ impl Verifier<'_> {
         if !self.environment.packet.legacy {
             return Err(Reason::NoPacket);
         }
-        if self.state.frames.len() > 1 {
-            return Err(Reason::PacketInFunction);
-        }
         let context = self.state.frame().get(Reg::R6);
         match context.kind {
             Kind::Context => unmoved(context, Reg::R6),

@@ -43,7 +43,11 @@ type Chain = Vec<Pc>;
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
-    instances: BTreeMap<Chain, Instance>,
+    instances: Vec<Instance>,
+    /// Which of them is reached through which calls.
+    by_chain: BTreeMap<Chain, usize>,
+    /// The one of the function that runs, if it is known.
+    current: Option<usize>,
     /// What the current instruction writes.
     writes: [u64; FRAMES],
 }
@@ -126,21 +130,40 @@ fn chain(state: &State, frame: usize) -> Chain {
 }
 
 impl Liveness {
-    fn instance(&mut self, chain: &Chain, graph: &Graph, function: usize, length: usize) -> &mut Instance {
-        let first = graph.functions()[function];
-        let end = graph.functions().get(function + 1).copied().unwrap_or(Pc(length as u32));
-        if !self.instances.contains_key(chain) {
-            let instance = Instance {
+    /// The number of the instance of a frame.
+    fn instance(&mut self, program: &Program, graph: &Graph, state: &State, frame: usize) -> usize {
+        let next = self.instances.len();
+        let found = *self.by_chain.entry(chain(state, frame)).or_insert(next);
+        if found == next {
+            let function = state.frames[frame].function;
+            let first = graph.functions()[function];
+            let all = Pc(program.insns().len() as u32);
+            let end = graph.functions().get(function + 1).copied().unwrap_or(all);
+            self.instances.push(Instance {
                 first,
                 end,
                 frames: Default::default(),
                 visited: vec![false; (end.0 - first.0) as usize],
                 news: false,
                 less: false,
-            };
-            self.instances.insert(chain.clone(), instance);
+            });
         }
-        self.instances.get_mut(chain).expect("it was put in if it was not there")
+        found
+    }
+
+    /// The instance of the function that runs.
+    fn current(&mut self, program: &Program, graph: &Graph, state: &State) -> &mut Instance {
+        let current = match self.current {
+            Some(current) => current,
+            None => self.instance(program, graph, state, state.frames.len() - 1),
+        };
+        self.current = Some(current);
+        &mut self.instances[current]
+    }
+
+    /// Another function runs from now on, or the same one through other calls.
+    pub(super) fn moved(&mut self) {
+        self.current = None;
     }
 
     /// An instruction begins.
@@ -162,36 +185,33 @@ impl Liveness {
         frame: usize,
         slot: usize,
     ) {
-        let (chain, function) = (chain(state, state.frames.len() - 1), state.frame().function);
-        let instance = self.instance(&chain, graph, function, program.insns().len());
-        instance.read(state.pc, frame, 1 << slot);
+        self.current(program, graph, state).read(state.pc, frame, 1 << slot);
     }
 
     /// The current instruction is done, and control stays in the function.
     pub(super) fn commit(&mut self, program: &Program, graph: &Graph, state: &State) {
         let writes = self.writes;
-        let (chain, function) = (chain(state, state.frames.len() - 1), state.frame().function);
-        let instance = self.instance(&chain, graph, function, program.insns().len());
-        instance.wrote(state.pc, &writes[..state.frames.len()]);
+        self.current(program, graph, state).wrote(state.pc, &writes[..state.frames.len()]);
     }
 
     /// A path ends, or a function does: what was found is spread, and told to the callers.
     pub(super) fn update(&mut self, program: &Program, graph: &Graph, state: &State) {
         for frame in (0..state.frames.len()).rev() {
-            let chain = chain(state, frame);
-            let Some(instance) = self.instances.get_mut(&chain).filter(|instance| instance.news) else {
+            let at = self.instance(program, graph, state, frame);
+            let instance = &mut self.instances[at];
+            if !instance.news {
                 continue;
-            };
+            }
             instance.spread(program);
-            let Some((&callsite, outer)) = chain.split_last() else { continue };
+            let Some(callsite) = state.frames[frame].callsite else { continue };
             let (mut reads, mut writes) = ([0; FRAMES], [0; FRAMES]);
             for number in 0..frame {
                 if let Some(masks) = &instance.frames[number] {
                     (reads[number], writes[number]) = (masks[0].live, masks[0].written_later);
                 }
             }
-            let function = state.frames[frame - 1].function;
-            let outer = self.instance(&outer.to_vec(), graph, function, program.insns().len());
+            let outer = self.instance(program, graph, state, frame - 1);
+            let outer = &mut self.instances[outer];
             for (number, &slots) in reads[..frame].iter().enumerate().filter(|(_, slots)| **slots != 0) {
                 outer.read(callsite, number, slots);
             }
@@ -203,8 +223,8 @@ impl Liveness {
     pub(super) fn is_live(&self, state: &State, frame: usize, slot: usize) -> bool {
         let inner = state.frames.len() - 1;
         let live = |number: usize, pc: Pc| {
-            let instance = self.instances.get(&chain(state, number));
-            instance.is_some_and(|instance| instance.is_live(pc, frame, slot))
+            let instance = self.by_chain.get(&chain(state, number));
+            instance.is_some_and(|&at| self.instances[at].is_live(pc, frame, slot))
         };
         live(inner, state.pc) || (frame..inner).any(|number| live(number, state.pc_of(number).next()))
     }

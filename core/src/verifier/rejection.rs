@@ -129,8 +129,6 @@ pub enum Reason {
     NoPacket,
     /// A packet load while r6 is not the context.
     PacketWithoutContext,
-    /// A packet load in a function other than `main`.
-    PacketInFunction,
     /// A call of a function that does not exist.
     UnknownFunction(i32),
     /// Calls that are nested too deeply.
@@ -227,7 +225,6 @@ impl fmt::Display for Reason {
                 f.write_str("BPF_LD_[ABS|IND] instructions not allowed for this program type")
             }
             Reason::PacketWithoutContext => f.write_str("at the time of BPF_LD_ABS|IND R6 != pointer to skb"),
-            Reason::PacketInFunction => f.write_str("LD_ABS is not allowed in subprogs without BTF"),
             Reason::UnknownFunction(id) => write!(f, "invalid func unknown#{id}"),
             Reason::TooManyFrames(frames) => write!(f, "the call stack of {frames} frames is too deep"),
             Reason::StackOfFrames { calls, bytes } => {
@@ -293,7 +290,9 @@ impl Reason {
             Reason::NoPointer(..) => "no-pointer",
             Reason::Atomic { .. } => "atomic",
             Reason::DifferentPointers => "different-pointers",
-            Reason::NoPacket | Reason::PacketWithoutContext | Reason::PacketInFunction => "packet-load",
+            Reason::Graph(GraphError::PacketLoad { .. })
+            | Reason::NoPacket
+            | Reason::PacketWithoutContext => "packet-load",
             Reason::UnknownFunction(_) => "unknown-function",
             Reason::TooManyFrames(_) => "calls-too-deep",
             Reason::StackOfFrames { .. } => "stack-too-large",
@@ -361,7 +360,7 @@ impl Reason {
             }
             Reason::NoPacket => "programs of this type have no packet; read it by its pointers, if there are any".into(),
             Reason::PacketWithoutContext => "packet loads take the context from r6; put it there first".into(),
-            Reason::PacketInFunction => {
+            Reason::Graph(GraphError::PacketLoad { .. }) => {
                 "packet loads end the program when they fail, so only `main` may use them".into()
             }
             Reason::UnknownFunction(id) => format!("there is no function {id} for programs of this type"),

@@ -56,14 +56,13 @@ impl Memory {
     }
 }
 
-/// What `insn` requires.
-pub(super) fn requirements(insn: Insn) -> Vec<Requirement> {
+/// Adds what `insn` requires to the list.
+pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
     use Requirement::{Access, *};
     let source = |src: Src| match src {
         Src::Reg(reg) => Some(Readable(reg)),
         Src::Imm(_) => None,
     };
-    let mut list = Vec::new();
     match insn {
         Insn::Alu { op: AluOp::Mov, dst, src, .. } => {
             list.extend(source(src));
@@ -146,5 +145,4 @@ pub(super) fn requirements(insn: Insn) -> Vec<Requirement> {
         Insn::Call(callee) => list.push(Callable(callee)),
         Insn::Exit => list.push(Returnable),
     }
-    list
 }

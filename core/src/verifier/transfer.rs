@@ -361,6 +361,7 @@ impl Verifier<'_> {
         inner.registers[1..6].copy_from_slice(&self.state.frame().registers[1..6]);
         self.clobber();
         self.state.frames.push(inner);
+        self.liveness.moved();
         self.changed = Changed::ALL;
         let inner = self.state.frames.len() - 1;
         let printed = |frame| Printed { state: &self.state, frame, changed: Changed::ALL };
@@ -380,6 +381,7 @@ impl Verifier<'_> {
         let (callee, caller) = (printed(inner), printed(inner - 1));
         self.log.add(1, format_args!("returning from callee:\n{callee}\nto caller at {slot}:\n{caller}\n"));
         self.state.frames.pop();
+        self.liveness.moved();
         Some(back)
     }
 }
