@@ -255,10 +255,15 @@ pub enum Callee {
     Platform(i32),
 }
 
+/// Packet offsets from here up (to -1) count from the network header (`SKF_NET_OFF`).
+pub const NETWORK_WINDOW: i32 = -0x10_0000;
+/// Packet offsets from here up (below [`NETWORK_WINDOW`]) count from the link-layer header (`SKF_LL_OFF`).
+pub const LINK_WINDOW: i32 = -0x20_0000;
+
 /// Where a legacy packet load finds its bytes (RFC 9669, section 5.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PacketOffset {
-    /// At the constant. Negative ones are Linux's windows: see `packet` loads of classic BPF.
+    /// At the constant. Negative ones are Linux's windows: [`NETWORK_WINDOW`] and [`LINK_WINDOW`].
     Abs(i32),
     /// At register plus constant, in 32 bits.
     Ind(Reg, i32),

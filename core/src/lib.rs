@@ -42,6 +42,7 @@ pub mod diagnostic;
 pub mod domain;
 pub mod environment;
 pub mod errno;
+pub mod explain;
 pub mod helpers;
 pub mod interp;
 pub mod isa;

@@ -1,4 +1,4 @@
-//! What numbers stand for: protocols, ports, flags, addresses.
+//! What numbers stand for: protocols, ports, flags, addresses, system calls.
 //!
 //! A number means something only in its place: 6 is TCP where an IP header says what it carries, and the length of a
 //! hardware address in ARP. So a place (a field of a packet or of a context) says which [`Meaning`] its numbers have,
@@ -6,6 +6,7 @@
 
 pub mod names;
 
+use crate::seccomp::{Arch, syscalls};
 use names::{find, flags};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -56,6 +57,10 @@ pub enum Meaning {
     PacketType,
     /// A kind of network hardware (`ARPHRD_*`, include/uapi/linux/if_arp.h).
     HardwareType,
+    /// A calling convention (`AUDIT_ARCH_*`, include/uapi/linux/audit.h).
+    Architecture,
+    /// A system call of this convention.
+    SystemCall(Arch),
     /// Bytes of a payload: text, where they are.
     Payload,
 }
@@ -99,10 +104,15 @@ impl Meaning {
             Meaning::Icmpv6Type => find(names::ICMPV6_TYPES, word)?.to_owned(),
             Meaning::Fragment => fragment((word & 0x1fff) * 8, word & 0x2000 != 0, word & 0x4000 != 0),
             Meaning::Fragment6 => fragment(word & 0xfff8, word & 1 != 0, false),
-            Meaning::Ipv4Start => format!("version {}, header of {} bytes", word >> 4, (word & 0xf) * 4),
+            // Another version would not be laid out like this.
+            Meaning::Ipv4Start if word >> 4 == 4 => {
+                format!("version 4, header of {} bytes", (word & 0xf) * 4)
+            }
+            Meaning::Ipv4Start => return None,
+            Meaning::Ipv6Start if word >> 28 != 6 => return None,
             Meaning::Ipv6Start => {
                 let (class, flow) = (word >> 20 & 0xff, word & 0xf_ffff);
-                let mut text = format!("version {}", word >> 28);
+                let mut text = "version 6".to_owned();
                 if class != 0 {
                     let _ = write!(text, ", traffic class {class:#x}");
                 }
@@ -117,6 +127,8 @@ impl Meaning {
             },
             Meaning::PacketType => find(names::PACKET_TYPES, word)?.to_owned(),
             Meaning::HardwareType => find(names::HARDWARE_TYPES, word)?.to_owned(),
+            Meaning::Architecture => Arch::of(word, 0)?.name().to_owned(),
+            Meaning::SystemCall(arch) => syscalls::name(arch, word)?.to_owned(),
         })
     }
 
@@ -139,11 +151,12 @@ impl Meaning {
     }
 
     /// What a value of a field called `label` says: "source port 22, ssh", "TTL 64", "IPv4". Where the name alone
-    /// says what the field is, the label is left out; a number without a name is "unknown EtherType".
+    /// says what the field is, the label is left out; a number without a name is "unknown EtherType". Nothing where
+    /// there is neither name nor label.
     #[must_use]
-    pub fn describe(self, label: &str, value: u64) -> String {
+    pub fn describe(self, label: &str, value: u64) -> Option<String> {
         let tells_all = match self {
-            Meaning::Bits => return label.to_owned(),
+            Meaning::Bits => return Some(label.to_owned()).filter(|label| !label.is_empty()),
             Meaning::EtherType
             | Meaning::Protocol
             | Meaning::IpProtocol
@@ -157,7 +170,9 @@ impl Meaning {
             | Meaning::Ipv4Start
             | Meaning::Ipv6Start
             | Meaning::VlanTag
-            | Meaning::PacketType => true,
+            | Meaning::PacketType
+            | Meaning::Architecture
+            | Meaning::SystemCall(_) => true,
             Meaning::Number
             | Meaning::Port
             | Meaning::Ipv4Address
@@ -167,9 +182,29 @@ impl Meaning {
             | Meaning::Payload => false,
         };
         match self.name(value) {
-            Some(name) if tells_all || label.is_empty() => name,
-            Some(name) => format!("{label} {name}"),
-            None => format!("unknown {label}"),
+            Some(name) if tells_all || label.is_empty() => Some(name),
+            Some(name) => Some(format!("{label} {name}")),
+            None if label.is_empty() => None,
+            None => Some(format!("unknown {label}")),
+        }
+    }
+
+    /// A number of so many bytes in the digits in which it is known: system calls have decimal numbers.
+    #[must_use]
+    pub fn digits(self, bytes: usize, value: u64) -> String {
+        match self {
+            Meaning::SystemCall(_) => value.to_string(),
+            _ => format!("{value:#0width$x}", width = 2 + 2 * bytes),
+        }
+    }
+
+    /// What a field called `label` is: "source port", "TTL".
+    #[must_use]
+    pub fn noun(self, label: &str) -> String {
+        match self {
+            Meaning::Port => format!("{label} port"),
+            Meaning::Ipv4Address | Meaning::Ipv6Address | Meaning::MacAddress => format!("{label} address"),
+            _ => label.to_owned(),
         }
     }
 
@@ -199,6 +234,8 @@ impl Meaning {
             | Meaning::Ipv6Start
             | Meaning::PacketType
             | Meaning::HardwareType
+            | Meaning::Architecture
+            | Meaning::SystemCall(_)
             | Meaning::Payload => false,
         }
     }
@@ -234,7 +271,7 @@ fn between(part: Part, separator: char, digits: String) -> String {
 
 /// Bytes as text in quotation marks, if they are printable ASCII and enough to be more than chance.
 fn text(bytes: &[u8]) -> Option<String> {
-    let printable = bytes.len() > 1 && bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
+    let printable = bytes.len() > 2 && bytes.iter().all(|byte| (b' '..=b'~').contains(byte));
     printable.then(|| format!("\"{}\"", bytes.iter().map(|&byte| char::from(byte)).collect::<String>()))
 }
 
@@ -244,15 +281,18 @@ mod tests {
 
     #[test]
     fn numbers_have_names_in_their_place_only() {
-        assert_eq!(Meaning::EtherType.describe("EtherType", 0x86dd), "IPv6");
-        assert_eq!(Meaning::EtherType.describe("EtherType", 46), "length 46");
-        assert_eq!(Meaning::EtherType.describe("EtherType", 0x1234), "unknown EtherType");
-        assert_eq!(Meaning::IpProtocol.describe("protocol", 6), "TCP");
-        assert_eq!(Meaning::Port.describe("source", 6), "source port 6");
-        assert_eq!(Meaning::Port.describe("destination", 22), "destination port 22, ssh");
-        assert_eq!(Meaning::Number.describe("TTL", 64), "TTL 64");
-        assert_eq!(Meaning::Bits.describe("checksum", 64), "checksum");
+        assert_eq!(Meaning::EtherType.describe("EtherType", 0x86dd).as_deref(), Some("IPv6"));
+        assert_eq!(Meaning::EtherType.describe("EtherType", 46).as_deref(), Some("length 46"));
+        assert_eq!(Meaning::EtherType.describe("EtherType", 0x1234).as_deref(), Some("unknown EtherType"));
+        assert_eq!(Meaning::IpProtocol.describe("protocol", 6).as_deref(), Some("TCP"));
+        assert_eq!(Meaning::Port.describe("source", 6).as_deref(), Some("source port 6"));
+        assert_eq!(Meaning::Port.describe("destination", 22).as_deref(), Some("destination port 22, ssh"));
+        assert_eq!(Meaning::Number.describe("TTL", 64).as_deref(), Some("TTL 64"));
+        assert_eq!(Meaning::Bits.describe("checksum", 64).as_deref(), Some("checksum"));
         assert_eq!(Meaning::Protocol.name(4).as_deref(), Some("802.2"));
+        assert_eq!(Meaning::Architecture.name(0xc000_003e).as_deref(), Some("x86_64"));
+        assert_eq!(Meaning::SystemCall(Arch::X86_64).name(59).as_deref(), Some("execve"));
+        assert_eq!(Meaning::SystemCall(Arch::Aarch64).name(59).as_deref(), Some("pipe2"));
     }
 
     #[test]
@@ -277,5 +317,6 @@ mod tests {
         assert_eq!(part(Meaning::Ipv4Address, 0, 2, 4, 0xc000).as_deref(), Some("192.0.…"));
         assert_eq!(part(Meaning::Payload, 0, 4, 90, 0x4745_5420).as_deref(), Some("\"GET \""));
         assert_eq!(part(Meaning::Payload, 0, 4, 90, 0x4745_540a), None);
+        assert_eq!(part(Meaning::Payload, 0, 2, 90, 0x4745), None, "two letters are chance");
     }
 }

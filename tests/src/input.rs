@@ -3,7 +3,7 @@
 //! Written in a line, as suites do: `00*12 0800 len=60 mark=7`, or `ssh.pcap#6`.
 
 use crate::examples;
-use bpf64_core::context::skb::{Device, Skb};
+use bpf64_core::context::skb::{Device, Skb, link_type};
 use bpf64_core::environment::{Random, World};
 use bpf64_core::isa::Reg;
 
@@ -14,11 +14,13 @@ pub struct Input {
     pub world: World,
     /// Registers of the eBPF machine that do not start as usual.
     pub registers: Vec<(Reg, u64)>,
+    /// The packet's link type.
+    pub link: u32,
 }
 
 impl From<World> for Input {
     fn from(world: World) -> Self {
-        Input { world, registers: Vec::new() }
+        Input { world, registers: Vec::new(), link: link_type::ETHERNET }
     }
 }
 
@@ -57,17 +59,17 @@ pub fn parse(text: &str) -> Result<Input, String> {
             let number: usize = number.parse().map_err(|_| format!("`{number}` is no packet number"))?;
             let capture = examples::capture(file).ok_or_else(|| format!("there is no capture {file}"))?;
             let found = capture.get(number).ok_or_else(|| format!("{file} has no packet {number}"))?;
-            captured = Some(found.skb());
+            captured = Some((found.skb(), found.link_type));
         } else {
             packet.extend(bytes(word)?);
         }
     }
-    let world = match captured {
-        Some(skb) => World::new(skb),
-        None if ethernet => World::new(Skb::ethernet(packet)),
-        None => bare(packet),
+    let (world, link) = match captured {
+        Some((skb, link)) => (World::new(skb), link),
+        None if ethernet => (World::new(Skb::ethernet(packet)), link_type::ETHERNET),
+        None => (bare(packet), link_type::RAW),
     };
-    let mut input = Input::from(world);
+    let mut input = Input { link, ..Input::from(world) };
     for (key, value) in settings {
         set(&mut input, key, value).ok_or_else(|| format!("`{key}={value}` is not understood"))?;
     }

@@ -11,6 +11,7 @@ pub mod input;
 pub mod kernel;
 pub mod kernel_ebpf;
 pub mod kernel_seccomp;
+pub mod kinds;
 #[cfg(target_os = "linux")]
 pub mod libpcap;
 pub mod property;

@@ -62,7 +62,7 @@ fn random_programs() {
         if found != wanted {
             let listing: Vec<String> =
                 program.pcs().map(|pc| format!("{}: {}", program.slot(pc), program.insn(pc))).collect();
-            let Input { world, registers } = &input;
+            let Input { world, registers, .. } = &input;
             return Err(format!(
                 "{}\npacket {:02x?}\nregisters {registers:x?}\nLinux: {found}\ninterpreter: {wanted}",
                 listing.join("\n"),

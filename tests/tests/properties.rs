@@ -1,8 +1,9 @@
 //! Properties of encodings, texts, conversion and links, on generated inputs.
 
-use bpf64_core::classic::{self, convert, encoding as classic_encoding, text::Style};
+use bpf64_core::classic::{self, Rules, convert, encoding as classic_encoding, text::Style};
 use bpf64_core::debugger::Session;
 use bpf64_core::environment::SOCKET_FILTER;
+use bpf64_core::isa::doc::Known;
 use bpf64_core::isa::encoding::{self, Raw};
 use bpf64_core::isa::text::{FunctionNames, Text};
 use bpf64_core::isa::{self, Callee, Insn, WideImm};
@@ -357,10 +358,12 @@ fn every_instruction_is_explained_in_a_sentence() {
     check("sentences", 2_000, |make| {
         let insn = make.insn();
         let classic = make.classic_insn();
+        let known = Known { target: Some(7), function: Some(("f", "gives nothing")), map: Some("m") };
         for text in [
-            isa::doc::sentence(&insn, None, None),
-            isa::doc::sentence(&insn, Some(&7), Some("gives nothing")),
-            classic::doc::sentence(&classic, Pc(3)),
+            isa::doc::sentence(&insn, &Known::default()),
+            isa::doc::sentence(&insn, &known),
+            classic::doc::sentence(&classic, Pc(3), Rules::Socket),
+            classic::doc::sentence(&classic, Pc(3), Rules::Seccomp),
         ] {
             let good = text.starts_with(char::is_lowercase) && !text.ends_with('.') && !text.contains('\n');
             same(good, true, format!("{insn} or {classic}: {text}"))?;

@@ -46,6 +46,12 @@ impl Machine {
         Machine { program, pc: Pc(0), a: 0, x: 0, scratch: [0; SCRATCH_CELLS], world }
     }
 
+    /// The program it runs.
+    #[must_use]
+    pub fn program(&self) -> &Rc<Program> {
+        &self.program
+    }
+
     fn set_a(&mut self, observer: &mut impl Observer, value: u32) {
         observer.wrote(Place::A, self.a.into(), value.into());
         self.a = value;

@@ -7,11 +7,7 @@ mod dissect;
 
 use super::{Image, descriptions};
 use crate::isa::Size;
-
-/// Packet offsets from here up (to -1) count from the network header (`SKF_NET_OFF`).
-pub const NETWORK_WINDOW: i32 = -0x10_0000;
-/// Packet offsets from here up (below [`NETWORK_WINDOW`]) count from the link-layer header (`SKF_LL_OFF`).
-pub const LINK_WINDOW: i32 = -0x20_0000;
+pub use crate::isa::{LINK_WINDOW, NETWORK_WINDOW};
 
 /// Link types of captures whose headers are understood (the numbers of <https://www.tcpdump.org/linktypes.html>).
 pub mod link_type {

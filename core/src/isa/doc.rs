@@ -1,59 +1,60 @@
 //! One plain sentence for any eBPF instruction, for hover text, screen readers and people who are learning.
 
-use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width};
-use std::fmt::Display;
+use super::{
+    AluOp, AtomicOp, Callee, CmpOp, Insn, LINK_WINDOW, NETWORK_WINDOW, PacketOffset, Reg, Size, Src,
+    SwapKind, WideImm, Width,
+};
+
+/// What an instruction refers to, as far as it is known: an instruction by itself has only numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The slot jumped to, or whose address is loaded.
+    pub target: Option<u32>,
+    /// The called function's name, and what it does: "gives a random 32-bit number".
+    pub function: Option<(&'a str, &'a str)>,
+    /// The map's name.
+    pub map: Option<&'a str>,
+}
 
 /// What the instruction does, without its full stop: "loads the 2 bytes at packet + 12, in network order, into
-/// r0". `function` describes a called function; jump targets are named by `target`, the slot jumped to.
+/// r0".
 #[must_use]
-pub fn sentence(insn: &Insn, target: Option<&dyn Display>, function: Option<&str>) -> String {
-    let to =
-        || target.map_or_else(|| "another instruction".to_owned(), |target| format!("instruction {target}"));
+pub fn sentence(insn: &Insn, known: &Known<'_>) -> String {
+    let to = || match known.target {
+        Some(target) => format!("instruction {target}"),
+        None => "another instruction".to_owned(),
+    };
+    let map = |id| match known.map {
+        Some(name) => format!("map {name}"),
+        None => format!("map {id}"),
+    };
     match *insn {
-        Insn::Alu { width, op, dst, src } => {
-            let text = arithmetic(op, &name(width, dst), &operand(width, src));
-            match (op, width, src) {
-                (AluOp::Mov, Width::W64, _) | (AluOp::Mov, _, Src::Imm(0..)) => text,
-                (_, Width::W32, _) => format!("{text}; the upper half of {dst} becomes 0"),
-                (_, Width::W64, _) => text,
-            }
+        Insn::Alu { width, op, dst, src } => alu(width, op, dst, src),
+        Insn::Neg { width, dst } => format!("changes the sign of {}{}", name(width, dst), upper(width, dst)),
+        Insn::MovSx { width, from, dst, src } => {
+            let (to, bits) = (name(width, dst), bits(from));
+            format!("sets {to} to the low {bits} of {src}, as a signed number{}", upper(width, dst))
         }
-        Insn::Neg { width, dst } => format!("changes the sign of {}", name(width, dst)),
-        Insn::MovSx { from, dst, src, .. } => {
-            format!("sets {dst} to the low {} of {src}, as a signed number", bits(from))
-        }
-        Insn::Swap { kind: SwapKind::ToBe, size, dst } => {
-            format!(
-                "turns the low {} of {dst} from this machine's byte order to network order, or back",
-                bits(size)
-            )
-        }
-        Insn::Swap { kind: SwapKind::ToLe, size, dst } => {
-            format!(
-                "puts the low {} of {dst} into little-endian order, which this machine has: cuts off the rest",
-                bits(size)
-            )
-        }
-        Insn::Swap { kind: SwapKind::Always, size, dst } => {
-            format!("reverses the low {} bytes of {dst}", size.bytes())
-        }
+        Insn::Swap { kind, size, dst } => swap(kind, size, dst),
         Insn::LoadImm { dst, imm } => match imm {
+            WideImm::Const(value) if value < 10 => format!("sets {dst} to {value}"),
             WideImm::Const(value) => format!("sets {dst} to {value:#x}"),
-            WideImm::MapFd(id) | WideImm::MapIndex(id) => format!("sets {dst} to map {id}"),
+            WideImm::MapFd(id) | WideImm::MapIndex(id) => format!("sets {dst} to {}", map(id)),
             WideImm::MapFdValue { fd: id, offset } | WideImm::MapIndexValue { index: id, offset } => {
-                format!("sets {dst} to the address of byte {offset} of map {id}'s value")
+                format!("sets {dst} to the address of byte {offset} in the value of {}", map(id))
             }
             WideImm::Variable { id, .. } => format!("sets {dst} to the address of platform variable {id}"),
             WideImm::Code(_) => format!("sets {dst} to the address of {}", to()),
         },
         Insn::LoadPacket { size, from } => {
             let place = match from {
-                PacketOffset::Abs(offset) => format!("packet + {offset}"),
-                PacketOffset::Ind(reg, offset) => format!("packet + {reg} + {offset}"),
+                PacketOffset::Abs(offset) => packet(None, offset),
+                PacketOffset::Ind(reg, offset) => packet(Some(reg.text()), offset),
             };
+            let order = if size == Size::B { "" } else { ", in network order," };
+            let bytes = bytes(size);
             format!(
-                "loads the {} at {place}, in network order, into r0; outside the packet, ends the program with 0",
-                bytes(size)
+                "loads the {bytes} at {place}{order} into r0; outside the packet, ends the program with 0"
             )
         }
         Insn::Load { size, signed, dst, base, offset } => {
@@ -61,57 +62,104 @@ pub fn sentence(insn: &Insn, target: Option<&dyn Display>, function: Option<&str
             format!("loads the {} at {}{sign} into {dst}", bytes(size), address(base, offset))
         }
         Insn::LoadAcquire { size, dst, base, offset } => {
-            format!(
-                "loads the {} at {} into {dst}, before any later access",
-                bytes(size),
-                address(base, offset)
-            )
+            let (bytes, address) = (bytes(size), address(base, offset));
+            format!("loads the {bytes} at {address} into {dst}, before any later access")
         }
-        Insn::Store { size, base, offset, src } => {
-            format!(
-                "stores {} into the {} at {}",
-                operand(Width::W64, src),
-                bytes(size),
-                address(base, offset)
-            )
-        }
+        Insn::Store { size, base, offset, src } => store(size, src, base, offset),
         Insn::StoreRelease { size, base, offset, src } => {
-            format!(
-                "stores {src} into the {} at {}, after any earlier access",
-                bytes(size),
-                address(base, offset)
-            )
+            format!("{}, after any earlier access", store(size, Src::Reg(src), base, offset))
         }
-        Insn::Atomic { width, op, base, offset, src } => {
-            let memory = format!("the {} at {}", bytes(width.size()), address(base, offset));
-            let (text, result) = match op {
-                AtomicOp::Add | AtomicOp::FetchAdd => (format!("adds {src} to {memory}"), src),
-                AtomicOp::Or | AtomicOp::FetchOr => (format!("sets the bits of {src} in {memory}"), src),
-                AtomicOp::And | AtomicOp::FetchAnd => {
-                    (format!("keeps only the bits of {src} in {memory}"), src)
-                }
-                AtomicOp::Xor | AtomicOp::FetchXor => (format!("flips the bits of {src} in {memory}"), src),
-                AtomicOp::Xchg => (format!("puts {src} into {memory}"), src),
-                AtomicOp::Cmpxchg => (format!("puts {src} into {memory} if r0 is there"), Reg::R0),
-            };
-            let fetched =
-                if op.fetches() { format!("; {result} becomes what was there") } else { String::new() };
-            format!("{text}, in one step{fetched}")
-        }
+        Insn::Atomic { width, op, base, offset, src } => atomic(width, op, &address(base, offset), src),
         Insn::Jump { .. } | Insn::JumpLong { .. } => format!("goes on at {}", to()),
         Insn::Branch { width, op, dst, src, .. } => {
-            let condition = comparison(op, &name(width, dst), &operand(width, src));
-            format!("goes to {} if {condition}", to())
+            let src = match (op, src) {
+                (CmpOp::Set, Src::Imm(imm)) => mask(width, imm),
+                (CmpOp::SGt | CmpOp::SGe | CmpOp::SLt | CmpOp::SLe, Src::Imm(imm)) => imm.to_string(),
+                _ => operand(width, src),
+            };
+            format!("goes to {} if {}", to(), comparison(op, &name(width, dst), &src))
         }
         Insn::MayGoto { .. } => format!("goes on, but to {} once the program has looped too often", to()),
-        Insn::Call(Callee::Helper(id)) => match function {
-            Some(doc) => format!("calls a function that {doc}"),
+        Insn::Call(Callee::Helper(id)) => match known.function {
+            Some((name, doc)) => format!("calls {name}, which {doc}"),
             None => format!("calls function {id}"),
         },
         Insn::Call(Callee::Local(_)) => format!("calls the function at {}", to()),
         Insn::Call(Callee::Platform(id)) => format!("calls platform function {id}"),
         Insn::Exit => "returns; at the outermost level, ends the program with r0 as its result".to_owned(),
     }
+}
+
+fn alu(width: Width, op: AluOp, dst: Reg, src: Src) -> String {
+    let to = name(width, dst);
+    let text = match (op, src) {
+        // What is added negative is subtracted.
+        (AluOp::Add, Src::Imm(imm @ i32::MIN..0)) => {
+            arithmetic(AluOp::Sub, &to, &imm.unsigned_abs().to_string())
+        }
+        (AluOp::Sub, Src::Imm(imm @ i32::MIN..0)) => {
+            arithmetic(AluOp::Add, &to, &imm.unsigned_abs().to_string())
+        }
+        (AluOp::And | AluOp::Or | AluOp::Xor, Src::Imm(imm)) => arithmetic(op, &to, &mask(width, imm)),
+        (AluOp::Mov, _) | (_, Src::Reg(_)) => arithmetic(op, &to, &operand(width, src)),
+        (_, Src::Imm(imm)) => arithmetic(op, &to, &imm.to_string()),
+    };
+    let zero = match (op, src) {
+        (AluOp::Div | AluOp::SDiv, Src::Reg(_) | Src::Imm(0)) => "; division by 0 gives 0",
+        (AluOp::Mod | AluOp::SMod, Src::Reg(_) | Src::Imm(0)) => "; division by 0 leaves it as it is",
+        _ => "",
+    };
+    let upper = match (op, src) {
+        (AluOp::Mov, Src::Imm(0..)) => String::new(),
+        _ => upper(width, dst),
+    };
+    format!("{text}{zero}{upper}")
+}
+
+/// What a 32-bit operation does besides.
+fn upper(width: Width, dst: Reg) -> String {
+    match width {
+        Width::W32 => format!("; the upper half of {dst} becomes 0"),
+        Width::W64 => String::new(),
+    }
+}
+
+fn swap(kind: SwapKind, size: Size, dst: Reg) -> String {
+    let part = if size == Size::DW { dst.to_string() } else { format!("the low {} of {dst}", bits(size)) };
+    let rest = if size == Size::DW { "" } else { "; the rest becomes 0" };
+    match kind {
+        SwapKind::ToBe => {
+            format!("turns {part} from this machine's byte order to network order, or back{rest}")
+        }
+        SwapKind::ToLe => {
+            format!("turns {part} from this machine's byte order to little endian, which is the same{rest}")
+        }
+        SwapKind::Always => format!("reverses the bytes of {part}{rest}"),
+    }
+}
+
+fn store(size: Size, src: Src, base: Reg, offset: i16) -> String {
+    let address = address(base, offset);
+    match src {
+        Src::Reg(src) if size != Size::DW => format!("stores the low {} of {src} at {address}", bytes(size)),
+        _ => format!("stores {} in the {} at {address}", operand(Width::W64, src), bytes(size)),
+    }
+}
+
+fn atomic(width: Width, op: AtomicOp, address: &str, src: Reg) -> String {
+    let memory = format!("the {} at {address}", bytes(width.size()));
+    let (src, r0) = (name(width, src), name(width, Reg::R0));
+    let text = match op {
+        AtomicOp::Add | AtomicOp::FetchAdd => format!("adds {src} to {memory}"),
+        AtomicOp::Or | AtomicOp::FetchOr => format!("sets the bits {src} in {memory}"),
+        AtomicOp::And | AtomicOp::FetchAnd => format!("keeps only the bits {src} of {memory}"),
+        AtomicOp::Xor | AtomicOp::FetchXor => format!("flips the bits {src} of {memory}"),
+        AtomicOp::Xchg => format!("puts {src} into {memory}"),
+        AtomicOp::Cmpxchg => format!("puts {src} into {memory} if they are {r0}"),
+    };
+    let result = if op == AtomicOp::Cmpxchg { r0 } else { src };
+    let fetched = if op.fetches() { format!("; {result} becomes what was there") } else { String::new() };
+    format!("{text}, in one step{fetched}")
 }
 
 /// "sets A to B", "adds B to A": shared with the classic set, whose operators are a subset.
@@ -152,6 +200,16 @@ pub(crate) fn comparison(op: CmpOp, dst: &str, src: &str) -> String {
     }
 }
 
+/// Where a packet load finds its bytes: "packet + r7 + 14", "the network header + 12".
+pub(crate) fn packet(base: Option<&str>, offset: i32) -> String {
+    match (base, offset) {
+        (Some(base), _) => plus(&format!("packet + {base}"), offset),
+        (None, NETWORK_WINDOW..0) => format!("the network header + {}", offset - NETWORK_WINDOW),
+        (None, LINK_WINDOW..NETWORK_WINDOW) => format!("the link header + {}", offset - LINK_WINDOW),
+        (None, _) => format!("packet + {offset}"),
+    }
+}
+
 /// "2 bytes"
 pub(crate) fn bytes(size: Size) -> String {
     if size == Size::B { "byte".to_owned() } else { format!("{} bytes", size.bytes()) }
@@ -181,7 +239,24 @@ fn operand(width: Width, src: Src) -> String {
     }
 }
 
+/// Bits of a constant that are meant one by one.
+fn mask(width: Width, imm: i32) -> String {
+    match (imm, width) {
+        (0..10, _) => imm.to_string(),
+        (_, Width::W32) => format!("{imm:#x}"),
+        (_, Width::W64) => format!("{:#x}", i64::from(imm)),
+    }
+}
+
 fn address(base: Reg, offset: i16) -> String {
-    let sign = if offset < 0 { '-' } else { '+' };
-    if offset == 0 { base.to_string() } else { format!("{base} {sign} {}", offset.unsigned_abs()) }
+    plus(base.text(), offset.into())
+}
+
+/// "r1 + 4", "r1 - 4", "r1"
+pub(crate) fn plus(base: &str, offset: i32) -> String {
+    match offset {
+        0 => base.to_owned(),
+        1.. => format!("{base} + {offset}"),
+        _ => format!("{base} - {}", offset.unsigned_abs()),
+    }
 }

@@ -244,8 +244,8 @@ impl Walk<'_> {
                 else {
                     return;
                 };
-                if flags != 0 {
-                    let _ = write!(text, " {}", Meaning::TcpFlags.describe("", flags.into()));
+                if let Some(flags) = Meaning::TcpFlags.name(flags.into()).filter(|_| flags != 0) {
+                    let _ = write!(text, " {flags}");
                 }
                 self.take("TCP", Kind::Transport, fields::TCP, usize::from(length >> 4).max(5) * 4, text);
             }

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("btf", &[]),
     ("maps", &["btf", "errno"]),
     ("program", &["count", "diagnostic", "isa", "maps"]),
-    ("meaning", &[]),
+    ("meaning", &["seccomp"]),
     ("cfg", &["isa", "program"]),
     ("context", &["errno", "isa"]),
     ("packet", &["context", "count", "isa", "meaning"]),
@@ -31,6 +31,27 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("seccomp", &["classic", "context", "environment"]),
     ("load", &["classic", "context", "count", "diagnostic", "environment", "isa", "maps", "program", "sort"]),
     ("debugger", &["machine", "program", "sort"]),
+    // It looks at every part of a run and is known by none.
+    (
+        "explain",
+        &[
+            "classic",
+            "context",
+            "count",
+            "debugger",
+            "environment",
+            "errno",
+            "helpers",
+            "interp",
+            "isa",
+            "machine",
+            "maps",
+            "meaning",
+            "packet",
+            "program",
+            "seccomp",
+        ],
+    ),
 ];
 
 pub(super) fn check(sources: &[Source], problems: &mut Problems) {

@@ -1,0 +1,328 @@
+//! Steps of the eBPF machine.
+
+use super::compare::Operand;
+use super::moment::{Moment, Stepped};
+use super::number;
+use super::origin::{LOOK_BACK, Made, Order};
+use super::place::{offset_note, outside_packet};
+use crate::context::Description;
+use crate::context::skb::Skb;
+use crate::environment::Verdict;
+use crate::errno::Errno;
+use crate::helpers::{Arg, CLASSIC, Function, Ret};
+use crate::interp::Machine;
+use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width, eval};
+use crate::machine::Place;
+use crate::maps::MapDef;
+use crate::program::Pc;
+
+impl Stepped for Machine {
+    fn get(&self, place: Place) -> u64 {
+        match place {
+            Place::Reg(reg) => self.registers[reg.index()],
+            _ => 0,
+        }
+    }
+
+    fn skb(&self) -> &Skb {
+        Machine::skb(self)
+    }
+
+    fn context(&self) -> &Description {
+        &self.environment().context
+    }
+
+    fn context_bytes(&self) -> &[u8] {
+        &self.context
+    }
+
+    fn table(&self, map: u16) -> Option<&MapDef> {
+        self.program().maps().get(usize::from(map)).map(|def| &**def)
+    }
+
+    fn made(&self, pc: Pc) -> Made {
+        match self.program().insn(pc) {
+            Insn::Alu { width, op: AluOp::Mov, src: Src::Reg(src), .. } => {
+                Made::Copied(Place::Reg(src), width.size())
+            }
+            Insn::Alu { op: AluOp::And, dst, src: Src::Imm(_), .. } => Made::Masked(Place::Reg(dst)),
+            Insn::Swap { kind, size, dst } => Made::Swapped(Place::Reg(dst), kind, size),
+            Insn::Store { size, src: Src::Reg(src), .. } | Insn::StoreRelease { size, src, .. } => {
+                Made::Copied(Place::Reg(src), size)
+            }
+            Insn::LoadPacket { .. } => Made::Read(Order::Network),
+            Insn::Load { .. } | Insn::LoadAcquire { .. } => Made::Read(Order::Machine),
+            Insn::Alu { .. }
+            | Insn::Neg { .. }
+            | Insn::MovSx { .. }
+            | Insn::LoadImm { .. }
+            | Insn::Store { src: Src::Imm(_), .. }
+            | Insn::Atomic { .. }
+            | Insn::Jump { .. }
+            | Insn::JumpLong { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(_)
+            | Insn::Exit => Made::Computed,
+        }
+    }
+}
+
+/// The registers that pass arguments.
+const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
+
+/// What the step does, which executes `insn` at `pc` and does not trap.
+pub(super) fn sentence(moment: &Moment<'_, Machine>, pc: Pc, insn: Insn) -> String {
+    match insn {
+        Insn::Alu { width, op, dst, src } => moment.alu(width, op, dst, src),
+        Insn::Neg { width, dst } => {
+            let name = name(width, dst);
+            format!("{name} = -{name} = {}", number::signed(width, moment.result(dst)))
+        }
+        Insn::MovSx { width, from, dst, src } => {
+            let value = number::signed(width, moment.result(dst));
+            format!("{} = the low {} bits of {src}, signed: {value}", name(width, dst), from.bits_wide())
+        }
+        Insn::Swap { kind, size, dst } => moment.swap(kind, size, dst),
+        Insn::LoadImm { dst, .. } => format!("{dst} = {}", moment.number(moment.result(dst))),
+        Insn::LoadPacket { size, from } => moment.load_packet(size, from),
+        Insn::Load { signed, dst, .. } => moment.load(dst, if signed { ", signed" } else { "" }, ""),
+        Insn::LoadAcquire { dst, .. } => moment.load(dst, "", ", before any later access"),
+        Insn::Store { src, .. } => moment.store(src, ""),
+        Insn::StoreRelease { src, .. } => moment.store(Src::Reg(src), ", after any earlier access"),
+        Insn::Atomic { width, op, src, .. } => moment.atomic(width, op, src),
+        Insn::Jump { offset } => moment.goes(pc, Some(offset.into())),
+        Insn::JumpLong { offset } => moment.goes(pc, Some(offset)),
+        Insn::Branch { width, op, dst, src, offset } => {
+            let first = moment.operand(Src::Reg(dst));
+            let (fact, holds) = moment.compared(width, op, first, moment.operand(src));
+            format!("{fact}: {}", moment.goes(pc, holds.then_some(offset.into())))
+        }
+        Insn::MayGoto { offset } => match moment.session().pc_of(moment.step + 1) {
+            Some(next) if next != pc.next() => {
+                format!("has looped too often: {}", moment.goes(pc, Some(offset.into())))
+            }
+            _ => "has not looped too often: goes on".to_owned(),
+        },
+        Insn::Call(Callee::Helper(id)) => moment.call(id),
+        Insn::Call(Callee::Local(offset)) => moment.enter(pc, offset),
+        // The machine cannot call these, and traps.
+        Insn::Call(Callee::Platform(id)) => format!("calls platform function {id}"),
+        Insn::Exit => moment.exit(),
+    }
+}
+
+/// "r0", or "w0" for its lower half.
+pub(super) fn name(width: Width, reg: Reg) -> String {
+    match width {
+        Width::W32 => format!("w{}", reg.bits()),
+        Width::W64 => reg.to_string(),
+    }
+}
+
+impl Moment<'_, Machine> {
+    /// What the step left in a register.
+    pub(super) fn result(&self, reg: Reg) -> u64 {
+        self.after(Place::Reg(reg))
+    }
+
+    /// The same, by name if it is known.
+    pub(super) fn known_result(&self, reg: Reg) -> String {
+        let value = self.result(reg);
+        let named = self.origin_after(Place::Reg(reg)).and_then(|origin| origin.text(value));
+        named.unwrap_or_else(|| self.number(value))
+    }
+
+    /// The second operand of an operation.
+    pub(super) fn operand(&self, src: Src) -> Operand {
+        match src {
+            Src::Reg(reg) => {
+                let place = Place::Reg(reg);
+                Operand { value: self.before(place), place: Some(place) }
+            }
+            Src::Imm(imm) => Operand { value: i64::from(imm) as u64, place: None },
+        }
+    }
+
+    /// "goes to 7", or "goes on" where that is the next instruction.
+    fn goes(&self, pc: Pc, offset: Option<i32>) -> String {
+        let program = self.machine().program();
+        match offset.and_then(|offset| program.target(pc, offset)) {
+            Some(target) if target != pc.next() => format!("goes to {}", program.slot(target)),
+            _ => "goes on".to_owned(),
+        }
+    }
+
+    fn swap(&self, kind: SwapKind, size: Size, dst: Reg) -> String {
+        let order = match kind {
+            SwapKind::ToBe => ", big endian",
+            SwapKind::ToLe => ", little endian",
+            SwapKind::Always => ", reversed",
+        };
+        let value = self.result(dst);
+        let named = self.origin_after(Place::Reg(dst)).and_then(|origin| origin.text(value));
+        let value = named.unwrap_or_else(|| number::digits(size.bytes(), value));
+        format!("{dst} = the low {} bytes of {dst}{order}: {value}", size.bytes())
+    }
+
+    fn load_packet(&self, size: Size, from: PacketOffset) -> String {
+        let (base, offset, constant) = match from {
+            PacketOffset::Abs(offset) => (None, offset, offset),
+            PacketOffset::Ind(reg, constant) => {
+                let start = self.before(Place::Reg(reg)) as i32;
+                (Some(reg.text()), start.wrapping_add(constant), constant)
+            }
+        };
+        if self.reads().is_empty() {
+            let length = self.machine().skb().packet.len();
+            let outside = outside_packet(size, base, offset, constant, length);
+            return format!("{outside} with {}", self.verdict(0));
+        }
+        let note = offset_note(base, constant);
+        format!("r0 = {}", self.loaded(Place::Reg(Reg::R0), Order::Network, &note))
+    }
+
+    fn load(&self, dst: Reg, sign: &str, note: &str) -> String {
+        let loaded = self.loaded(Place::Reg(dst), Order::Machine, sign);
+        format!("{dst} = {loaded}{note}")
+    }
+
+    fn store(&self, src: Src, note: &str) -> String {
+        let Some(change) = self.changes().last() else { return String::new() };
+        let Place::Memory { region, offset, size } = change.place else { return String::new() };
+        let place = self.memory(region, offset, size);
+        let become_ = if place.starts_with("the ") && size != Size::B { "become" } else { "becomes" };
+        let value = match src {
+            Src::Imm(_) => self.number(change.after),
+            Src::Reg(reg) => {
+                let named = self.origin_after(change.place).and_then(|origin| origin.text(change.after));
+                let value = named.unwrap_or_else(|| self.number(change.after));
+                let cut = change.after != self.before(Place::Reg(reg));
+                let part = if cut { format!("the low {} of ", bits(size)) } else { String::new() };
+                format!("{part}{reg} = {value}")
+            }
+        };
+        format!("{place} {become_} {value}{note}")
+    }
+
+    fn atomic(&self, width: Width, op: AtomicOp, src: Reg) -> String {
+        let written = self.changes().iter().find(|change| matches!(change.place, Place::Memory { .. }));
+        let Some(&change) = written else { return String::new() };
+        let Place::Memory { region, offset, size } = change.place else { return String::new() };
+        let place = self.memory(region, offset, size);
+        let (old, new) = (self.number(change.before), self.number(change.after));
+        let operand = self.brief(eval::truncate(size, self.before(Place::Reg(src))));
+        let src = name(width, src);
+        let sign = match op {
+            AtomicOp::Add | AtomicOp::FetchAdd => "+",
+            AtomicOp::Or | AtomicOp::FetchOr => "|",
+            AtomicOp::And | AtomicOp::FetchAnd => "&",
+            AtomicOp::Xor | AtomicOp::FetchXor => "^",
+            AtomicOp::Xchg => return format!("{place} become {src} = {new}, in one step; {src} = {old}"),
+            AtomicOp::Cmpxchg => {
+                let wanted = eval::truncate(size, self.before(Place::Reg(Reg::R0)));
+                let r0 = name(width, Reg::R0);
+                return if change.before == wanted {
+                    format!("{place} hold {old}, as {r0} does, and become {src} = {new}, in one step")
+                } else {
+                    let wanted = self.number(wanted);
+                    format!("{place} hold {old}, not {wanted} as {r0} does, and stay; {r0} = {old}")
+                };
+            }
+        };
+        let fetched = if op.fetches() { format!("; {src} = {old}") } else { String::new() };
+        format!("{place} become {old} {sign} {src} ({operand}) = {new}, in one step{fetched}")
+    }
+
+    /// "r0 = map_lookup_elem(map counters, stack - 4 (7)) = value of counters"
+    fn call(&self, id: i32) -> String {
+        // The machine trapped if there is none.
+        let Some(function) = self.machine().environment().function(id) else { return String::new() };
+        let taken = function.prototype.args.iter().take_while(|&&arg| arg != Arg::None).count();
+        let arguments: Vec<String> = ARGUMENTS[..taken].iter().map(|&reg| self.argument(reg)).collect();
+        let value = self.result(Reg::R0);
+        let meaning = meaning(function, value).map_or_else(String::new, |meaning| format!(" ({meaning})"));
+        format!("r0 = {}({}) = {}{meaning}", function.name, arguments.join(", "), self.number(value))
+    }
+
+    /// An argument, with what the function read there if it is a number.
+    fn argument(&self, reg: Reg) -> String {
+        let value = self.before(Place::Reg(reg));
+        let text = self.brief(value);
+        let mut reads = self.reads().iter().filter(|read| match read.place {
+            Place::Memory { region, offset, .. } => region.address(offset) == value,
+            _ => false,
+        });
+        match reads.next() {
+            Some(read) => format!("{text} ({})", number::brief(read.value)),
+            None => text,
+        }
+    }
+
+    /// "calls the function at 7 with context, 5"
+    fn enter(&self, pc: Pc, offset: i32) -> String {
+        let program = self.machine().program();
+        let target = program.target(pc, offset).map_or(0, |target| program.slot(target).0);
+        let set = &ARGUMENTS[..self.arguments_set()];
+        let texts: Vec<String> = set.iter().map(|&reg| self.brief(self.before(Place::Reg(reg)))).collect();
+        let with = if texts.is_empty() { String::new() } else { format!(" with {}", texts.join(", ")) };
+        format!("calls the function at {target}{with}")
+    }
+
+    /// How many arguments a function of the program's own is given. Nothing says how many it takes, but after a call
+    /// these registers have to be set anew, so it is up to the last that was; before the first call, up to the last
+    /// that is not 0.
+    fn arguments_set(&self) -> usize {
+        let (program, session) = (self.machine().program(), self.session());
+        let mut count = 0;
+        for step in (self.step.saturating_sub(LOOK_BACK)..self.step).rev() {
+            match session.pc_of(step).map(|pc| program.insn(pc)) {
+                Some(Insn::Call(Callee::Helper(_)) | Insn::Exit) => return count,
+                Some(Insn::Call(Callee::Local(_))) => break,
+                _ => {}
+            }
+            let set = |reg: &Reg| session.changes(step).iter().any(|change| change.place == Place::Reg(*reg));
+            count = count.max(ARGUMENTS.iter().rposition(set).map_or(0, |last| last + 1));
+        }
+        let given = |reg: &Reg| self.before(Place::Reg(*reg)) != 0;
+        count.max(ARGUMENTS.iter().rposition(given).map_or(0, |last| last + 1))
+    }
+
+    fn exit(&self) -> String {
+        let r0 = self.before(Place::Reg(Reg::R0));
+        match (self.end(), self.session().pc_of(self.step + 1)) {
+            (None, Some(back)) => {
+                let slot = self.machine().program().slot(back);
+                format!("returns to {slot} with r0 = {}", self.number(r0))
+            }
+            _ => format!("returns {}", self.verdict(r0)),
+        }
+    }
+
+    /// The program's result and what it means: "0: dropped".
+    fn verdict(&self, r0: u64) -> String {
+        let number = number::scalar(r0);
+        match (self.machine().environment().verdict)(r0) {
+            Verdict::Number => number,
+            verdict => format!("{number}: {verdict}"),
+        }
+    }
+}
+
+/// What a function's result says: that it found nothing, or why it failed.
+fn meaning(function: &Function, result: u64) -> Option<&'static str> {
+    match function.prototype.ret {
+        Ret::MapValueOrNull | Ret::RecordOrNull => (result == 0).then_some("nothing"),
+        // Those of our own have no error numbers.
+        Ret::Integer if function.id < CLASSIC => {
+            let number = i32::try_from(-i128::from(result as i64)).ok().filter(|&number| number > 0)?;
+            Errno(number).name()
+        }
+        Ret::Integer | Ret::Void => None,
+    }
+}
+
+/// "2 bytes", "byte"
+fn bits(size: Size) -> String {
+    if size == Size::B { "byte".to_owned() } else { format!("{} bytes", size.bytes()) }
+}
