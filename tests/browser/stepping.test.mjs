@@ -228,8 +228,13 @@ playTest("what comes next is told in words", {}, async ({ play }) => {
   for (let step = 0; step < 3; step++) await play.press("step");
   await play.eventually(
     () => play.at("say").textContent(),
-    "Loads the 2 bytes at packet + 12, in network order, into r0: 0x0800 = 2048.",
+    "r0 = the 2 bytes at packet + 12, big endian: 0x0800 (IPv4).",
   );
   await play.press("run");
   await play.eventually(() => play.at("say").textContent(), "The program has returned 262144.");
+  // What an instruction did in this run is told where the pointer rests on it.
+  const title = () => play.at("ebpf-4").getAttribute("title");
+  assert.doesNotMatch(await title(), /IPv4/);
+  await play.at("ebpf-4").hover();
+  await play.eventually(async () => /\nLast: 0x0800 \(IPv4\) is(?: not)? 0x\w+ \(IPv.\): goes/.test(await title()), true);
 });

@@ -2,13 +2,13 @@
 //!
 //! Pure: the whole of it is made anew on each edit.
 
-use bpf64_core::classic;
 use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::environment::ProgramType;
 use bpf64_core::helpers::Symbols;
-use bpf64_core::isa::{self, Callee, Insn, text::Text};
+use bpf64_core::isa::{Callee, Insn, text::Text};
 use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::program::{Pc, Program};
+use bpf64_core::{classic, explain};
 use std::rc::Rc;
 
 /// A level of the program: an instruction set it is shown in.
@@ -105,7 +105,7 @@ pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Proble
                     pc,
                     slot: pc.0,
                     text: classic::text::short(insn, pc),
-                    sentence: classic::doc::sentence(insn, pc),
+                    sentence: classic::doc::sentence(insn, pc, program.rules()),
                     key: Some(pc.0),
                     from: Some(line_of(pc)).filter(|&line| line > 0),
                 })
@@ -139,20 +139,12 @@ fn ebpf_row(
         _ => insn.jump_offset(),
     };
     let target = offset.and_then(|offset| program.target(pc, offset)).map(|target| program.slot(target).0);
-    let function = match insn {
-        Insn::Call(Callee::Helper(id)) => program_type.function(id).map(|function| function.doc),
-        _ => None,
-    };
     let names = &Symbols { functions: program_type.functions, maps: program.maps() };
     Row {
         pc,
         slot: program.slot(pc).0,
         text: Text { insn: &insn, target, names }.to_string(),
-        sentence: isa::doc::sentence(
-            &insn,
-            target.as_ref().map(|slot| slot as &dyn std::fmt::Display),
-            function,
-        ),
+        sentence: explain::insn(program, pc, program_type),
         key,
         from,
     }

@@ -5,7 +5,7 @@ use bpf64_core::debugger::{End, MAX_STEPS, Session};
 use bpf64_core::environment::World;
 use bpf64_core::machine::{AddressText, Change, Place, Read, Region};
 use bpf64_core::program::Pc;
-use bpf64_core::{classic, interp};
+use bpf64_core::{classic, explain, interp};
 use std::rc::Rc;
 
 /// A session of either machine.
@@ -111,6 +111,15 @@ impl Player {
     #[must_use]
     pub fn changes(&self, step: usize) -> &[Change] {
         either!(self, session => session.changes(step))
+    }
+
+    /// What step `step` does, over a packet of this link type, with the values it finds.
+    #[must_use]
+    pub fn explain(&self, step: usize, link: u32) -> Option<String> {
+        match self {
+            Player::Classic(session) => explain::classic_step(session, step, link),
+            Player::Ebpf(session) => explain::ebpf_step(session, step, link),
+        }
     }
 
     /// What the step that led here read and wrote.

@@ -1,113 +1,68 @@
-//! The sentence on top of the machine: what the next instruction does, with the values it will find.
+//! The sentence on top of the machine, and the text that appears over an instruction.
 //!
-//! It is what a screen reader says at each step. As the run is recorded, the values are those that really come.
+//! The first is what a screen reader says at each step. The words are the core's ([`explain`]); as the run is recorded,
+//! the values in them are those that really come.
 
-use crate::levels::Levels;
+use crate::levels::Row;
 use crate::player::Player;
-use bpf64_core::debugger::End;
-use bpf64_core::machine::{AddressText, Ending, Place};
+use bpf64_core::explain;
 
-/// What comes next, or how the run ended.
+/// What comes next, or how the run ended. `link` is the packet's link type.
 #[must_use]
-pub fn next(player: &Player, levels: &Levels) -> String {
+pub fn next(player: &Player, link: u32) -> String {
+    match player.explain(player.position(), link) {
+        Some(sentence) => format!("{sentence}."),
+        None => explain::end(player.end()),
+    }
+}
+
+/// What an instruction of the level that is stepped does, and what it does in this run: now if it comes next,
+/// otherwise the last time before, or else the first time after.
+#[must_use]
+pub fn row(row: &Row, player: &Player, link: u32) -> String {
     let position = player.position();
-    let Some(pc) = player.pc() else { return ended(player) };
-    let Some(row) = levels.rows(player.level()).get(pc.index()) else { return ended(player) };
-    // The rest of the sentence says what happens if; the values say what does.
-    let sentence = row.sentence.split("; ").next().unwrap_or_default();
-    let mut text = capitalised(sentence);
-    if let (End::Trap(trap), true) = (player.end(), position == player.steps()) {
-        return format!("{text}. It cannot: {}.", trap.kind);
-    }
-    if is_branch(sentence) {
-        let next_row = player.pc_of(position + 1).and_then(|pc| levels.rows(player.level()).get(pc.index()));
-        if let Some(next_row) = next_row {
-            text.push_str(&format!(": on to {}", next_row.slot));
-        }
-    }
-    let read = player.reads(position).last();
-    let results = player.changes(position).iter().filter_map(|change| match change.place {
-        Place::Memory { .. } => None,
-        place => Some((place, change.after)),
-    });
-    for (place, value) in results {
-        // A load's result is what it read: said once, as the read.
-        if let Some(read) = read.filter(|read| read.value == value) {
-            text.push_str(&format!(": {}", value_text(read.place, value)));
-        } else {
-            text.push_str(&format!(": {place} becomes {}", value_text(place, value)));
-        }
-    }
-    if position + 1 == player.steps()
-        && let End::Value(_, ending @ (Ending::OutsidePacket | Ending::DivisionByZero | Ending::NoDevice)) =
-            player.end()
-    {
-        return format!("{}: {ending}.", capitalised(sentence));
-    }
-    text.push('.');
-    text
-}
-
-fn is_branch(sentence: &str) -> bool {
-    sentence.starts_with("goes to ") && sentence.contains(" if ")
-}
-
-/// A value as it was read: packet loads with as many digits as bytes.
-fn value_text(place: Place, value: u64) -> String {
-    match place {
-        Place::Memory { size, .. } => {
-            let digits = size.bytes() * 2;
-            if value < 10 { format!("0x{value:0digits$x}") } else { format!("0x{value:0digits$x} = {value}") }
-        }
-        _ if value >> 32 != 0 => AddressText(value).to_string(),
-        _ if value < 10 => value.to_string(),
-        _ => format!("{value:#x} = {value}"),
-    }
-}
-
-fn ended(player: &Player) -> String {
-    match player.end() {
-        End::Value(value, Ending::Returned) => format!("The program has returned {value}."),
-        End::Value(_, ending) => format!("The program has ended: {ending}."),
-        End::Trap(trap) => format!("The program cannot go on: {trap}."),
-        End::Limit(limit) => format!("Stopped after {limit} instructions: the program may never end."),
-    }
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| {
-        std::iter::once(first.to_ascii_uppercase()).chain(letters).collect()
-    })
+    let here = |step: &usize| player.pc_of(*step) == Some(row.pc);
+    let before = || (0..position).rev().find(here).map(|step| ("Last", step));
+    let after = || (position..=player.steps()).find(here).map(|step| ("Later", step));
+    let visit = Some(("Next", position)).filter(|(_, step)| here(step)).or_else(before).or_else(after);
+    let told = visit.and_then(|(when, step)| Some(format!("{when}: {}", player.explain(step, link)?)));
+    format!("{}\n{}", row.sentence, told.as_deref().unwrap_or("Never in this run"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::levels::{Level, read};
-    use bpf64_core::context::skb::Skb;
+    use crate::levels::{Level, Levels, read};
+    use bpf64_core::context::skb::{Skb, link_type::ETHERNET};
     use bpf64_core::environment::World;
 
-    fn sentences(source: &str, level: Level, packet: &[u8]) -> Vec<String> {
+    fn played(source: &str, level: Level, packet: &[u8]) -> (Levels, Player) {
         let levels = read(source, None).unwrap();
-        let mut player = Player::new(&levels, level, World::new(Skb::ethernet(packet.to_vec())));
+        let player = Player::new(&levels, level, World::new(Skb::ethernet(packet.to_vec())));
+        (levels, player)
+    }
+
+    fn sentences(source: &str, level: Level, packet: &[u8]) -> Vec<String> {
+        let (_, mut player) = played(source, level, packet);
         (0..=player.steps())
             .map(|position| {
                 player.seek(position);
-                next(&player, &levels)
+                next(&player, ETHERNET)
             })
             .collect()
     }
+
+    const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0";
 
     #[test]
     fn classic_steps_are_told_with_their_values() {
         let packet = [&[2; 12][..], &[0x08, 0x06]].concat();
         assert_eq!(
-            sentences("ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0", Level::Classic, &packet),
+            sentences(ARP, Level::Classic, &packet),
             [
-                "Loads the 2 bytes at packet + 12, in network order, into A: 0x0806 = 2054.",
-                "Goes to instruction 2 if A is 2054 (0x806), otherwise to 3: on to 2.",
-                "Ends the program with 7: that many bytes of the packet are kept.",
+                "A = the 2 bytes at packet + 12, big endian: 0x0806 (ARP).",
+                "0x0806 (ARP) is 0x0806 (ARP): goes on.",
+                "returns 7: accepted, 7 bytes kept.",
                 "The program has returned 7."
             ]
         );
@@ -116,12 +71,28 @@ mod tests {
     #[test]
     fn a_load_outside_the_packet_says_so() {
         let said = sentences("ld [100]\nret #7", Level::Ebpf, &[0; 14]);
-        assert!(said[3].ends_with("into r0: a load outside the packet ends the program with 0."), "{said:?}");
+        assert!(said[3].ends_with("which has 14 bytes: ends the program with 0: dropped."), "{said:?}");
         assert_eq!(said[4], "The program has ended: a load outside the packet ends the program with 0.");
         let trapped = sentences("r0 = *(u8 *)(r9 + 0)\nexit", Level::Ebpf, &[0; 14]);
+        assert_eq!(trapped, ["would read 1 byte at 0x0, where no memory is."]);
+    }
+
+    #[test]
+    fn a_row_tells_its_visit_nearest_to_now() {
+        let packet = [&[2; 12][..], &[0x08, 0x06]].concat();
+        let (levels, mut player) = played(ARP, Level::Classic, &packet);
+        player.seek(1);
+        let told = |index: usize| row(&levels.classic_rows[index], &player, ETHERNET);
+        let visits = [0, 1, 2, 3].map(|index| told(index).lines().nth(1).unwrap().to_owned());
         assert_eq!(
-            trapped,
-            ["Loads the byte at r9 into r0. It cannot: read of 1 byte at 0x0, where no memory is."]
+            visits,
+            [
+                "Last: A = the 2 bytes at packet + 12, big endian: 0x0806 (ARP)",
+                "Next: 0x0806 (ARP) is 0x0806 (ARP): goes on",
+                "Later: returns 7: accepted, 7 bytes kept",
+                "Never in this run"
+            ]
         );
+        assert!(told(3).starts_with("ends the program with 0: the packet is dropped\n"));
     }
 }

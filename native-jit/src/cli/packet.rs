@@ -50,6 +50,19 @@ pub(crate) enum Packets {
 }
 
 impl PacketArguments {
+    /// The one packet that was given, if any was. `stdin_taken` says that the program already comes from there.
+    pub(crate) fn one(&self, stdin_taken: bool) -> Result<Option<Packet>, Failure> {
+        match self.read(stdin_taken)? {
+            Packets::None => Ok(None),
+            Packets::One(packet) => Ok(Some(packet)),
+            Packets::All(capture, name) => Err(Failure::not_understood(format!(
+                "a run over one packet can be explained, and {name} has {}",
+                capture.len()
+            ))
+            .help("choose it with `--index N`, counted from 0")),
+        }
+    }
+
     /// Reads what was given. `stdin_taken` says that the program already comes from there.
     pub(crate) fn read(&self, stdin_taken: bool) -> Result<Packets, Failure> {
         if let Some(packet) = &self.packet {

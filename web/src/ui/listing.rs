@@ -4,6 +4,7 @@ use super::virtual_list::VirtualList;
 use super::{Page, flag, hue};
 use crate::levels::{Key, Level, Row};
 use crate::paint;
+use crate::say;
 use crate::state::Action;
 use bpf64_core::program::Pc;
 use std::rc::Rc;
@@ -37,8 +38,15 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
             let row = Rc::clone(&rows[index]);
             let state = &page.state;
             let lit = row.key.is_some() && row.key == state.lit;
+            // What a row did in the run is only told where somebody looks: it takes a search in the recording.
+            let player =
+                state.player.as_ref().filter(|_| state.level == level && (lit || current == Some(row.pc)));
+            let title = match player {
+                Some(player) => AttrValue::from(say::row(&row, player, state.packet.link_type)),
+                None => AttrValue::from(row.sentence.clone()),
+            };
             html! {
-                <InsnRow key={index} {level} dispatch={page.dispatch.clone()} {lit}
+                <InsnRow key={index} {level} dispatch={page.dispatch.clone()} {title} {lit}
                     current={current == Some(row.pc)}
                     partner={row.key.is_some() && row.key == current_key}
                     breakpoint={breakpoints.contains(&row.pc)}
@@ -62,6 +70,8 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
 struct RowProps {
     level: Level,
     row: Rc<Row>,
+    /// What is told about it when the pointer rests on it.
+    title: AttrValue,
     /// Execution stands here.
     current: bool,
     /// Execution stands at an instruction of the same origin.
@@ -78,7 +88,7 @@ struct RowProps {
 
 #[component]
 fn InsnRow(props: &RowProps) -> Html {
-    let RowProps { level, row, current, partner, lit, breakpoint, hits, focusable, dispatch } = props;
+    let RowProps { level, row, title, current, partner, lit, breakpoint, hits, focusable, dispatch } = props;
     let (level, pc, slot) = (*level, row.pc, row.slot);
     let name = match level {
         Level::Classic => "classic",
@@ -102,7 +112,7 @@ fn InsnRow(props: &RowProps) -> Html {
     );
     html! {
         <div class={classes} role="listitem" tabindex={if *focusable { "0" } else { "-1" }}
-            title={row.sentence.clone()} aria-current={current.then_some("step")}
+            title={title.clone()} aria-current={current.then_some("step")}
             data-testid={format!("{name}-{slot}")} data-slot={slot.to_string()} data-from={row.from.map(|from| from.to_string())}
             data-hue={hue(row.key).map(|hue| hue.to_string())} data-current={flag(*current)} data-lit={flag(*lit)}
             data-breakpoint={flag(*breakpoint)} data-hits={hits.map(|hits| hits.to_string())}

@@ -23,7 +23,7 @@ pub fn Machine(PageProps { page }: &PageProps) -> Html {
     html! {
         <section class="pane machine" aria-label="Machine">
             <h2>{ "Machine" }<small data-testid="pc" data-value={slot.unwrap_or_else(|| "end".to_owned())}>{ place }</small></h2>
-            <p class="say" aria-live="polite" data-testid="say">{ say::next(player, levels) }</p>
+            <p class="say" aria-live="polite" data-testid="say">{ say::next(player, state.packet.link_type) }</p>
             <div class={classes!("scroll", state.is_stale().then_some("stale"))} tabindex="0" role="group" aria-label="Registers and memory">
                 <div class="regs mono">{ for player.registers().into_iter().map(register) }</div>
                 { scratch(player) }
