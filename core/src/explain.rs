@@ -10,6 +10,7 @@
 //! the register back through moves, byte swaps, masks and spills to the load that filled it.
 
 mod arithmetic;
+mod calls;
 mod classic;
 mod compare;
 mod context;
@@ -37,7 +38,7 @@ use moment::Moment;
 pub fn ebpf_step(session: &Session<interp::Machine>, step: usize, link: u32) -> Option<String> {
     let moment = Moment::new(session, step, link);
     let pc = session.pc_of(step)?;
-    let insn = session.machine().program().insns().get(pc.index()).copied();
+    let insn = moment.program().insns().get(pc.index()).copied();
     Some(match (moment.trap(), insn) {
         (Some(kind), insn) => trap::sentence(kind, insn, |address| moment.address_or_number(address)),
         (None, insn) => ebpf::sentence(&moment, pc, insn?),
@@ -73,13 +74,11 @@ pub fn end(end: End) -> String {
 #[must_use]
 pub fn insn(program: &Program, pc: Pc, environment: &Environment) -> String {
     let insn = program.insn(pc);
-    let offset = match insn {
-        Insn::Call(Callee::Local(offset)) => Some(offset),
-        // Counted from the slot behind the first of the two.
-        Insn::LoadImm { imm: WideImm::Code(offset), .. } => offset.checked_sub(1),
-        _ => insn.jump_offset(),
+    let target = match insn {
+        Insn::Call(Callee::Local(offset)) => program.target(pc, offset),
+        Insn::LoadImm { imm: WideImm::Code(offset), .. } => program.code_target(pc, offset),
+        _ => insn.jump_offset().and_then(|offset| program.target(pc, offset)),
     };
-    let target = offset.and_then(|offset| program.target(pc, offset)).map(|target| program.slot(target));
     let function = match insn {
         Insn::Call(Callee::Helper(id)) => environment.function(id),
         _ => None,
@@ -90,7 +89,7 @@ pub fn insn(program: &Program, pc: Pc, environment: &Environment) -> String {
     };
     let map = map.and_then(|map| program.maps().get(usize::from(map))).map(|def| moment::shown(&def.name));
     let known = doc::Known {
-        target: target.map(|slot| slot.0),
+        target: target.map(|target| program.slot(target).0),
         function: function.map(|function| (function.name, function.doc)),
         map: map.as_deref(),
     };

@@ -1,9 +1,9 @@
 //! Explanations: `suites/explain`, and any step of any run.
 
 use bpf64_core::classic::{self, Ancillary, Rules, encoding as classic_encoding};
-use bpf64_core::context::skb::link_type;
+use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::debugger::Session;
-use bpf64_core::environment::{Environment, SOCKET_FILTER, XDP};
+use bpf64_core::environment::{Environment, SOCKET_FILTER, World, XDP};
 use bpf64_core::load::{Form, Loaded, Request, load};
 use bpf64_core::machine::Machine;
 use bpf64_core::maps::{ARRAY, HASH, MapDef};
@@ -237,4 +237,36 @@ fn any_step_of_any_program_is_explained_in_a_line() {
         let machine = classic::interp::Machine::new(classic, world);
         every_step(make, machine, |session, step| explain::classic_step(session, step, link))
     });
+}
+
+/// A run may go on in other programs: a step is explained by the one that it belongs to, wherever the session stands.
+#[test]
+fn a_tail_call_goes_on_in_another_program() {
+    let program = |text: &str| {
+        let loaded = load(text.as_bytes(), &Request::default()).expect("it is well-formed");
+        Rc::new(loaded.ebpf())
+    };
+    let first = program(
+        ".map jumps array key=4 value=4 max=1\nr6 = r1\nr2 = map[jumps]\nr3 = 0\ncall tail_call\nr0 = 1\nexit",
+    );
+    let mut world = World::new(Skb::ethernet([[2; 12].as_slice(), &[8, 0]].concat()));
+    world.programs = vec![program("r6 = r1\nr0 = *(u16 *)skb[12]\nif r0 == 0x86dd goto +0\nexit")];
+    let mut session = Session::new(interp::Machine::new(first, &SOCKET_FILTER, world), LIMIT);
+    let expected = [
+        "r6 = r1 = context",
+        "r2 = map jumps",
+        "r3 = 0",
+        "tail_call(context, map jumps, 0) goes on in program 0",
+        "r6 = r1 = context",
+        "r0 = the 2 bytes at packet + 12, big endian: 0x0800 (IPv4)",
+        "0x0800 (IPv4) is not 0x86dd (IPv6): goes on",
+        "returns 2048 (0x800): accepted, 2048 bytes kept",
+    ];
+    for position in [0, 5, usize::MAX] {
+        session.seek(position);
+        let told: Vec<String> = (0..session.steps())
+            .filter_map(|step| explain::ebpf_step(&session, step, link_type::ETHERNET))
+            .collect();
+        assert_eq!(told, expected, "seen from step {position}");
+    }
 }

@@ -47,7 +47,7 @@ impl Stepped for Machine {
         None
     }
 
-    fn made(&self, pc: Pc) -> Made {
+    fn made(&self, _: u64, pc: Pc) -> Made {
         match self.program().insns()[pc.index()] {
             Insn::LoadPacket { .. } => match self.program().rules() {
                 Rules::Socket => Made::Read(Order::Network),

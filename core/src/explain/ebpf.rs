@@ -3,23 +3,22 @@
 use super::compare::Operand;
 use super::moment::{Moment, Stepped};
 use super::number;
-use super::origin::{LOOK_BACK, Made, Order};
+use super::origin::{Made, Order};
 use super::place::{offset_note, outside_packet};
 use crate::context::Description;
 use crate::context::skb::Skb;
 use crate::environment::Verdict;
-use crate::errno::Errno;
-use crate::helpers::{Arg, CLASSIC, Function, Ret};
 use crate::interp::Machine;
 use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width, eval};
 use crate::machine::Place;
 use crate::maps::MapDef;
-use crate::program::Pc;
+use crate::program::{Pc, Program};
 
 impl Stepped for Machine {
     fn get(&self, place: Place) -> u64 {
         match place {
             Place::Reg(reg) => self.registers[reg.index()],
+            Place::Program => self.running().into(),
             _ => 0,
         }
     }
@@ -37,11 +36,16 @@ impl Stepped for Machine {
     }
 
     fn table(&self, map: u16) -> Option<&MapDef> {
-        self.program().maps().get(usize::from(map)).map(|def| &**def)
+        // All programs of a run have the tables of the first.
+        self.world.tables.get(usize::from(map)).map(|table| &**table.def())
     }
 
-    fn made(&self, pc: Pc) -> Made {
-        match self.program().insn(pc) {
+    fn made(&self, program: u64, pc: Pc) -> Made {
+        let Some(&insn) = self.numbered(program as u32).and_then(|program| program.insns().get(pc.index()))
+        else {
+            return Made::Computed;
+        };
+        match insn {
             Insn::Alu { width, op: AluOp::Mov, src: Src::Reg(src), .. } => {
                 Made::Copied(Place::Reg(src), width.size())
             }
@@ -67,9 +71,6 @@ impl Stepped for Machine {
         }
     }
 }
-
-/// The registers that pass arguments.
-const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
 /// What the step does, which executes `insn` at `pc` and does not trap.
 pub(super) fn sentence(moment: &Moment<'_, Machine>, pc: Pc, insn: Insn) -> String {
@@ -121,6 +122,18 @@ pub(super) fn name(width: Width, reg: Reg) -> String {
 }
 
 impl Moment<'_, Machine> {
+    /// The program that the step belongs to.
+    pub(super) fn program(&self) -> &Program {
+        self.program_at(self.step)
+    }
+
+    /// The program that ran at a step: a run can go on in others.
+    pub(super) fn program_at(&self, step: usize) -> &Program {
+        let machine = self.machine();
+        let number = if machine.world.programs.is_empty() { 0 } else { self.held(Place::Program, step) };
+        machine.numbered(number as u32).unwrap_or(machine.program())
+    }
+
     /// What the step left in a register.
     pub(super) fn result(&self, reg: Reg) -> u64 {
         self.after(Place::Reg(reg))
@@ -146,7 +159,7 @@ impl Moment<'_, Machine> {
 
     /// "goes to 7", or "goes on" where that is the next instruction.
     fn goes(&self, pc: Pc, offset: Option<i32>) -> String {
-        let program = self.machine().program();
+        let program = self.program();
         match offset.and_then(|offset| program.target(pc, offset)) {
             Some(target) if target != pc.next() => format!("goes to {}", program.slot(target)),
             _ => "goes on".to_owned(),
@@ -234,91 +247,13 @@ impl Moment<'_, Machine> {
         format!("{place} become {old} {sign} {src} ({operand}) = {new}, in one step{fetched}")
     }
 
-    /// "r0 = map_lookup_elem(map counters, stack - 4 (7)) = value of counters"
-    fn call(&self, id: i32) -> String {
-        // The machine trapped if there is none.
-        let Some(function) = self.machine().environment().function(id) else { return String::new() };
-        let taken = function.prototype.args.iter().take_while(|&&arg| arg != Arg::None).count();
-        let arguments: Vec<String> = ARGUMENTS[..taken].iter().map(|&reg| self.argument(reg)).collect();
-        let value = self.result(Reg::R0);
-        let meaning = meaning(function, value).map_or_else(String::new, |meaning| format!(" ({meaning})"));
-        format!("r0 = {}({}) = {}{meaning}", function.name, arguments.join(", "), self.number(value))
-    }
-
-    /// An argument, with what the function read there if it is a number.
-    fn argument(&self, reg: Reg) -> String {
-        let value = self.before(Place::Reg(reg));
-        let text = self.brief(value);
-        let mut reads = self.reads().iter().filter(|read| match read.place {
-            Place::Memory { region, offset, .. } => region.address(offset) == value,
-            _ => false,
-        });
-        match reads.next() {
-            Some(read) => format!("{text} ({})", number::brief(read.value)),
-            None => text,
-        }
-    }
-
-    /// "calls the function at 7 with context, 5"
-    fn enter(&self, pc: Pc, offset: i32) -> String {
-        let program = self.machine().program();
-        let target = program.target(pc, offset).map_or(0, |target| program.slot(target).0);
-        let set = &ARGUMENTS[..self.arguments_set()];
-        let texts: Vec<String> = set.iter().map(|&reg| self.brief(self.before(Place::Reg(reg)))).collect();
-        let with = if texts.is_empty() { String::new() } else { format!(" with {}", texts.join(", ")) };
-        format!("calls the function at {target}{with}")
-    }
-
-    /// How many arguments a function of the program's own is given. Nothing says how many it takes, but after a call
-    /// these registers have to be set anew, so it is up to the last that was; before the first call, up to the last
-    /// that is not 0.
-    fn arguments_set(&self) -> usize {
-        let (program, session) = (self.machine().program(), self.session());
-        let mut count = 0;
-        for step in (self.step.saturating_sub(LOOK_BACK)..self.step).rev() {
-            match session.pc_of(step).map(|pc| program.insn(pc)) {
-                Some(Insn::Call(Callee::Helper(_)) | Insn::Exit) => return count,
-                Some(Insn::Call(Callee::Local(_))) => break,
-                _ => {}
-            }
-            let set = |reg: &Reg| session.changes(step).iter().any(|change| change.place == Place::Reg(*reg));
-            count = count.max(ARGUMENTS.iter().rposition(set).map_or(0, |last| last + 1));
-        }
-        let given = |reg: &Reg| self.before(Place::Reg(*reg)) != 0;
-        count.max(ARGUMENTS.iter().rposition(given).map_or(0, |last| last + 1))
-    }
-
-    fn exit(&self) -> String {
-        let r0 = self.before(Place::Reg(Reg::R0));
-        match (self.end(), self.session().pc_of(self.step + 1)) {
-            (None, Some(back)) => {
-                let slot = self.machine().program().slot(back);
-                format!("returns to {slot} with r0 = {}", self.number(r0))
-            }
-            _ => format!("returns {}", self.verdict(r0)),
-        }
-    }
-
     /// The program's result and what it means: "0: dropped".
-    fn verdict(&self, r0: u64) -> String {
+    pub(super) fn verdict(&self, r0: u64) -> String {
         let number = number::scalar(r0);
         match (self.machine().environment().verdict)(r0) {
             Verdict::Number => number,
             verdict => format!("{number}: {verdict}"),
         }
-    }
-}
-
-/// What a function's result says: that it found nothing, or why it failed.
-fn meaning(function: &Function, result: u64) -> Option<&'static str> {
-    match function.prototype.ret {
-        Ret::MapValueOrNull | Ret::RecordOrNull => (result == 0).then_some("nothing"),
-        // Those of our own have no error numbers.
-        Ret::Integer if function.id < CLASSIC => {
-            let number = i32::try_from(-i128::from(result as i64)).ok().filter(|&number| number > 0)?;
-            Errno(number).name()
-        }
-        Ret::Integer | Ret::Void => None,
     }
 }
 

@@ -33,8 +33,8 @@ pub(super) trait Stepped: Machine {
     /// A table of the program.
     fn table(&self, map: u16) -> Option<&MapDef>;
 
-    /// How the instruction at `pc` made the value that it writes.
-    fn made(&self, pc: Pc) -> Made;
+    /// How the instruction at `pc` of program number `program` made the value that it writes.
+    fn made(&self, program: u64, pc: Pc) -> Made;
 }
 
 /// A step of a recorded run, seen just before it is made.
@@ -86,10 +86,15 @@ impl<'a, M: Stepped> Moment<'a, M> {
         change.map_or_else(|| self.before(place), |change| change.after)
     }
 
-    /// What a register held before the step: as it is where the session stands, but for the changes between.
+    /// What a register held before the step.
     pub(super) fn before(&self, place: Place) -> u64 {
+        self.held(place, self.step)
+    }
+
+    /// What a register held before step `there`: as it is where the session stands, but for the changes between.
+    pub(super) fn held(&self, place: Place, there: usize) -> u64 {
         let session = self.session;
-        let (here, there) = (session.position(), self.step);
+        let here = session.position();
         let of = |change: &&Change| change.place == place;
         let changed = if here <= there {
             let last = |step| session.changes(step).iter().rev().find(of);
@@ -157,7 +162,10 @@ impl<'a, M: Stepped> Moment<'a, M> {
         Some(match region {
             Region::Stack => self.stack_address(distance),
             Region::Map(map) => plus(&format!("map {}", shown(&self.machine().table(map)?.name)), distance),
-            Region::Context | Region::Packet | Region::Values(_) => plus(&region.to_string(), distance),
+            Region::Code => format!("instruction {distance}"),
+            Region::Context | Region::Packet | Region::Keys | Region::Values(_) => {
+                plus(&region.to_string(), distance)
+            }
         })
     }
 

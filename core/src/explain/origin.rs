@@ -135,7 +135,8 @@ impl<M: Stepped> Moment<'_, M> {
             steps = (first..steps).rev().find(writes)?;
             // Where only some of the bytes were written, nobody wrote the value.
             session.changes(steps).iter().find(|change| change.place == place)?;
-            match session.machine().made(session.pc_of(steps)?) {
+            let program = self.held(Place::Program, steps);
+            match session.machine().made(program, session.pc_of(steps)?) {
                 Made::Copied(from, size) => {
                     kept = kept.min(size.bytes());
                     place = from;
@@ -199,7 +200,7 @@ impl<M: Stepped> Moment<'_, M> {
                     masked: false,
                 })
             }
-            Region::Stack | Region::Map(_) | Region::Values(_) => None,
+            Region::Stack | Region::Map(_) | Region::Values(_) | Region::Code | Region::Keys => None,
         }
     }
 }

@@ -158,13 +158,24 @@ impl Machine {
 
     /// Makes program `number` the one that runs, if there is one of that number.
     pub(super) fn select(&mut self, number: u32) {
-        let program: Option<&Rc<Program>> = match number.checked_sub(1) {
-            None => Some(&self.first),
-            Some(other) => self.world.programs.get(other as usize),
-        };
-        if let Some(program) = program {
+        if let Some(program) = self.numbered(number) {
             self.program = Rc::clone(program);
             self.running = number;
+        }
+    }
+
+    /// The number of the program that runs, as [`Place::Program`] has it.
+    #[must_use]
+    pub fn running(&self) -> u32 {
+        self.running
+    }
+
+    /// The program of that number, if there is one.
+    #[must_use]
+    pub fn numbered(&self, number: u32) -> Option<&Rc<Program>> {
+        match number.checked_sub(1) {
+            None => Some(&self.first),
+            Some(other) => self.world.programs.get(other as usize),
         }
     }
 }
