@@ -13,7 +13,7 @@ pub mod interp;
 pub mod text;
 
 pub use check::{Program, Refusal, RefusalKind, Rules};
-pub use convert::convert;
+pub use convert::{Conversion, Why, convert, convert_plain};
 
 use crate::isa::Size;
 

@@ -276,7 +276,7 @@ impl Loaded {
     #[must_use]
     pub fn ebpf(&self) -> Program {
         match &self.form {
-            Form::Classic(program, _) => classic::convert(program),
+            Form::Classic(program, _) => classic::convert(program).program,
             Form::Ebpf(program) => program.clone(),
         }
     }

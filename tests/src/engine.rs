@@ -1,7 +1,7 @@
 //! Engines: whatever can run a program. One suite for all; what an engine cannot do it skips with a reason.
 
 use crate::input::Input;
-use bpf64_core::classic::{self, convert};
+use bpf64_core::classic::{self, Conversion, convert, convert_plain};
 use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::SOCKET_FILTER;
 use bpf64_core::interp::Machine;
@@ -65,7 +65,7 @@ impl Engine<classic::Program> for Reference {
     }
 }
 
-/// The program converted to eBPF, on the eBPF machine. A filter's result is the low half of r0.
+/// The program converted to eBPF one to one, on the eBPF machine. A filter's result is the low half of r0.
 pub struct Converted;
 
 impl Engine<classic::Program> for Converted {
@@ -74,7 +74,20 @@ impl Engine<classic::Program> for Converted {
     }
 
     fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
-        Ok(low_half(there(converted(program, input))))
+        Ok(low_half(there(machine_of(program, &convert_plain(program), input))))
+    }
+}
+
+/// The program converted to eBPF in its optimised form.
+pub struct Optimised;
+
+impl Engine<classic::Program> for Optimised {
+    fn name(&self) -> &'static str {
+        "optimised"
+    }
+
+    fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
+        Ok(low_half(there(machine_of(program, &convert(program), input))))
     }
 }
 
@@ -101,13 +114,31 @@ impl Engine<classic::Program> for ConvertedSession {
     }
 
     fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
-        Ok(low_half(there_and_back(converted(program, input))))
+        Ok(low_half(there_and_back(machine_of(program, &convert_plain(program), input))))
     }
 }
 
+/// A debugger session of the optimised form.
+pub struct OptimisedSession;
+
+impl Engine<classic::Program> for OptimisedSession {
+    fn name(&self) -> &'static str {
+        "optimised session"
+    }
+
+    fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
+        Ok(low_half(there_and_back(machine_of(program, &convert(program), input))))
+    }
+}
+
+/// Every engine of classic programs in this process, the reference first.
+pub const CLASSIC: [&dyn Engine<classic::Program>; 6] =
+    [&Reference, &Converted, &Optimised, &ClassicSession, &ConvertedSession, &OptimisedSession];
+
 /// The eBPF machine of the converted program, in what it was checked for.
-fn converted(program: &classic::Program, input: &Input) -> Machine {
-    Machine::new(Rc::new(convert(program)), program.rules().environment(), input.world.clone())
+fn machine_of(program: &classic::Program, converted: &Conversion, input: &Input) -> Machine {
+    let converted = Rc::new(converted.program.clone());
+    Machine::new(converted, program.rules().environment(), input.world.clone())
 }
 
 fn low_half(outcome: Outcome) -> Outcome {

@@ -4,16 +4,12 @@
 //! openat 1 0x10 arch=aarch64 ip=0x1000
 //! ```
 
-use crate::engine::Outcome;
-use crate::engine::{ClassicSession, Converted, ConvertedSession, Engine, Reference, agree};
+use crate::engine::{CLASSIC, Outcome, agree};
 use crate::input::{self, Input};
 use bpf64_core::classic::Program;
 use bpf64_core::environment::World;
 use bpf64_core::seccomp::{Arch, SeccompData, syscalls};
 use std::rc::Rc;
-
-/// Who runs a filter here.
-const ENGINES: [&dyn Engine<Program>; 4] = [&Reference, &Converted, &ClassicSession, &ConvertedSession];
 
 /// Reads a call: its name or number, up to six arguments, and settings.
 ///
@@ -55,7 +51,7 @@ pub fn parse(text: &str) -> Result<SeccompData, String> {
 /// They do not agree.
 pub fn result(program: &Rc<Program>, data: &SeccompData) -> Result<u32, String> {
     let input = Input::from(World::of_record(data.context().to_vec()));
-    match agree(&ENGINES, program, &input)? {
+    match agree(&CLASSIC, program, &input)? {
         Outcome::Value(value) => Ok(value as u32),
         other => Err(other.to_string()),
     }

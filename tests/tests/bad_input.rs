@@ -35,7 +35,7 @@ fn arbitrary_text_never_panics() {
 fn damaged_programs_never_panic() {
     let mut inputs: Vec<Vec<u8>> = examples::files("txt").into_iter().map(|(_, text)| text).collect();
     for (_, program) in examples::programs() {
-        let converted = bpf64_core::classic::convert(&program);
+        let converted = bpf64_core::classic::convert(&program).program;
         inputs.push(program.encode());
         inputs.push(converted.encode());
         inputs.push(

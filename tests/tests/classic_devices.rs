@@ -7,7 +7,7 @@ use bpf64_core::context::skb::{LINK_WINDOW, NETWORK_WINDOW, Skb};
 use bpf64_core::environment::World;
 use bpf64_core::isa::Size;
 use bpf64_core::load::{Form, Request, load};
-use bpf64_tests::engine::{Converted, Engine, Outcome, Reference, agree};
+use bpf64_tests::engine::{Converted, Engine, Optimised, Outcome, Reference, agree};
 use bpf64_tests::examples;
 use bpf64_tests::input::{self, Input};
 use bpf64_tests::kernel::tap::{self, Tap};
@@ -38,7 +38,7 @@ fn program(text: &str) -> Rc<Program> {
 }
 
 fn ours(program: &Rc<Program>, world: World) -> Result<u32, String> {
-    let engines: [&dyn Engine<Program>; 2] = [&Reference, &Converted];
+    let engines: [&dyn Engine<Program>; 3] = [&Reference, &Converted, &Optimised];
     match agree(&engines, program, &Input::from(world))? {
         Outcome::Value(value) => Ok(value as u32),
         other => Err(other.to_string()),

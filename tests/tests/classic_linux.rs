@@ -3,7 +3,7 @@
 
 use bpf64_core::classic::{Ancillary, Insn, Program, encoding};
 use bpf64_core::environment::World;
-use bpf64_tests::engine::{Converted, Engine, Outcome, Reference, agree};
+use bpf64_tests::engine::{Converted, Engine, Optimised, Outcome, Reference, agree};
 use bpf64_tests::examples;
 use bpf64_tests::input::{self, Input};
 use bpf64_tests::kernel::{Kernel, Wire, run_on, skipped, wire};
@@ -38,7 +38,7 @@ fn verdict(kernel: &impl Wire, raw: &[encoding::Raw]) -> Result<Option<Rc<Progra
 
 /// What our engines make of a program.
 fn ours(program: &Rc<Program>, input: &Input) -> Result<u32, String> {
-    let engines: [&dyn Engine<Program>; 2] = [&Reference, &Converted];
+    let engines: [&dyn Engine<Program>; 3] = [&Reference, &Converted, &Optimised];
     match agree(&engines, program, input)? {
         Outcome::Value(value) => Ok(value as u32),
         other => Err(other.to_string()),

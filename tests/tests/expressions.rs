@@ -4,7 +4,7 @@
 //! Where libpcap is installed, it is asked again, and what it compiles today is run, too.
 #![cfg(target_os = "linux")]
 
-use bpf64_core::classic::{Program, convert};
+use bpf64_core::classic::{Program, convert, convert_plain};
 use bpf64_core::environment::World;
 use bpf64_core::load::{Form, Request, load};
 use bpf64_core::packet::Capture;
@@ -77,12 +77,14 @@ fn accepted(capture: &Capture, mut verdict: impl FnMut(usize) -> u32) -> Vec<usi
 }
 
 /// What all our engines say of a packet.
-fn ours(program: &Rc<Program>, converted: &Rc<Ebpf>, input: &Input) -> Result<u32, String> {
+fn ours(program: &Rc<Program>, [plain, optimised]: &[Rc<Ebpf>; 2], input: &Input) -> Result<u32, String> {
     let answers = [
         Reference.run(program, input),
         ClassicSession.run(program, input),
-        Interpreter.run(converted, input),
-        Stepped.run(converted, input),
+        Interpreter.run(plain, input),
+        Interpreter.run(optimised, input),
+        Stepped.run(plain, input),
+        Stepped.run(optimised, input),
     ];
     match answers {
         [Ok(Outcome::Value(first)), ..] if answers[1..].iter().all(|answer| *answer == answers[0]) => {
@@ -98,7 +100,7 @@ fn verdicts(
     captures: &[(String, Capture)],
     libpcap: Option<&Libpcap>,
 ) -> Result<Vec<String>, String> {
-    let converted = Rc::new(convert(program));
+    let converted = [convert_plain(program), convert(program)].map(|form| Rc::new(form.program));
     let mut columns = Vec::new();
     for (name, capture) in captures {
         let mut disagreement = None;

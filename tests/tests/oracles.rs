@@ -1,14 +1,10 @@
 //! Others who know the answer: tcpdump's verdicts on the captures.
 
-use bpf64_core::classic;
 use bpf64_core::environment::World;
-use bpf64_tests::engine::{ClassicSession, Converted, ConvertedSession, Engine, Outcome, Reference, agree};
+use bpf64_tests::engine::{CLASSIC, Outcome, agree};
 use bpf64_tests::examples;
 use bpf64_tests::input::Input;
 use std::fs;
-
-const ENGINES: [&dyn Engine<classic::Program>; 4] =
-    [&Reference, &Converted, &ClassicSession, &ConvertedSession];
 
 #[test]
 fn engines_accept_what_tcpdump_accepts() {
@@ -29,7 +25,7 @@ fn engines_accept_what_tcpdump_accepts() {
         for (number, packet) in capture.iter().enumerate() {
             let input = Input::from(World::new(packet.skb()));
             let outcome =
-                agree(&ENGINES, program, &input).unwrap_or_else(|why| panic!("{line} #{number}: {why}"));
+                agree(&CLASSIC, program, &input).unwrap_or_else(|why| panic!("{line} #{number}: {why}"));
             assert_eq!(
                 outcome != Outcome::Value(0),
                 accepted.contains(&number),

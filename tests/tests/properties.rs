@@ -1,6 +1,6 @@
 //! Properties of encodings, texts, conversion and links, on generated inputs.
 
-use bpf64_core::classic::{self, Rules, convert, encoding as classic_encoding, text::Style};
+use bpf64_core::classic::{self, Rules, convert_plain, encoding as classic_encoding, text::Style};
 use bpf64_core::debugger::Session;
 use bpf64_core::environment::SOCKET_FILTER;
 use bpf64_core::isa::doc::Known;
@@ -10,7 +10,7 @@ use bpf64_core::isa::{self, Callee, Insn, WideImm};
 use bpf64_core::link::{self, Document, Packet};
 use bpf64_core::packet::Capture;
 use bpf64_core::program::{Pc, Program};
-use bpf64_tests::engine::{ClassicSession, Converted, ConvertedSession, Engine, Reference, agree};
+use bpf64_tests::engine::{CLASSIC, agree};
 use bpf64_tests::examples;
 use bpf64_tests::generate::Generator;
 use bpf64_tests::input::Input;
@@ -180,8 +180,6 @@ fn classic_text_is_read_as_what_was_printed() {
 
 // Conversion and engines.
 
-const CLASSIC: [&dyn Engine<classic::Program>; 4] =
-    [&Reference, &Converted, &ClassicSession, &ConvertedSession];
 #[test]
 fn converted_examples_give_what_the_classic_ones_give() {
     let (programs, captures) = (examples::programs(), examples::captures());
@@ -230,7 +228,7 @@ fn shown(program: &classic::Program, input: &Input, why: &str) -> String {
 fn converted_instructions_know_where_they_come_from() {
     check("origins", 1_000, |make| {
         let program = make.classic_program(60);
-        let converted = convert(&program);
+        let converted = convert_plain(&program).program;
         let mut last = None;
         let mut seen = BTreeSet::new();
         for pc in converted.pcs() {
@@ -267,11 +265,23 @@ fn the_longest_programs_convert() {
         classic::Insn::LoadA(classic::Value::Imm(7)),
         classic::Insn::Branch { op: CmpOp::Set, with: Operand::X, jt: 0, jf: 0 },
     );
-    for (program, wanted) in [(over, 0), (through, 7)] {
-        let input = bpf64_tests::input::parse("").expect("an empty packet");
-        let found = agree(&CLASSIC, &Rc::new(program), &input);
-        assert_eq!(found, Ok(bpf64_tests::engine::Outcome::Value(wanted)));
+    // Something new to keep in mind at every instruction, over long distances.
+    let mut insns = vec![end; MAX_INSNS];
+    for (pc, insn) in insns.iter_mut().enumerate().take(MAX_INSNS - 300) {
+        *insn = match pc % 3 {
+            0 => classic::Insn::LoadAncillary { size: isa::Size::W, what: classic::Ancillary::Random },
+            1 => classic::Insn::StoreA((pc / 3 % 16) as u32),
+            _ => classic::Insn::Branch { op: CmpOp::Gt, with: Operand::K(pc as u32), jt: 252, jf: 1 },
+        };
     }
+    let asking = classic::Program::new(insns).expect("Linux accepts it");
+    let found = |program: classic::Program| {
+        let input = bpf64_tests::input::parse("").expect("an empty packet");
+        agree(&CLASSIC, &Rc::new(program), &input)
+    };
+    let value = |value| Ok(bpf64_tests::engine::Outcome::Value(value));
+    assert_eq!((found(over), found(through)), (value(0), value(7)));
+    found(asking).unwrap_or_else(|why| panic!("{why}"));
 }
 
 // Links.

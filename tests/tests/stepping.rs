@@ -115,7 +115,7 @@ fn a_session_stands_where_execution_would() {
         let world = make.world();
         let limit = make.pick(&[0, 1, 7, 300, 300, 300]);
         let classic = Rc::new(make.classic_program(30));
-        let converted = Rc::new(convert(&classic));
+        let converted = Rc::new(convert(&classic).program);
         let own = Rc::new(make.running_program(30));
         walk(make, classic::interp::Machine::new(Rc::clone(&classic), world.clone()), limit)
             .map_err(|why| format!("{}\n{why}", classic::text::listing(classic.insns(), Style::Tcpdump)))?;

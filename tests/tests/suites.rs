@@ -5,10 +5,7 @@ use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::machine::{Ending, Flow, Machine};
 use bpf64_core::program::{Pc, Program};
-use bpf64_tests::engine::{
-    ClassicSession, Converted, ConvertedSession, Engine, Interpreter, Outcome, Reference, Reread, Stepped,
-    agree, machine,
-};
+use bpf64_tests::engine::{CLASSIC, Engine, Interpreter, Outcome, Reread, Stepped, agree, machine};
 use bpf64_tests::input::{self, Input};
 #[cfg(target_os = "linux")]
 use bpf64_tests::kernel::tap::Tap;
@@ -85,8 +82,7 @@ fn answers(case: &Case, mut result: impl FnMut(&Input) -> Result<String, String>
 #[test]
 fn classic() {
     let kernel = Kernel::open(PROBE);
-    let mut engines: Vec<&dyn Engine<classic::Program>> =
-        vec![&Reference, &Converted, &ClassicSession, &ConvertedSession];
+    let mut engines: Vec<&dyn Engine<classic::Program>> = CLASSIC.to_vec();
     match &kernel {
         Ok(kernel) => engines.push(kernel),
         Err(why) => skipped("the running kernel", why),

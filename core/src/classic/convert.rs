@@ -1,270 +1,138 @@
-//! Classic to eBPF: the one-to-one translation that lets every old program run on the new machine.
+//! Classic to eBPF: old programs run on the new machine, and nobody can tell.
 //!
-//! Source: `bpf_convert_filter()`, net/core/filter.c, in the form that user space could load: packet loads stay
-//! legacy packet loads, and ancillary loads read `struct __sk_buff` or call a function of the environment.
+//! [`convert_plain`] translates one to one; [`convert`] makes of that a program that does the same in fewer
+//! instructions and fewer steps. Every instruction of either knows the classic one it comes from and why it looks
+//! as it does.
 //!
 //! | classic | eBPF | why there |
 //! | --- | --- | --- |
 //! | A | r0 | packet loads give their result in r0, and it is what `exit` returns |
 //! | X | r7 | kept over calls |
 //! | the packet | r6 | packet loads expect the context there |
-//! | M\[k\] | 4 bytes at r10 - 4 (k + 1) | |
+//! | M\[k\] | 4 bytes at r10 - 4 (k + 1) | or a register that is free, when optimised |
 //! | – | r2 | what must not go through A: a load whose result may end the program, A while X is loaded |
 //! | – | r8 | A over a call that may end the program with it |
 //!
 //! Programs checked for seccomp have no packet: their context is `struct seccomp_data`, their loads are plain ones
 //! from there, and `len` is its size.
+//!
+//! How the optimised form comes about: the plain translation becomes a graph ([`graph`]) whose edges all go forward,
+//! as classic jumps do. One sweep forward ([`forward`]) knows what every register and cell holds as a value over the
+//! packet ([`values`]) and what comparisons have told about it ([`state`]): constants are put in, what is there
+//! already is not loaded again, jumps that are decided go straight on. One sweep back ([`backward`]) takes out what
+//! nobody uses. Scratch cells become registers ([`registers`]), pairs single instructions ([`pairs`]), and the
+//! graph is laid out so that as much as can be falls through ([`layout`]).
 
-use super::check::{Program as Classic, Rules};
-use super::{AluOp, Ancillary, CmpOp, Insn, Operand, PacketOffset, Returned, Value};
-use crate::context::seccomp;
-use crate::context::skb::SK_BUFF;
-use crate::helpers;
-use crate::isa::{self, Callee, PacketOffset as Packet, Reg, Size, Src, SwapKind, Width};
+mod backward;
+mod effects;
+mod forward;
+mod graph;
+mod layout;
+mod pairs;
+mod plain;
+mod range;
+mod registers;
+mod state;
+mod values;
+mod why;
+
+pub use why::Why;
+
+use super::check::Program as Classic;
 use crate::program::{Origin, Pc, Program};
+use graph::{Graph, Work};
+use plain::{AWaits, Translated};
+use std::collections::{BTreeMap, BTreeSet};
 
-const A: Reg = Reg::R0;
-const X: Reg = Reg::R7;
-const CONTEXT: Reg = Reg::R6;
-const TEMPORARY: Reg = Reg::R2;
-const KEPT: Reg = Reg::R8;
+/// How often the sweeps are repeated at most. Three times finds all there is in programs that people or tcpdump write.
+const ROUNDS: usize = 8;
 
-/// Converts a classic program. The result computes the same whatever it sees; each of its instructions knows
-/// the classic one it came from, the first three none.
+/// A converted program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversion {
+    /// The program, which computes the same for every packet. Its instructions know the classic ones they come from;
+    /// those that only prepare the machine come from none.
+    pub program: Program,
+    /// Of each instruction, why it looks as it does.
+    why: Vec<Vec<Why>>,
+    /// The classic instructions that nothing is left of, and why, in their order.
+    pub left_out: Vec<(Pc, Why)>,
+}
+
+impl Conversion {
+    /// Why the instruction at `pc` looks as it does, where there is more to say than that it is what the classic one
+    /// is in eBPF.
+    ///
+    /// # Panics
+    /// If `pc` is not one of the program's [`Program::pcs`].
+    #[must_use]
+    pub fn why(&self, pc: Pc) -> &[Why] {
+        &self.why[pc.index()]
+    }
+
+    fn new(translated: Vec<Translated>, left_out: Vec<(Pc, Why)>) -> Self {
+        let (mut insns, mut origins, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+        for (insn, classic, why) in translated {
+            insns.push(insn);
+            origins.push(Origin { classic, text: None });
+            reasons.push(why);
+        }
+        let program = Program::new(insns, origins)
+            .expect("a checked classic program has a return and only jumps inside");
+        Conversion { program, why: reasons, left_out }
+    }
+}
+
+/// Converts a classic program one to one: its first three instructions come from no classic one, all others follow
+/// the order of the classic program.
 #[must_use]
-pub fn convert(classic: &Classic) -> Program {
-    let mut out = Output { rules: classic.rules(), insns: Vec::new(), from: None, jumps: Vec::new() };
-    out.alu(Width::W64, isa::AluOp::Mov, CONTEXT, Reg::R1);
-    out.alu(Width::W32, isa::AluOp::Mov, A, 0);
-    out.alu(Width::W32, isa::AluOp::Mov, X, 0);
-    let mut starts = Vec::with_capacity(classic.insns().len());
-    for (pc, insn) in classic.pcs().zip(classic.insns()) {
-        starts.push(out.insns.len());
-        out.from = Some(pc);
-        out.insn(insn);
-    }
-    // Jumps inside one translation are relative already; those between classic instructions wait for this.
-    for (at, target) in out.jumps {
-        let distance = i16::try_from(starts[target.index()] - at - 1)
-            .expect("4096 instructions of at most 7 slots are within a jump's reach");
-        match &mut out.insns[at].0 {
-            isa::Insn::Jump { offset } | isa::Insn::Branch { offset, .. } => *offset = distance,
-            other => unreachable!("{other} is no jump"),
-        }
-    }
-    let (insns, origins) =
-        out.insns.into_iter().map(|(insn, classic)| (insn, Origin { classic, text: None })).unzip();
-    Program::new(insns, origins).expect("a checked classic program has a return and only jumps inside")
+pub fn convert_plain(classic: &Classic) -> Conversion {
+    Conversion::new(plain::translate(classic, AWaits::InX), Vec::new())
 }
 
-/// The program being written.
-struct Output {
-    rules: Rules,
-    insns: Vec<(isa::Insn, Option<Pc>)>,
-    /// The classic instruction being translated.
-    from: Option<Pc>,
-    /// Jumps, by index, and the classic instructions they go to.
-    jumps: Vec<(usize, Pc)>,
+/// Converts a classic program to a shorter and faster one: never more instructions than [`convert_plain`] gives, and
+/// for no packet more steps.
+#[must_use]
+pub fn convert(classic: &Classic) -> Conversion {
+    let longest = plain::translate(classic, AWaits::InX).len();
+    let mut graph = Graph::new(plain::translate(classic, AWaits::InR8));
+    simplify(&mut graph);
+    if registers::allocate(&mut graph) {
+        simplify(&mut graph);
+    }
+    pairs::merge(&mut graph);
+    share(&mut graph);
+    layout::copy_returns(&mut graph, longest);
+    share(&mut graph);
+    for node in &mut graph.nodes {
+        if let Work::Do { inside: true, .. } = node.work {
+            node.because(Why::Inside);
+        }
+    }
+    let list = layout::list(&graph);
+
+    let kept: BTreeSet<Pc> = list.iter().filter_map(|(_, from, _)| *from).collect();
+    // The last reason is what became of the last that was left of an instruction.
+    let gone: BTreeMap<Pc, Why> = graph.gone.into_iter().collect();
+    let why = |pc: Pc| (pc, gone.get(&pc).copied().unwrap_or(Why::FallsThrough));
+    let left_out = classic.pcs().filter(|pc| !kept.contains(pc)).map(why).collect();
+    Conversion::new(list, left_out)
 }
 
-impl Output {
-    fn push(&mut self, insn: isa::Insn) {
-        self.insns.push((insn, self.from));
-    }
-
-    fn alu(&mut self, width: Width, op: isa::AluOp, dst: Reg, src: impl Into<Src>) {
-        self.push(isa::Insn::Alu { width, op, dst, src: src.into() });
-    }
-
-    fn mov(&mut self, dst: Reg, src: impl Into<Src>) {
-        self.alu(Width::W32, isa::AluOp::Mov, dst, src);
-    }
-
-    /// A branch over the next `skipped` instructions of the same translation.
-    fn skip_if(&mut self, op: isa::CmpOp, dst: Reg, src: impl Into<Src>, skipped: i16) {
-        self.push(isa::Insn::Branch { width: Width::W32, op, dst, src: src.into(), offset: skipped });
-    }
-
-    /// A jump to a classic instruction.
-    fn jump_to(&mut self, jump: isa::Insn, target: Pc) {
-        self.jumps.push((self.insns.len(), target));
-        self.push(jump);
-    }
-
-    fn load(&mut self, dst: Reg, size: Size, base: Reg, offset: i16) {
-        self.push(isa::Insn::Load { size, signed: false, dst, base, offset });
-    }
-
-    /// A field of the context, or its first `size` bytes.
-    fn load_field(&mut self, dst: Reg, size: Size, name: &str) {
-        let offset = SK_BUFF.field(name).expect("only fields of the description are asked for").offset;
-        self.load(dst, size, CONTEXT, offset as i16);
-    }
-
-    fn insn(&mut self, insn: &Insn) {
-        match *insn {
-            Insn::LoadPacket { size, from } => {
-                let from = match from {
-                    // Checked for seccomp, k is one of 0 to 60.
-                    PacketOffset::Abs(k) if self.rules == Rules::Seccomp => {
-                        return self.load(A, size, CONTEXT, k as i16);
-                    }
-                    PacketOffset::Abs(k) => Packet::Abs(k as i32),
-                    PacketOffset::Ind(k) => Packet::Ind(X, k as i32),
-                };
-                self.push(isa::Insn::LoadPacket { size, from });
-            }
-            Insn::LoadAncillary { what, .. } => self.ancillary(what),
-            Insn::LoadA(value) => self.value(A, value),
-            Insn::LoadX(value) => self.value(X, value),
-            Insn::LoadXHeaderLength(k) => {
-                // Packet loads come in r0, where A is: X is about to be overwritten and keeps A meanwhile.
-                self.mov(X, A);
-                self.push(isa::Insn::LoadPacket { size: Size::B, from: Packet::Abs(k as i32) });
-                self.alu(Width::W32, isa::AluOp::And, A, 0xf);
-                self.alu(Width::W32, isa::AluOp::Lsh, A, 2);
-                self.mov(TEMPORARY, X);
-                self.mov(X, A);
-                self.mov(A, TEMPORARY);
-            }
-            Insn::StoreA(cell) => self.store(cell, A),
-            Insn::StoreX(cell) => self.store(cell, X),
-            Insn::Alu(op, Operand::K(k)) => self.alu(Width::W32, op.ebpf(), A, k as i32),
-            Insn::Alu(op, Operand::X) => {
-                if matches!(op, AluOp::Div | AluOp::Mod) {
-                    // eBPF defines division by zero; classic BPF ends the filter with 0.
-                    self.skip_if(isa::CmpOp::Ne, X, 0, 2);
-                    self.mov(A, 0);
-                    self.push(isa::Insn::Exit);
-                }
-                self.alu(Width::W32, op.ebpf(), A, X);
-            }
-            Insn::Neg => self.push(isa::Insn::Neg { width: Width::W32, dst: A }),
-            Insn::Jump(k) => {
-                let target = self.skipping(k);
-                self.jump_to(isa::Insn::Jump { offset: 0 }, target);
-            }
-            Insn::Branch { op, with, jt, jf } => self.branch(op, with, jt.into(), jf.into()),
-            Insn::Return(from) => {
-                if let Returned::K(k) = from {
-                    self.mov(A, k as i32);
-                }
-                self.push(isa::Insn::Exit);
-            }
-            Insn::Tax => self.mov(X, A),
-            Insn::Txa => self.mov(A, X),
+fn simplify(graph: &mut Graph) {
+    for _ in 0..ROUNDS {
+        let forward = forward::sweep(graph);
+        let backward = backward::sweep(graph);
+        if !forward && !backward {
+            break;
         }
-    }
-
-    /// The classic instruction `k` after the next one.
-    fn skipping(&self, k: u32) -> Pc {
-        let pc = self.from.expect("jumps come from classic instructions");
-        Pc(pc.0 + 1 + k)
-    }
-
-    fn value(&mut self, dst: Reg, value: Value) {
-        match value {
-            Value::Imm(k) => self.mov(dst, k as i32),
-            Value::Mem(cell) => self.load(dst, Size::W, Reg::R10, cell_offset(cell)),
-            Value::Len => match self.rules {
-                Rules::Socket => self.load_field(dst, Size::W, "len"),
-                Rules::Seccomp => self.mov(dst, seccomp::SIZE as i32),
-            },
-        }
-    }
-
-    fn store(&mut self, cell: u32, src: Reg) {
-        self.push(isa::Insn::Store {
-            size: Size::W,
-            base: Reg::R10,
-            offset: cell_offset(cell),
-            src: src.into(),
-        });
-    }
-
-    /// eBPF's branches have one target and fall through otherwise, so at most one of the two needs a jump of its
-    /// own when the other is the next instruction.
-    fn branch(&mut self, op: CmpOp, with: Operand, jt: u32, jf: u32) {
-        let compare = |op, src| isa::Insn::Branch { width: Width::W32, op, dst: A, src, offset: 0 };
-        // A 32-bit comparison takes all 32 bits of the immediate, whatever its sign.
-        let src = match with {
-            Operand::K(k) => Src::Imm(k as i32),
-            Operand::X => Src::Reg(X),
-        };
-        let (if_true, if_false) = (self.skipping(jt), self.skipping(jf));
-        match inverse(op) {
-            Some(inverse) if jt == 0 && jf != 0 => self.jump_to(compare(inverse, src), if_false),
-            _ => {
-                self.jump_to(compare(op.ebpf(), src), if_true);
-                if jf != 0 {
-                    self.jump_to(isa::Insn::Jump { offset: 0 }, if_false);
-                }
-            }
-        }
-    }
-
-    fn ancillary(&mut self, what: Ancillary) {
-        match what {
-            Ancillary::Protocol => self.big_endian_field("protocol"),
-            Ancillary::PacketType => self.load_field(A, Size::W, "pkt_type"),
-            Ancillary::Ifindex => {
-                // A packet without a device reads 0, a number that no device has. Linux then returns A as it is.
-                self.load_field(TEMPORARY, Size::W, "ifindex");
-                self.skip_if(isa::CmpOp::Ne, TEMPORARY, 0, 1);
-                self.push(isa::Insn::Exit);
-                self.mov(A, TEMPORARY);
-            }
-            Ancillary::Nlattr => self.call_with_a_and_x(helpers::NLATTR.id),
-            Ancillary::NlattrNest => self.call_with_a_and_x(helpers::NLATTR_NEST.id),
-            Ancillary::Mark => self.load_field(A, Size::W, "mark"),
-            Ancillary::Queue => self.load_field(A, Size::W, "queue_mapping"),
-            Ancillary::HardwareType => {
-                self.mov(KEPT, A);
-                self.call_with_context(helpers::HATYPE.id);
-                self.skip_if(isa::CmpOp::SGe, A, 0, 2);
-                self.mov(A, KEPT);
-                self.push(isa::Insn::Exit);
-            }
-            Ancillary::RxHash => self.load_field(A, Size::W, "hash"),
-            Ancillary::Cpu => self.call_with_context(helpers::GET_SMP_PROCESSOR_ID.id),
-            Ancillary::XorX => self.alu(Width::W32, isa::AluOp::Xor, A, X),
-            Ancillary::VlanTag => self.load_field(A, Size::W, "vlan_tci"),
-            Ancillary::VlanTagPresent => self.load_field(A, Size::W, "vlan_present"),
-            Ancillary::PayloadOffset => self.call_with_context(helpers::PAYLOAD_OFFSET.id),
-            Ancillary::Random => self.call_with_context(helpers::GET_PRANDOM_U32.id),
-            Ancillary::VlanTpid => self.big_endian_field("vlan_proto"),
-        }
-    }
-
-    fn big_endian_field(&mut self, name: &str) {
-        self.load_field(A, Size::H, name);
-        self.push(isa::Insn::Swap { kind: SwapKind::ToBe, size: Size::H, dst: A });
-    }
-
-    fn call_with_context(&mut self, id: i32) {
-        self.alu(Width::W64, isa::AluOp::Mov, Reg::R1, CONTEXT);
-        self.push(isa::Insn::Call(Callee::Helper(id)));
-    }
-
-    fn call_with_a_and_x(&mut self, id: i32) {
-        self.alu(Width::W64, isa::AluOp::Mov, Reg::R1, CONTEXT);
-        self.mov(Reg::R2, A);
-        self.mov(Reg::R3, X);
-        self.push(isa::Insn::Call(Callee::Helper(id)));
     }
 }
 
-/// Where M\[cell\] is, from the frame pointer.
-const fn cell_offset(cell: u32) -> i16 {
-    -4 * (cell as i16 + 1)
-}
-
-/// The comparison that holds when this one does not, where there is one.
-const fn inverse(op: CmpOp) -> Option<isa::CmpOp> {
-    match op {
-        CmpOp::Eq => Some(isa::CmpOp::Ne),
-        CmpOp::Gt => Some(isa::CmpOp::Le),
-        CmpOp::Ge => Some(isa::CmpOp::Lt),
-        CmpOp::Set => None,
+fn share(graph: &mut Graph) {
+    for _ in 0..ROUNDS {
+        if !layout::share(graph) && !backward::sweep(graph) {
+            break;
+        }
     }
 }

@@ -6,10 +6,10 @@ use super::emit::{self, Destination};
 use super::failure::Failure;
 use super::output::Output;
 use super::program::ProgramArguments;
-use bpf64_core::classic::{self, text};
+use bpf64_core::classic::{self, Conversion, Why, text};
 use bpf64_core::helpers::Functions;
 use bpf64_core::load::Form;
-use bpf64_core::program::Program;
+use bpf64_core::program::Pc;
 use clap::ValueEnum;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use std::fmt::Write as _;
 const EXAMPLES: &str = "\
 Examples:
   tcpdump -d arp | bpf64 convert -             both programs, side by side
+  bpf64 convert filter.txt --plain             one to one
   bpf64 convert filter.txt --emit raw -o filter.bin";
 
 /// Convert a classic program to eBPF
@@ -29,6 +30,9 @@ pub(crate) struct Arguments {
     /// Form of the result
     #[arg(long, value_name = "FORM", default_value = "text")]
     emit: Emit,
+    /// Translate one to one, instead of into fewer instructions and fewer steps
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     destination: Destination,
 }
@@ -47,6 +51,8 @@ enum Emit {
 struct Document {
     hex: String,
     insns: Vec<Line>,
+    /// Classic instructions that nothing is left of.
+    left_out: Vec<LeftOut>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +61,26 @@ struct Line {
     text: String,
     /// `null` for what comes before the first classic instruction.
     classic: Option<u32>,
+    /// Why it looks as it does; empty where there is nothing to say.
+    why: Vec<Reason>,
+}
+
+#[derive(Serialize)]
+struct LeftOut {
+    classic: u32,
+    why: Reason,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    code: &'static str,
+    message: String,
+}
+
+impl From<Why> for Reason {
+    fn from(why: Why) -> Self {
+        Reason { code: why.code(), message: why.to_string() }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
@@ -65,11 +91,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         )
         .help("`bpf64 disasm` shows it"));
     };
-    let program = classic::convert(classic);
+    let conversion =
+        if arguments.plain { classic::convert_plain(classic) } else { classic::convert(classic) };
+    let program = &conversion.program;
     let names = loaded.program_type.functions;
     if !out.json || arguments.destination.is_file() {
         let made = match arguments.emit {
-            Emit::Text => side_by_side(&program, classic, names).into_bytes(),
+            Emit::Text => side_by_side(&conversion, classic, names).into_bytes(),
             Emit::Hex => emit::hex_line(&program.encode()).into_bytes(),
             Emit::Raw => program.encode(),
         };
@@ -78,38 +106,63 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     if out.json {
         let line = |pc| Line {
             slot: program.slot(pc).0,
-            text: insn_text(&program, pc, names),
+            text: insn_text(program, pc, names),
             classic: program.origin(pc).classic.map(|pc| pc.0),
+            why: conversion.why(pc).iter().copied().map(Reason::from).collect(),
         };
         let insns = program.pcs().map(line).collect();
-        out.document(&Document { hex: HEXLOWER.encode(&program.encode()), insns })?;
+        let left_out = conversion.left_out.iter();
+        let left_out = left_out.map(|&(pc, why)| LeftOut { classic: pc.0, why: why.into() }).collect();
+        out.document(&Document { hex: HEXLOWER.encode(&program.encode()), insns, left_out })?;
     }
     Ok(Status::Done)
 }
 
 /// The listing with the classic instruction in a comment, so that `bpf64 asm` reads it: the whole instruction
-/// where its translation begins, then its number alone.
-fn side_by_side(program: &Program, classic: &classic::Program, names: Functions) -> String {
+/// where its translation begins, then its number alone; behind that the reasons, if there are any. Classic
+/// instructions that nothing is left of have a comment of their own in front of what comes next.
+fn side_by_side(conversion: &Conversion, classic: &classic::Program, names: Functions) -> String {
+    let program = &conversion.program;
     let texts: Vec<String> = program.pcs().map(|pc| insn_text(program, pc, names)).collect();
     let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
     let slots = slot_width(program);
-    let mut last = None;
+    let whole = |from: Pc| match classic.insns().get(from.index()) {
+        Some(insn) => format!("({:03}) {}", from.0, text::short(insn, from)),
+        None => format!("({:03})", from.0),
+    };
+    let mut left_out = conversion.left_out.iter().peekable();
+    let (mut last, mut last_why): (Option<Pc>, &[Why]) = (None, &[]);
     let mut listing = String::new();
     for (pc, ebpf) in program.pcs().zip(&texts) {
-        let slot = program.slot(pc).0;
         let origin = program.origin(pc).classic;
-        let _ = match origin {
-            None => writeln!(listing, "{slot:slots$}: {ebpf}"),
-            Some(from) => {
-                let number = format!("({:03})", from.0);
-                let whole = match classic.insns().get(from.index()) {
-                    Some(insn) if origin != last => format!("{number} {}", text::short(insn, from)),
-                    _ => number,
-                };
-                writeln!(listing, "{slot:slots$}: {ebpf:longest$}  ; {whole}")
-            }
+        // A copy of a return stands out of the order.
+        let in_order = !conversion.why(pc).contains(&Why::OwnReturn);
+        while let Some((from, why)) = left_out.next_if(|(from, _)| in_order && origin > Some(*from)) {
+            let _ = writeln!(listing, "{:slots$}  {:longest$}  ; {}: {why}", "", "", whole(*from));
+        }
+        // What goes for several instructions of one origin is said once.
+        let said = origin == last && conversion.why(pc) == last_why;
+        let reasons = if said { &[] } else { conversion.why(pc) };
+        let reasons: Vec<String> = reasons.iter().map(Why::to_string).collect();
+        let comment = match origin {
+            None => String::new(),
+            Some(from) if origin != last => whole(from),
+            Some(from) => format!("({:03})", from.0),
         };
-        last = origin;
+        let comment = match (comment.as_str(), reasons.join("; ")) {
+            (comment, why) if why.is_empty() => comment.to_owned(),
+            ("", why) => why,
+            (comment, why) => format!("{comment}: {why}"),
+        };
+        let line = match comment.as_str() {
+            "" => ebpf.clone(),
+            comment => format!("{ebpf:longest$}  ; {comment}"),
+        };
+        let _ = writeln!(listing, "{:slots$}: {line}", program.slot(pc).0);
+        (last, last_why) = (origin, conversion.why(pc));
+    }
+    for (from, why) in left_out {
+        let _ = writeln!(listing, "{:slots$}  {:longest$}  ; {}: {why}", "", "", whole(*from));
     }
     listing
 }

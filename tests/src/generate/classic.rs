@@ -139,6 +139,58 @@ impl Generator {
         insns.iter().map(encoding::encode).collect()
     }
 
+    /// A program that loads, calculates and asks the same few things again and again, so that much of it is known
+    /// before; with a packet of few different bytes, long enough for its loads.
+    pub fn repetitive_program(&mut self, most: usize) -> (Program, Vec<u8>) {
+        const NUMBERS: [u32; 12] = [0, 1, 2, 3, 4, 15, 16, 31, 0x80, 0x0102, 0xff00, 0x8000_0000];
+        let number = |make: &mut Self| make.pick(&NUMBERS);
+        let length = 2 + self.below(most.clamp(2, MAX_INSNS) - 1);
+        let (last, mut insns) = (length - 1, Vec::with_capacity(length));
+        // What no path comes to need not be written before it is read, so all cells are written first.
+        for pc in 0..last {
+            let room = last - pc;
+            let cell = self.below(2) as u32;
+            let operand = if self.percent(40) { Operand::X } else { Operand::K(number(self)) };
+            let packet = self.pick(&[0, 1, 2, 4]);
+            insns.push(match self.below(20) {
+                _ if pc < 2 => Insn::StoreA(pc as u32),
+                0..3 => Insn::LoadPacket { size: self.pick(&SIZES), from: PacketOffset::Abs(packet) },
+                3 => Insn::LoadPacket { size: self.pick(&SIZES), from: PacketOffset::Ind(packet) },
+                4 => Insn::LoadXHeaderLength(self.pick(&[0, 4])),
+                5 => Insn::LoadA(Value::Mem(cell)),
+                6 => Insn::LoadX(self.pick(&[Value::Mem(cell), Value::Len, Value::Imm(3)])),
+                7 => Insn::LoadAncillary {
+                    size: Size::W,
+                    what: self.pick(&[
+                        Ancillary::Protocol,
+                        Ancillary::Protocol,
+                        Ancillary::Ifindex,
+                        Ancillary::PayloadOffset,
+                    ]),
+                },
+                8 => Insn::StoreA(cell),
+                9 => Insn::StoreX(cell),
+                10 => Insn::Tax,
+                11 => Insn::Txa,
+                12 => Insn::LoadA(Value::Imm(number(self))),
+                13..15 => Insn::Alu(self.pick(AluOp::TABLE).0, operand),
+                15 if self.percent(30) => {
+                    Insn::Return(self.pick(&[Returned::A, Returned::K(0), Returned::K(1)]))
+                }
+                15 if self.percent(30) => Insn::Jump((self.below(6) % room) as u32),
+                _ => Insn::Branch {
+                    op: self.pick(CmpOp::TABLE).0,
+                    with: operand,
+                    jt: (self.below(6) % room) as u8,
+                    jf: (self.below(6) % room) as u8,
+                },
+            });
+        }
+        insns.push(Insn::Return(self.pick(&[Returned::A, Returned::A, Returned::K(0)])));
+        let packet = (0..self.below(90)).map(|_| self.pick(&[0, 0, 1, 2, 0x45, 0xff])).collect();
+        (self.mended(insns), packet)
+    }
+
     /// A program with an accident or two: often refused, and often not.
     pub fn nearly_classic_program(&mut self) -> Vec<Raw> {
         let mut raw = self.classic_program(20).raw();
