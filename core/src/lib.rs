@@ -15,7 +15,7 @@
 //! let machine = Machine::new(program, &SOCKET_FILTER, World::new(Skb::ethernet(packet)));
 //!
 //! let mut session = Session::new(machine, 1000);
-//! session.seek(4);
+//! session.seek(2);
 //! assert_eq!(session.machine().registers[0], 0x806);
 //! session.back();
 //! assert_eq!(session.machine().registers[0], 0);

@@ -272,7 +272,7 @@ impl Loaded {
         Ok(Loaded { program_type: ProgramType::from(&SECCOMP), form, ..self })
     }
 
-    /// The program as eBPF, converted if it is classic.
+    /// The program as eBPF, converted into the optimised form if it is classic.
     #[must_use]
     pub fn ebpf(&self) -> Program {
         match &self.form {

@@ -4,11 +4,13 @@
 use bpf64_core::classic::{
     self, Ancillary, Conversion, Insn as Classic, PacketOffset, convert, convert_plain, text::Style,
 };
-use bpf64_core::context::skb::{LINK_WINDOW, NETWORK_WINDOW};
+use bpf64_core::context::skb::NETWORK_WINDOW;
 use bpf64_core::environment::{SOCKET_FILTER, World};
 use bpf64_core::helpers;
 use bpf64_core::interp::{Machine, Outcome};
+use bpf64_core::isa::text::Text;
 use bpf64_core::isa::{Callee, Insn};
+use bpf64_core::load::{Form, Request, load};
 use bpf64_core::machine::Ending;
 use bpf64_tests::examples;
 use bpf64_tests::generate::Generator;
@@ -16,6 +18,7 @@ use bpf64_tests::input;
 use bpf64_tests::kernel::skipped;
 use bpf64_tests::kernel_ebpf::{Kernel, Loaded, ProgramType};
 use bpf64_tests::property::check;
+use bpf64_tests::suite;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -140,7 +143,33 @@ fn every_instruction_has_an_origin_or_a_reason() {
     });
 }
 
-/// The table in ARCHITECTURE.md, which is made here: `BPF64_BLESS=1` rewrites it.
+/// What each case of `suites/optimised` becomes: the program with the names of the reasons, then what is left out.
+#[test]
+fn suite() {
+    suite::run("optimised", |case| {
+        let loaded =
+            load(case.text.as_bytes(), &Request::default()).map_err(|faults| faults[0].to_string())?;
+        let Form::Classic(program, _) = loaded.form else { return Err("this is eBPF".to_owned()) };
+        let conversion = convert(&program);
+        let worlds: Vec<World> = (0..50).map(|seed| Generator::new(seed).world()).collect();
+        compare(&program, &worlds)?;
+
+        let (names, converted) = (&SOCKET_FILTER.functions, &conversion.program);
+        let line = |pc| {
+            let insn = converted.insn(pc);
+            let target = insn.jump_offset().and_then(|offset| converted.target(pc, offset));
+            let target = target.map(|target| converted.slot(target).0);
+            let text = Text { insn: &insn, target, names }.to_string();
+            let codes: Vec<&str> = conversion.why(pc).iter().map(|why| why.code()).collect();
+            let why = if codes.is_empty() { String::new() } else { format!("  ; {}", codes.join(", ")) };
+            format!("! {pc}: {text}{why}")
+        };
+        let left_out = conversion.left_out.iter().map(|(pc, why)| format!("! ({:03}) {why}", pc.0));
+        Ok(converted.pcs().map(line).chain(left_out).collect())
+    });
+}
+
+/// The table in tests/README.md, which is made here: `BPF64_BLESS=1` rewrites it.
 #[test]
 fn the_table_of_the_examples_is_true() {
     let mut rows = Vec::new();
@@ -181,7 +210,7 @@ fn the_table_of_the_examples_is_true() {
 
 /// Both forms in the kernel, if it has all they call. It takes no code that nothing reaches, which the plain form keeps:
 /// then there is only the optimised one.
-fn load<'a>(
+fn in_linux<'a>(
     kernel: &'a Kernel,
     kind: ProgramType,
     program: &classic::Program,
@@ -209,9 +238,10 @@ fn depends_on_surroundings(program: &classic::Program) -> [bool; 2] {
     };
     let all: Vec<Ancillary> =
         Ancillary::TABLE.iter().map(|row| row.0).filter(|&what| what != Ancillary::XorX).collect();
+    // Below the window of the network header, X may lead into that of the link layer.
     let link_layer = |insn: &Classic| match *insn {
         Classic::LoadPacket { from: PacketOffset::Abs(k) | PacketOffset::Ind(k), .. }
-        | Classic::LoadXHeaderLength(k) => (LINK_WINDOW..NETWORK_WINDOW).contains(&(k as i32)),
+        | Classic::LoadXHeaderLength(k) => (k as i32) < NETWORK_WINDOW,
         _ => false,
     };
     let live = asks(&[Ancillary::Cpu, Ancillary::Random]);
@@ -230,7 +260,7 @@ fn linux_accepts_both_forms_and_runs_them_alike() {
             0 => (make.classic_program(40), make.packet()),
             _ => make.repetitive_program(60),
         };
-        let Some((plain, optimised)) = load(&kernel, ProgramType::SocketFilter, &program)? else {
+        let Some((plain, optimised)) = in_linux(&kernel, ProgramType::SocketFilter, &program)? else {
             return Ok(());
         };
         accepted[usize::from(plain.is_some())] += 1;
@@ -277,7 +307,7 @@ fn linux_runs_the_examples_alike() {
     for (name, program) in examples::programs() {
         // As a classifier: so it sees the packet from its first byte.
         let loaded =
-            load(&kernel, ProgramType::SchedCls, &program).unwrap_or_else(|why| panic!("{name}: {why}"));
+            in_linux(&kernel, ProgramType::SchedCls, &program).unwrap_or_else(|why| panic!("{name}: {why}"));
         let Some((plain, optimised)) = loaded else { continue };
         let forms = [plain.unwrap_or_else(|| panic!("{name} has code that nothing reaches")), optimised];
         let [_, surroundings] = depends_on_surroundings(&program);

@@ -97,7 +97,14 @@ pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Proble
         .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
     let lines = LineStarts::of(source);
     let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| lines.line(span.start));
-    let ebpf = Rc::new(loaded.ebpf());
+    let (ebpf, converted) = match &loaded.form {
+        // One to one: so the levels stand side by side.
+        Form::Classic(program, _) => {
+            let conversion = classic::convert_plain(program);
+            (Rc::new(conversion.program.clone()), Some(conversion))
+        }
+        Form::Ebpf(program) => (Rc::new(program.clone()), None),
+    };
     let (classic, classic_rows, lines) = match &loaded.form {
         Form::Classic(program, _) => {
             let rows = program.pcs().zip(program.insns()).map(|(pc, insn)| {
@@ -119,7 +126,11 @@ pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Proble
         let from_classic = ebpf.origin(pc).classic.map(|pc| pc.0);
         let line = lines.get(pc.index()).copied().filter(|&line| line > 0);
         let (key, from) = if classic.is_some() { (from_classic, from_classic) } else { (Some(pc.0), line) };
-        Rc::new(ebpf_row(&ebpf, &loaded.program_type, pc, key, from))
+        let mut row = ebpf_row(&ebpf, &loaded.program_type, pc, key, from);
+        for why in converted.iter().flat_map(|conversion| conversion.why(pc)) {
+            row.sentence.push_str(&format!("; {why}"));
+        }
+        Rc::new(row)
     });
     let ebpf_rows = ebpf_rows.collect();
     let program_type = loaded.program_type;
@@ -220,6 +231,8 @@ mod tests {
         assert_eq!(levels.key_of_line(3), Some(1));
         assert_eq!(levels.key_of_line(1), None);
         assert_eq!(levels.ebpf_rows[4].text, "if w0 != 0x806 goto 7");
+        let sentence = &levels.ebpf_rows[4].sentence;
+        assert!(sentence.ends_with("; inverted, so that it falls through"), "{sentence}");
     }
 
     #[test]

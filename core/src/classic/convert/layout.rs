@@ -119,10 +119,10 @@ fn kinds(graph: &Graph) -> Vec<usize> {
     kinds
 }
 
-/// Leads what jumps to one of several equal ends of the program to the last of them, so that the others go, and takes
-/// out branches between equal ends; whether there were any.
+/// Takes out branches between equal ends of the program, and leads what jumps to one of several equal ends to another
+/// further on; whether there were any.
 pub(super) fn share(graph: &mut Graph) -> bool {
-    let (ways_in, kinds) = (graph.ways_in(), kinds(graph));
+    let kinds = kinds(graph);
     let mut changed = false;
     for at in 0..graph.nodes.len() {
         if let Work::Branch { then, otherwise, .. } = graph.nodes[at].work
@@ -133,15 +133,32 @@ pub(super) fn share(graph: &mut Graph) -> bool {
             changed = true;
         }
     }
+    if !changed {
+        let equal = equal_ends(graph, &kinds);
+        changed = !equal.is_empty();
+        for (nodes, other) in equal {
+            for edge in graph.nodes.iter_mut().flat_map(|node| node.work.edges_mut()) {
+                edge.to = if edge.to == nodes.start { other } else { edge.to };
+            }
+            let why = graph.nodes[other].from.map(Why::Shared);
+            graph.passed.extend(nodes.flat_map(|at| why.map(|why| (at, why))));
+        }
+    }
     if changed {
         graph.compact();
-        return true;
     }
-    let mut last_of: HashMap<usize, At> = HashMap::new();
-    let mut shared = Vec::new();
-    for at in (0..graph.nodes.len()).rev() {
-        let last = *last_of.entry(kinds[at]).or_insert(at);
-        // What goes when nothing leads here any more: all that follows, as far as nobody else comes in.
+    changed
+}
+
+/// Nodes that would go if what leads to the first of them were led to another node, and that other node.
+fn equal_ends(graph: &Graph, kinds: &[usize]) -> Vec<(std::ops::Range<At>, At)> {
+    let ways_in = graph.ways_in();
+    let mut last_way_in = vec![0; graph.nodes.len()];
+    for (at, node) in graph.nodes.iter().enumerate() {
+        node.work.edges().for_each(|edge| last_way_in[edge.to] = at);
+    }
+    // What goes with a node: all that follows, as far as nobody else comes in.
+    let behind = |at: At| {
         let mut end = at;
         while let Work::Do { next, .. } = graph.nodes[end].work
             && next.to == end + 1
@@ -149,21 +166,33 @@ pub(super) fn share(graph: &mut Graph) -> bool {
         {
             end += 1;
         }
-        if last != at && only_jumped_to(graph, at, end + 1) {
-            shared.push((at..=end, last));
+        end + 1
+    };
+    let mut found = Vec::new();
+    let (mut last_of, mut before_last) = (HashMap::new(), HashMap::new());
+    for at in (0..graph.nodes.len()).rev() {
+        let last = *last_of.entry(kinds[at]).or_insert(at);
+        if last == at {
+            continue;
+        }
+        before_last.entry(kinds[at]).or_insert(at);
+        let behind = behind(at);
+        if only_jumped_to(graph, at, behind) {
+            found.push((at..behind, last));
         }
     }
-    for (nodes, last) in &shared {
-        let why = graph.nodes[*last].from.map(Why::Shared);
-        let next = Edge { to: *last, via: None };
-        graph.nodes[nodes.clone()]
-            .iter_mut()
-            .for_each(|node| node.work = Work::Gone { why, next, jump: false });
+    // The last of its kind can go if the one before it is still ahead of all that leads to it. One at a time, as that
+    // one must stay now.
+    if found.is_empty() {
+        let mut ahead: Vec<(At, At)> =
+            before_last.iter().map(|(kind, &before)| (last_of[kind], before)).collect();
+        ahead.sort_unstable();
+        let goes = |&(last, before): &(At, At)| {
+            last_way_in[last] < before && only_jumped_to(graph, last, behind(last))
+        };
+        found.extend(ahead.into_iter().find(goes).map(|(last, before)| (last..behind(last), before)));
     }
-    if !shared.is_empty() {
-        graph.compact();
-    }
-    !shared.is_empty()
+    found
 }
 
 /// Whether leading everything that comes to `at` elsewhere takes no jump that was not there before, if the nodes from

@@ -77,7 +77,7 @@ pub enum Why {
     Decided,
     /// No path leads there.
     Unreachable,
-    /// What the jump goes to is next.
+    /// What the jump goes to is next, or what leads to the jump goes there by itself.
     FallsThrough,
     /// Another instruction does it too.
     Merged(Pc),
@@ -163,7 +163,7 @@ impl fmt::Display for Why {
             Why::There => "left out: the value is there already",
             Why::Decided => "left out: which way it goes is known",
             Why::Unreachable => "left out: no path leads here",
-            Why::FallsThrough => "left out: what it jumps to is next",
+            Why::FallsThrough => "left out: the way goes on without a jump",
             Why::InRegister(cell) => return write!(f, "M[{cell}] is a register"),
             Why::TestsBits(pc) => return write!(f, "tests what instruction {pc} would have cut out"),
             Why::InPlace(pc) => return write!(f, "computed where instruction {pc} would have copied it"),
