@@ -1,6 +1,7 @@
 //! The two forms of converted programs: the optimised one does the same as the plain one, in no more instructions and
 //! no more steps, and Linux's verifier accepts both.
 
+use bpf64_core::cfg::GraphError;
 use bpf64_core::classic::{
     self, Ancillary, Conversion, Insn as Classic, PacketOffset, convert, convert_plain, text::Style,
 };
@@ -12,12 +13,13 @@ use bpf64_core::isa::text::Text;
 use bpf64_core::isa::{Callee, Insn};
 use bpf64_core::load::{Form, Request, load};
 use bpf64_core::machine::Ending;
+use bpf64_core::verifier::{Reason, verify};
 use bpf64_tests::examples;
 use bpf64_tests::generate::Generator;
 use bpf64_tests::input;
 use bpf64_tests::kernel::skipped;
 use bpf64_tests::kernel_ebpf::{Kernel, Loaded, ProgramType};
-use bpf64_tests::property::check;
+use bpf64_tests::property::{as_usual, check};
 use bpf64_tests::suite;
 use std::collections::BTreeSet;
 use std::fs;
@@ -112,6 +114,27 @@ fn what_is_known_already_is_put_to_use() {
     });
     println!("{} instructions instead of {}", lengths[1], lengths[0]);
     assert!(lengths[1] * 2 < lengths[0], "{lengths:?}");
+}
+
+/// Our verifier takes both forms, but for what nothing reaches, which the plain one keeps.
+#[test]
+fn the_verifier_accepts_both_forms() {
+    let (mut accepted, mut unasked) = ([0, 0], 0);
+    check("verifier, both forms", 2_000, |make| {
+        let program = if make.percent(50) { make.classic_program(40) } else { make.repetitive_program(60).0 };
+        let environment = program.rules().environment();
+        for (form, conversion) in [convert_plain(&program), convert(&program)].iter().enumerate() {
+            match verify(&conversion.program, environment, 0).map_err(|refusal| refusal.reason) {
+                Ok(_) => accepted[form] += 1,
+                Err(Reason::Graph(GraphError::Unreachable { .. })) if form == 0 => {}
+                Err(Reason::NotSupported(_)) => unasked += 1,
+                Err(reason) => return Err(shown(&program, &reason.to_string())),
+            }
+        }
+        Ok(())
+    });
+    println!("{accepted:?} plain and optimised ones accepted; {unasked} cannot be verified yet");
+    assert!(!as_usual() || accepted.iter().all(|&count| count > 100), "{accepted:?}");
 }
 
 #[test]

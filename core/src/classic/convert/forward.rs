@@ -184,7 +184,21 @@ impl Sweep<'_> {
                     [Reg::R2, Reg::R3].map(|reg| reads.has(reg).then(|| state.get(reg, values)).flatten());
                 (Reg::R0.into(), values.call(id, arguments))
             }
-            _ => return None,
+            Insn::Alu { .. }
+            | Insn::Neg { .. }
+            | Insn::MovSx { .. }
+            | Insn::Swap { .. }
+            | Insn::LoadImm { .. }
+            | Insn::Load { .. }
+            | Insn::Atomic { .. }
+            | Insn::LoadAcquire { .. }
+            | Insn::StoreRelease { .. }
+            | Insn::Jump { .. }
+            | Insn::JumpLong { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(_)
+            | Insn::Exit => return None,
         })
     }
 

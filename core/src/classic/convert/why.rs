@@ -140,7 +140,7 @@ impl fmt::Display for Why {
             Why::NoOpposite => "`&` has no opposite, so the other case takes another jump",
             Why::Wide => "compares 32 bits: extended to 64, the constant would be another",
             Why::ZeroDivisor => "a zero X ends the program with 0, where eBPF would go on",
-            Why::KeepsA => "keeps A, where results come",
+            Why::KeepsA => "keeps A out of the way of a result",
             Why::GivesBackA => "gives back A",
             Why::Aside => "not into A yet, which may be returned",
             Why::NoDevice => "without a device the program ends with A as it is",
