@@ -10,12 +10,13 @@
 //! depends on (`precision`), the log (`trace`).
 //!
 //! The judge is Linux 6.18, a program loaded with full privileges: the same programs are accepted, with the same
-//! number of instructions looked at, and the log says the same. Not yet: maps and packets by address, functions with
-//! arguments, `may_goto`, callbacks.
+//! number of instructions looked at, and the log says the same. Not yet: maps, functions with arguments, `may_goto`,
+//! callbacks.
 
 mod check;
 mod links;
 mod liveness;
+mod packet;
 mod precision;
 mod prune;
 mod rejection;

@@ -3,7 +3,7 @@
 use super::Verifier;
 use super::rejection::{Access, Reason};
 use super::require::{Memory, Requirement};
-use super::state::{FRAMES, Kind, Register, STACK};
+use super::state::{FRAMES, Kind, Range, Register, STACK};
 use crate::context::{Access as Right, FieldKind};
 use crate::domain::{Scalar, Tnum};
 use crate::helpers::Arg;
@@ -32,8 +32,10 @@ impl Verifier<'_> {
             }
             Requirement::Access(memory) => self.check_memory(memory),
             Requirement::AtomicMemory(verb, base) => match frame.get(base).kind {
-                kind @ Kind::Context => Err(Reason::Atomic { verb, base, kind: kind.name() }),
-                Kind::Stack(_) | Kind::Scalar | Kind::Unset => Ok(()),
+                kind @ (Kind::Context | Kind::Packet | Kind::PacketMeta) => {
+                    Err(Reason::Atomic { verb, base, kind: kind.name() })
+                }
+                Kind::Stack(_) | Kind::Scalar | Kind::Unset | Kind::PacketEnd => Ok(()),
             },
             Requirement::SamePointers(base) => self.check_same_pointers(frame.get(base).kind),
             Requirement::Packet => self.check_packet(),
@@ -92,6 +94,9 @@ impl Verifier<'_> {
             (Width::W64, _) => {}
         }
         let name = pointer.kind.name();
+        if pointer.kind == Kind::PacketEnd {
+            return Err(Reason::FixedPointer(dst, name));
+        }
         sane_offset(name, 0, by)?;
         sane_offset(name, pointer.offset, pointer.value)?;
         let moved = match op {
@@ -105,6 +110,27 @@ impl Verifier<'_> {
         };
         sane_offset(name, moved.offset, moved.value)?;
         Ok(Some(Register { value: moved.value.sync(), ..moved }))
+    }
+
+    /// The bytes are before the packet's end for certain (`check_packet_access`).
+    fn check_packet_access(&self, memory: Memory, pointer: &Register, fixed: i32) -> Result<(), Reason> {
+        let Memory { access, base, size, .. } = memory;
+        if access == Access::Write && !self.environment.packet.writable {
+            return Err(Reason::PacketWritten);
+        }
+        if pointer.value.wide.signed.min < 0 {
+            return Err(Reason::NegativeOffset(base));
+        }
+        let there = match pointer.range {
+            Range::Bytes(there) => there,
+            Range::AtEnd | Range::Beyond => return Err(Reason::BehindPacket(base)),
+        };
+        let end = i64::from(fixed) + size.bytes() as i64;
+        if fixed < 0 || end > there.into() {
+            let id = pointer.link.id;
+            return Err(Reason::OutsidePacket { base, offset: fixed, size: size.bytes(), id, there });
+        }
+        Ok(())
     }
 
     fn check_memory(&self, memory: Memory) -> Result<(), Reason> {
@@ -130,7 +156,10 @@ impl Verifier<'_> {
                 unmoved(pointer, base)?;
                 self.check_context(access, fixed, size)
             }
-            kind @ (Kind::Scalar | Kind::Unset) => Err(Reason::NoPointer(base, kind.name())),
+            Kind::Packet | Kind::PacketMeta => self.check_packet_access(memory, pointer, fixed),
+            kind @ (Kind::Scalar | Kind::Unset | Kind::PacketEnd) => {
+                Err(Reason::NoPointer(base, kind.name()))
+            }
         }
     }
 
@@ -151,8 +180,10 @@ impl Verifier<'_> {
             FieldKind::Number if allowed && at + bytes <= field.offset + field.size => Ok(()),
             FieldKind::Whole if allowed && whole => Ok(()),
             FieldKind::Number | FieldKind::Whole => Err(refused),
-            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta if allowed && whole => {
-                Err(Reason::NotSupported("addresses of packets are"))
+            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta
+                if allowed && whole && access == Access::Read =>
+            {
+                Ok(())
             }
             FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Err(refused),
         }
@@ -212,7 +243,7 @@ impl Verifier<'_> {
         match context.kind {
             Kind::Context => unmoved(context, Reg::R6),
             Kind::Unset => Err(Reason::NotReadable(Reg::R6)),
-            Kind::Scalar | Kind::Stack(_) => Err(Reason::PacketWithoutContext),
+            _ => Err(Reason::PacketWithoutContext),
         }
     }
 }

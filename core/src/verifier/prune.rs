@@ -317,6 +317,7 @@ fn frames_equal(
 fn exactly(old: &Register, new: &Register, identities: &mut Identities) -> bool {
     old.kind == new.kind
         && old.offset == new.offset
+        && old.range == new.range
         && old.link.plus == new.link.plus
         && old.value == new.value
         && identities.same(raw(old.link), raw(new.link))
@@ -336,7 +337,13 @@ fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mu
                     && identities.same_numbers(raw(old.link), raw(new.link))
                     && within(&old.value, &new.value)
         }
-        Kind::Context | Kind::Stack(_) => exactly(old, new, identities),
+        Kind::Packet | Kind::PacketMeta => {
+            old.range <= new.range
+                && old.offset == new.offset
+                && identities.same(raw(old.link), raw(new.link))
+                && within(&old.value, &new.value)
+        }
+        Kind::Context | Kind::Stack(_) | Kind::PacketEnd => exactly(old, new, identities),
     }
 }
 

@@ -93,6 +93,27 @@ pub enum Reason {
     },
     /// An access to the stack at an offset of which too little is known.
     StackUnbounded(Access, Reg),
+    /// A pointer that must stay as it is was moved.
+    FixedPointer(Reg, PointerName),
+    /// A program of this type may not write the packet.
+    PacketWritten,
+    /// An offset that may be negative.
+    NegativeOffset(Reg),
+    /// A pointer that is at the packet's end or behind it.
+    BehindPacket(Reg),
+    /// Bytes that may be behind the packet's end.
+    OutsidePacket {
+        /// The pointer.
+        base: Reg,
+        /// The fixed offset.
+        offset: i32,
+        /// Bytes.
+        size: usize,
+        /// Its identity.
+        id: u32,
+        /// Bytes that are there for certain.
+        there: u16,
+    },
     /// A pointer is spilled in part.
     SpillSize,
     /// A part of a spilled pointer is read.
@@ -198,6 +219,22 @@ impl fmt::Display for Reason {
             Reason::StackUnbounded(access, base) => {
                 write!(f, "invalid unbounded variable-offset{access} stack R{}", r(base))
             }
+            Reason::FixedPointer(reg, kind) => {
+                write!(f, "R{} pointer arithmetic on {kind} prohibited", r(reg))
+            }
+            Reason::PacketWritten => f.write_str("cannot write into packet"),
+            Reason::NegativeOffset(reg) => write!(
+                f,
+                "R{} min value is negative, either use unsigned index or do a if (index >=0) check.",
+                r(reg)
+            ),
+            Reason::BehindPacket(reg) => write!(f, "R{} offset is outside of the packet", r(reg)),
+            Reason::OutsidePacket { base, offset, size, id, there } => write!(
+                f,
+                "invalid access to packet, off={offset} size={size}, R{0}(id={id},off={offset},r={there})\n\
+                 R{0} offset is outside of the packet",
+                r(base)
+            ),
             Reason::SpillSize => f.write_str("invalid size of register spill"),
             Reason::FillSize => f.write_str("invalid size of register fill"),
             Reason::SpillToCaller => {
@@ -281,6 +318,11 @@ impl Reason {
             | Reason::PointerOffset(..)
             | Reason::OffsetUnbounded(_)
             | Reason::OffsetOut(..) => "pointer-out-of-bounds",
+            Reason::FixedPointer(..) => "pointer-arithmetic",
+            Reason::PacketWritten => "packet-written",
+            Reason::NegativeOffset(_) | Reason::BehindPacket(_) | Reason::OutsidePacket { .. } => {
+                "outside-packet"
+            }
             Reason::Misaligned { .. } => "misaligned",
             Reason::Stack { .. } | Reason::StackUnbounded(..) => "outside-stack",
             Reason::SpillSize | Reason::FillSize => "part-of-pointer",
@@ -334,6 +376,18 @@ impl Reason {
             Reason::OffsetTooLarge(..) | Reason::PointerOffset(..) | Reason::OffsetOut(..) => {
                 "no memory is that large; compare the number with a limit before it is added".into()
             }
+            Reason::FixedPointer(reg, _) => format!("{reg} is the packet's end, which is there to be compared with"),
+            Reason::PacketWritten => "programs of this type may only read the packet".into(),
+            Reason::NegativeOffset(reg) => {
+                format!("what was added to {reg} may be negative; compare it with 0, or mask it")
+            }
+            Reason::BehindPacket(reg) => {
+                format!("{reg} is not before the packet's end on this path; access it on the other side of the comparison")
+            }
+            Reason::OutsidePacket { offset, size, there, .. } => format!(
+                "{size} bytes at offset {offset} may be behind the packet's end: {there} bytes are known to be there; \
+                 compare the address behind them with the end first"
+            ),
             Reason::OffsetUnbounded(_) => {
                 "the number may be negative and as small as any; compare it with a limit first, or mask it".into()
             }

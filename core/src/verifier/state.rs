@@ -22,6 +22,12 @@ pub(super) enum Kind {
     Context,
     /// A pointer into the stack frame of that number, counted from `main`.
     Stack(u8),
+    /// A pointer into the packet.
+    Packet,
+    /// A pointer into the metadata before the packet.
+    PacketMeta,
+    /// The address behind the packet's last byte.
+    PacketEnd,
 }
 
 impl Kind {
@@ -32,6 +38,9 @@ impl Kind {
             Kind::Scalar => "scalar",
             Kind::Context => "ctx",
             Kind::Stack(_) => "fp",
+            Kind::Packet => "pkt",
+            Kind::PacketMeta => "pkt_meta",
+            Kind::PacketEnd => "pkt_end",
         }
     }
 
@@ -40,8 +49,14 @@ impl Kind {
         match self {
             Kind::Context => "context ",
             Kind::Stack(_) => "stack ",
-            Kind::Unset | Kind::Scalar => "",
+            Kind::Packet | Kind::PacketMeta => "packet ",
+            Kind::Unset | Kind::Scalar | Kind::PacketEnd => "",
         }
+    }
+
+    /// Whether it points into the packet, or to metadata before it.
+    pub(super) const fn is_packet(self) -> bool {
+        matches!(self, Kind::Packet | Kind::PacketMeta)
     }
 
     pub(super) const fn is_pointer(self) -> bool {
@@ -59,6 +74,17 @@ pub(super) struct Link {
     pub(super) plus: Option<(Width, i32)>,
 }
 
+/// What comparisons with the packet's end told of a pointer. In the order of what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Range {
+    /// It is at the end or behind it (`AT_PKT_END`).
+    AtEnd,
+    /// It is behind the end (`BEYOND_PKT_END`).
+    Beyond,
+    /// So many bytes are before the end.
+    Bytes(u16),
+}
+
 /// What is known of a register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Register {
@@ -68,6 +94,9 @@ pub(super) struct Register {
     /// The number; of a pointer, what was added to it besides.
     pub(super) value: Scalar,
     pub(super) link: Link,
+    /// Of a pointer into the packet: so many bytes are there for certain, counted from where pointers of this identity
+    /// would be without their fixed offset; or how it lies to the packet's end.
+    pub(super) range: Range,
     /// Whether the program was proved with this very range: then states with other numbers are not the same.
     pub(super) precise: bool,
 }
@@ -78,6 +107,7 @@ impl Register {
         offset: 0,
         value: Scalar::UNKNOWN,
         link: Link { id: 0, plus: None },
+        range: Range::Bytes(0),
         precise: false,
     };
 

@@ -1,6 +1,6 @@
 //! The log, in the form and the words of Linux's: instructions (`print_bpf_insn`), states (`print_verifier_state`).
 
-use super::state::{Kind, Register, SLOT, Slot, State};
+use super::state::{Kind, Range, Register, SLOT, Slot, State};
 use crate::domain::{Ranges, Scalar};
 use crate::isa::encoding;
 use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Src, SwapKind, WideImm, Width};
@@ -181,6 +181,15 @@ fn print(f: &mut fmt::Formatter<'_>, register: &Register, frame: usize) -> fmt::
     }
     if !register.is_scalar() && register.offset != 0 {
         write!(f, "{separator}off={}", Scalar::constant(i64::from(register.offset) as u64))?;
+        separator = ",";
+    }
+    if register.kind.is_packet() {
+        // The numbers that stand for the others are negative, but printed without a sign.
+        match register.range {
+            Range::Bytes(there) => write!(f, "{separator}r={there}")?,
+            Range::Beyond => write!(f, "{separator}r={:#x}", -2i64 as u64)?,
+            Range::AtEnd => write!(f, "{separator}r={:#x}", -1i64 as u64)?,
+        }
         separator = ",";
     }
     match constant {

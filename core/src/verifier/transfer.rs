@@ -2,11 +2,13 @@
 
 use super::Verifier;
 use super::links::{link_of_sum, spread};
+use super::packet;
 use super::rejection::Reason;
 use super::stack::reach;
-use super::state::{At, Frame, Kind, Link, Location, Register};
+use super::state::{At, Frame, Kind, Link, Location, Range, Register};
 use super::trace::{Changed, Printed};
 use crate::cfg;
+use crate::context::FieldKind;
 use crate::domain::Scalar;
 use crate::isa::{
     AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
@@ -25,6 +27,16 @@ pub(super) enum Onward {
     Return(Pc),
     /// The program ends.
     End,
+}
+
+/// What a field of the context gives.
+fn from_context(field: FieldKind) -> Register {
+    match field {
+        FieldKind::Number | FieldKind::Whole => Register::unknown(),
+        FieldKind::PacketStart => Register::pointer(Kind::Packet),
+        FieldKind::PacketEnd => Register::pointer(Kind::PacketEnd),
+        FieldKind::PacketMeta => Register::pointer(Kind::PacketMeta),
+    }
 }
 
 impl Verifier<'_> {
@@ -198,7 +210,17 @@ impl Verifier<'_> {
                 (false, _) => self.mark_precise(dst)?,
                 _ => {}
             }
-            if let Some(moved) = self.moved(width, op, dst, by)? {
+            if let Some(mut moved) = self.moved(width, op, dst, by)? {
+                let number = if target.kind.is_pointer() { by } else { target };
+                if moved.kind.is_packet() && number.value.as_constant().is_none() {
+                    // Where it is now is not known any more: what was known of bytes there is not either, unless it only
+                    // went back.
+                    self.ids += 1;
+                    moved.link.id = self.ids;
+                    if op == AluOp::Add || number.value.wide.signed.min < 0 {
+                        moved.range = Range::Bytes(0);
+                    }
+                }
                 self.put(dst, moved);
             }
             return Ok(());
@@ -230,6 +252,10 @@ impl Verifier<'_> {
         self.pointers[self.state.pc.index()].get_or_insert(pointer.kind);
         match reach(pointer, offset, size) {
             Some(reach) => self.read_stack(reach, size, dst),
+            None if pointer.kind == Kind::Context => {
+                let field = usize::try_from(offset).ok().and_then(|at| self.environment.context.field_at(at));
+                self.put(dst, field.map_or(Register::unknown(), |field| from_context(field.kind)));
+            }
             None => self.put(dst, Register::unknown()),
         }
         let loaded = *self.state.frame().get(dst);
@@ -286,6 +312,12 @@ impl Verifier<'_> {
         if stack(&a) || stack(&b) {
             self.note(|step| step.stack_operands = [stack(&a), stack(&b)]);
         }
+        if width == Width::W64
+            && let Some(taken) = packet::decides(op, &a, &b)
+        {
+            self.log_changes();
+            return Ok(taken);
+        }
         let numbers = a.is_scalar() && b.is_scalar();
         if numbers && let Some(taken) = a.value.decides(width, op, b.value) {
             self.mark_precise(dst)?;
@@ -308,6 +340,8 @@ impl Verifier<'_> {
         if numbers {
             self.learn(width, op, dst, src);
             self.spread(dst, source, &linked);
+        } else if let (Width::W64, Src::Reg(src)) = (width, src) {
+            self.learn_of_packet(op, dst, src);
         }
         self.log_changes();
         Ok(false)
@@ -370,9 +404,12 @@ impl Verifier<'_> {
 
     /// Back to the caller, if there is one: where it goes on.
     fn leave(&mut self) -> Option<Pc> {
-        self.changed.register(Reg::R0);
         let inner = self.state.frames.len() - 1;
-        let back = self.state.frame().callsite?.next();
+        let Some(site) = self.state.frame().callsite else {
+            self.changed.register(Reg::R0);
+            return None;
+        };
+        let back = site.next();
         self.liveness.update(self.program, self.graph, &self.state);
         let r0 = *self.state.frame().get(Reg::R0);
         *self.state.frames[inner - 1].get_mut(Reg::R0) = r0;
