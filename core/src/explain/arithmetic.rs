@@ -56,7 +56,7 @@ impl Moment<'_, Machine> {
         let operand = self.operand(src).value;
         let result = match op {
             AluOp::SDiv | AluOp::SMod | AluOp::Arsh => number::signed(width, self.result(dst)),
-            _ => self.known_result(dst),
+            _ => self.known_after(Place::Reg(dst)),
         };
         let to = name(width, dst);
         let had = self.before(Place::Reg(dst));

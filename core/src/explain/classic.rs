@@ -102,10 +102,14 @@ pub(super) fn sentence(moment: &Moment<'_, Machine>, pc: Pc) -> String {
     match insn {
         Insn::LoadPacket { size, from } => moment.load_packet(size, from),
         Insn::LoadAncillary { what: Ancillary::XorX, .. } => {
-            format!("A = A ^ X ({}) = {}", moment.brief(moment.before(Place::X)), moment.left_in(Place::A))
+            format!(
+                "A = A ^ X ({}) = {}",
+                moment.brief(moment.before(Place::X)),
+                moment.known_after(Place::A)
+            )
         }
         Insn::LoadAncillary { what, .. } => {
-            format!("A = {}: {}", doc::ancillary(what), moment.left_in(Place::A))
+            format!("A = {}: {}", doc::ancillary(what), moment.known_after(Place::A))
         }
         Insn::LoadA(from) => moment.load_value("A", from, Place::A),
         Insn::LoadX(from) => moment.load_value("X", from, Place::X),
@@ -151,7 +155,7 @@ impl Moment<'_, Machine> {
         };
         let Place::Memory { region, offset, size } = read.place else { return String::new() };
         let byte = self.memory(region, offset, size);
-        format!("X = 4 * the low 4 bits of {byte} ({:#04x}) = {}", read.value, self.left_in(Place::X))
+        format!("X = 4 * the low 4 bits of {byte} ({:#04x}) = {}", read.value, self.known_after(Place::X))
     }
 
     fn outside(&self, size: Size, base: Option<&str>, offset: i32, constant: i32) -> String {
@@ -161,7 +165,7 @@ impl Moment<'_, Machine> {
     }
 
     fn load_value(&self, to: &str, from: Value, into: Place) -> String {
-        let value = self.left_in(into);
+        let value = self.known_after(into);
         match from {
             Value::Imm(_) => format!("{to} = {value}"),
             Value::Mem(cell) => format!("{to} = M[{cell}] = {value}"),
@@ -187,15 +191,8 @@ impl Moment<'_, Machine> {
             }
         };
         let op = op.ebpf();
-        let result = self.left_in(Place::A);
+        let result = self.known_after(Place::A);
         format!("A = A {} {operand} = {result}{}", sign(op), remark(op, Width::W32, value))
-    }
-
-    /// What the step left in a place, by name if it is known.
-    fn left_in(&self, place: Place) -> String {
-        let value = self.after(place);
-        let named = self.origin_after(place).and_then(|origin| origin.text(value));
-        named.unwrap_or_else(|| number::scalar(value))
     }
 
     fn goes(&self, pc: Pc, target: Pc) -> String {

@@ -1,9 +1,10 @@
 //! Fields of contexts: how sentences name them, and which of their numbers have names.
 
+use super::moment::shown;
 use super::number::the_bytes;
 use super::origin::Order;
-use crate::context::{Description, Field};
-use crate::isa::{Size, doc::plus};
+use crate::context::Description;
+use crate::isa::{Size, doc};
 use crate::meaning::Meaning;
 use crate::seccomp::Arch;
 
@@ -63,24 +64,23 @@ fn variable(context: &Description) -> &'static str {
 /// "skb->len", "the low 2 bytes of skb->protocol", "the 4 bytes at skb->cb + 8".
 pub(super) fn place(context: &Description, offset: usize, size: Size) -> String {
     let Some(field) = context.field_at(offset) else {
-        return format!("{} at {}", the_bytes(size), plus("context", offset as i32));
+        return format!("{} at {}", the_bytes(size), doc::plus("context", offset as i32));
     };
-    let Field { name, .. } = field;
     let within = offset - field.offset;
-    let name = format!("{}->{name}", variable(context));
+    let name = format!("{}->{}", variable(context), shown(&field.name));
     if within == 0 && field.size == size.bytes() {
         name
     } else if within == 0 && field.size > size.bytes() && field.size <= Size::DW.bytes() {
-        let bytes = if size == Size::B { "byte".to_owned() } else { format!("{} bytes", size.bytes()) };
-        format!("the low {bytes} of {name}")
+        format!("the low {} of {name}", doc::bytes(size))
     } else {
-        format!("{} at {}", the_bytes(size), plus(&name, within as i32))
+        format!("{} at {}", the_bytes(size), doc::plus(&name, within as i32))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::Field;
     use crate::context::skb::SK_BUFF;
 
     #[test]

@@ -9,7 +9,7 @@ use crate::context::Description;
 use crate::context::skb::Skb;
 use crate::environment::Verdict;
 use crate::interp::Machine;
-use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width, eval};
+use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width, doc, eval};
 use crate::machine::Place;
 use crate::maps::MapDef;
 use crate::program::{Pc, Program};
@@ -139,13 +139,6 @@ impl Moment<'_, Machine> {
         self.after(Place::Reg(reg))
     }
 
-    /// The same, by name if it is known.
-    pub(super) fn known_result(&self, reg: Reg) -> String {
-        let value = self.result(reg);
-        let named = self.origin_after(Place::Reg(reg)).and_then(|origin| origin.text(value));
-        named.unwrap_or_else(|| self.number(value))
-    }
-
     /// The second operand of an operation.
     pub(super) fn operand(&self, src: Src) -> Operand {
         match src {
@@ -201,21 +194,18 @@ impl Moment<'_, Machine> {
     }
 
     fn store(&self, src: Src, note: &str) -> String {
+        // What did not trap wrote memory.
         let Some(change) = self.changes().last() else { return String::new() };
         let Place::Memory { region, offset, size } = change.place else { return String::new() };
         let place = self.memory(region, offset, size);
-        let become_ = if place.starts_with("the ") && size != Size::B { "become" } else { "becomes" };
-        let value = match src {
-            Src::Imm(_) => self.number(change.after),
-            Src::Reg(reg) => {
-                let named = self.origin_after(change.place).and_then(|origin| origin.text(change.after));
-                let value = named.unwrap_or_else(|| self.number(change.after));
-                let cut = change.after != self.before(Place::Reg(reg));
-                let part = if cut { format!("the low {} of ", bits(size)) } else { String::new() };
-                format!("{part}{reg} = {value}")
-            }
+        let becomes = agreeing("become", &place, size);
+        let value = self.known_after(change.place);
+        let from = match src {
+            Src::Imm(_) => String::new(),
+            Src::Reg(reg) if change.after == self.before(Place::Reg(reg)) => format!("{reg} = "),
+            Src::Reg(reg) => format!("the low {} of {reg} = ", doc::bytes(size)),
         };
-        format!("{place} {become_} {value}{note}")
+        format!("{place} {becomes} {from}{value}{note}")
     }
 
     fn atomic(&self, width: Width, op: AtomicOp, src: Reg) -> String {
@@ -223,6 +213,7 @@ impl Moment<'_, Machine> {
         let Some(&change) = written else { return String::new() };
         let Place::Memory { region, offset, size } = change.place else { return String::new() };
         let place = self.memory(region, offset, size);
+        let [becomes, holds, stays] = ["become", "hold", "stay"].map(|verb| agreeing(verb, &place, size));
         let (old, new) = (self.number(change.before), self.number(change.after));
         let operand = self.brief(eval::truncate(size, self.before(Place::Reg(src))));
         let src = name(width, src);
@@ -231,20 +222,22 @@ impl Moment<'_, Machine> {
             AtomicOp::Or | AtomicOp::FetchOr => "|",
             AtomicOp::And | AtomicOp::FetchAnd => "&",
             AtomicOp::Xor | AtomicOp::FetchXor => "^",
-            AtomicOp::Xchg => return format!("{place} become {src} = {new}, in one step; {src} = {old}"),
+            AtomicOp::Xchg => {
+                return format!("{place} {becomes} {src} = {new}, in one step; {src} = {old}");
+            }
             AtomicOp::Cmpxchg => {
                 let wanted = eval::truncate(size, self.before(Place::Reg(Reg::R0)));
                 let r0 = name(width, Reg::R0);
                 return if change.before == wanted {
-                    format!("{place} hold {old}, as {r0} does, and become {src} = {new}, in one step")
+                    format!("{place} {holds} {old}, as {r0} does, and {becomes} {src} = {new}, in one step")
                 } else {
                     let wanted = self.number(wanted);
-                    format!("{place} hold {old}, not {wanted} as {r0} does, and stay; {r0} = {old}")
+                    format!("{place} {holds} {old}, not {wanted} as {r0} does, and {stays}; {r0} = {old}")
                 };
             }
         };
         let fetched = if op.fetches() { format!("; {src} = {old}") } else { String::new() };
-        format!("{place} become {old} {sign} {src} ({operand}) = {new}, in one step{fetched}")
+        format!("{place} {becomes} {old} {sign} {src} ({operand}) = {new}, in one step{fetched}")
     }
 
     /// The program's result and what it means: "0: dropped".
@@ -257,7 +250,8 @@ impl Moment<'_, Machine> {
     }
 }
 
-/// "2 bytes", "byte"
-fn bits(size: Size) -> String {
-    if size == Size::B { "byte".to_owned() } else { format!("{} bytes", size.bytes()) }
+/// The verb for a place: "the 2 bytes at packet + 12" are several, a byte or a field is one.
+fn agreeing(verb: &str, place: &str, size: Size) -> String {
+    let several = place.starts_with("the ") && size != Size::B;
+    if several { verb.to_owned() } else { format!("{verb}s") }
 }

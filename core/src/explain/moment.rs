@@ -128,6 +128,13 @@ impl<'a, M: Stepped> Moment<'a, M> {
         named.unwrap_or_else(|| self.number(value))
     }
 
+    /// The value that the step left in a place, by name if it is known.
+    pub(super) fn known_after(&self, place: Place) -> String {
+        let value = self.after(place);
+        let named = self.origin_after(place).and_then(|origin| origin.text(value));
+        named.unwrap_or_else(|| self.number(value))
+    }
+
     /// A value: an address where it is one.
     pub(super) fn number(&self, value: u64) -> String {
         self.pointer(value).unwrap_or_else(|| number::scalar(value))

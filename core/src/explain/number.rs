@@ -1,5 +1,6 @@
 //! How numbers are written: as people say them, with their digits where these say more.
 
+use crate::isa::doc::bytes;
 use crate::isa::{Size, Width};
 
 /// A number that is no address: "5", "84 (0x54)", "-3", "0x123456789abc".
@@ -41,7 +42,7 @@ pub(super) fn digits(bytes: usize, value: u64) -> String {
 
 /// "the byte", "the 2 bytes".
 pub(super) fn the_bytes(size: Size) -> String {
-    if size == Size::B { "the byte".to_owned() } else { format!("the {} bytes", size.bytes()) }
+    format!("the {}", bytes(size))
 }
 
 #[cfg(test)]
