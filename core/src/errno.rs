@@ -75,6 +75,13 @@ impl Errno {
         NAMES.split(' ').nth(before).filter(|&name| name != "-")
     }
 
+    /// The number with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let before = NAMES.split(' ').position(|known| known == name && known != "-")?;
+        i32::try_from(before + 1).ok().map(Errno)
+    }
+
     /// What a function of a program returns for it: the negative number, in 64 bits.
     #[must_use]
     pub const fn result(self) -> u64 {
@@ -109,6 +116,7 @@ mod tests {
         let known = [(133, "EHWPOISON"), (110, "ETIMEDOUT"), (59, "EBFONT"), (42, "ENOMSG"), (1, "EPERM")];
         for (number, name) in known {
             assert_eq!(Errno(number).any_name(), Some(name));
+            assert_eq!(Errno::named(name), Some(Errno(number)));
         }
         for (number, name, _) in TABLE.iter().filter(|row| row.0 < 200) {
             assert_eq!(Errno(*number).any_name(), Some(*name));

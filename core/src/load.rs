@@ -5,6 +5,7 @@
 mod assembly;
 pub mod detect;
 mod hex;
+mod profile;
 mod rows;
 
 use crate::classic;
@@ -12,6 +13,7 @@ use crate::diagnostic::{Diagnostic, Span};
 use crate::environment::{ProgramType, SECCOMP};
 use crate::maps::MapDef;
 use crate::program::{Pc, Program, ProgramError};
+use crate::seccomp::Target;
 
 /// The longest text that is read, in bytes. 4,096 classic instructions with a comment each take a third of it.
 pub const MAX_TEXT: usize = 1 << 20;
@@ -29,6 +31,8 @@ pub enum Format {
     C,
     /// A pcap filter expression.
     Filter,
+    /// A profile of system calls, as containers have them.
+    Seccomp,
     /// eBPF instructions as hexadecimal text.
     Hex,
     /// eBPF instructions as bytes.
@@ -47,6 +51,7 @@ impl Format {
         (Format::Ddd, "ddd"),
         (Format::C, "c"),
         (Format::Filter, "filter"),
+        (Format::Seccomp, "seccomp"),
         (Format::Hex, "hex"),
         (Format::Raw, "raw"),
         (Format::RawClassic, "raw-classic"),
@@ -80,6 +85,8 @@ pub struct Request<'a> {
     pub function: Option<&'a str>,
     /// Tables that wide loads name by number, for formats that cannot declare any.
     pub maps: &'a [MapDef],
+    /// The machine and process that a seccomp profile is compiled for; without it, an ordinary container on x86-64.
+    pub target: Option<&'a Target>,
 }
 
 impl From<Format> for Request<'_> {
@@ -97,6 +104,8 @@ pub struct Loaded {
     pub program_type: ProgramType,
     /// The program.
     pub form: Form,
+    /// What is odd in the input, but does no harm.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// A program of either instruction set.
@@ -127,6 +136,7 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
         None => detect::detect(input).map_err(|fault| vec![fault])?,
     };
     let mut program_type = request.program_type.clone().unwrap_or_else(ProgramType::socket_filter);
+    let mut warnings = Vec::new();
     let form = match format {
         Format::Raw => Program::decode(input)
             .and_then(|program| program.with_maps(request.maps.to_vec()))
@@ -143,11 +153,17 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
             program_type = named;
             Form::Ebpf(program)
         }
+        Format::Seccomp => {
+            program_type = ProgramType::from(&SECCOMP);
+            let (form, found) = profile::load(text_of(input)?, request.target)?;
+            warnings = found;
+            form
+        }
         Format::Cbpf | Format::Ddd | Format::C | Format::Filter | Format::Hex => {
             load_text(text_of(input)?, format, request)?
         }
     };
-    let loaded = Loaded { format, program_type, form };
+    let loaded = Loaded { format, program_type, form, warnings };
     if loaded.program_type == ProgramType::from(&SECCOMP) { loaded.for_seccomp() } else { Ok(loaded) }
 }
 
@@ -176,7 +192,7 @@ fn load_text(source: &str, format: Format, request: &Request<'_>) -> Result<Form
                 )),
             ])
         }
-        Format::Ebpf | Format::Raw | Format::RawClassic | Format::Elf => {
+        Format::Ebpf | Format::Seccomp | Format::Raw | Format::RawClassic | Format::Elf => {
             unreachable!("`load` reads these by itself")
         }
     }

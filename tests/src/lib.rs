@@ -14,6 +14,9 @@ pub mod kernel_seccomp;
 pub mod kinds;
 #[cfg(target_os = "linux")]
 pub mod libpcap;
+#[cfg(target_os = "linux")]
+pub mod libseccomp;
+pub mod profile;
 pub mod property;
 pub mod pure;
 pub mod seccomp;

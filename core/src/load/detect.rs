@@ -39,6 +39,9 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
         return Err(Diagnostic::new(0..text.len(), "there is no program here yet")
             .help("paste what `tcpdump -d` prints, or write one, for example `ret #0`"));
     };
+    if is_json(text) {
+        return Ok(Format::Seccomp);
+    }
     let is_row = |line: &str| {
         line.strip_prefix('{').is_some_and(|row| row.trim_start().starts_with(|c: char| c.is_ascii_digit()))
     };
@@ -67,6 +70,13 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
     // The first line that only one of the languages has decides.
     let fallback = if lines().any(in_both) { Format::Cbpf } else { Format::Filter };
     Ok(lines().find_map(language).unwrap_or(fallback))
+}
+
+/// Whether a text begins as an object in JSON does, or as one should that has a comment. No row of C begins with a name
+/// in double quotes.
+fn is_json(text: &str) -> bool {
+    let named = |rest: &str| rest.trim_start().starts_with(['"', '}']) || rest.contains("\"defaultAction\"");
+    text.trim_start().strip_prefix('{').is_some_and(named)
 }
 
 pub(super) fn is_comment(line: &str) -> bool {
@@ -150,6 +160,8 @@ mod tests {
         check("{ 0x28, 0, 0, 0x0000000c },\n", Format::C);
         check("static struct sock_filter f[] = { { 0x6, 0, 0, 0 } };", Format::C);
         check("struct sock_filter\nf[] = {\n\t{ 0x6, 0, 0, 0 },\n};", Format::C);
+        check("{\"defaultAction\": \"SCMP_ACT_ALLOW\"}", Format::Seccomp);
+        check("\n{\n\t\"comment\": 1", Format::Seccomp);
         check("r0 = 1\nexit", Format::Ebpf);
         check("l: if r1 == 0 goto l\nexit", Format::Ebpf);
         check("mov r0, 5\nexit", Format::Ebpf);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MAX_INPUT: usize = 64 << 20;
 
 /// The formats that this version reads. The others have names too, and loading them says what to do instead.
-const FORMATS: &str = "ebpf, cbpf, ddd, c, hex, raw or raw-classic";
+const FORMATS: &str = "ebpf, cbpf, ddd, c, seccomp, hex, raw or raw-classic";
 
 /// Which program, and how to read it.
 #[derive(clap::Args)]

@@ -28,8 +28,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     ("classic", &["context", "diagnostic", "environment", "helpers", "isa", "machine", "names", "program"]),
-    ("seccomp", &["classic", "context", "environment"]),
-    ("load", &["classic", "context", "count", "diagnostic", "environment", "isa", "maps", "program", "sort"]),
+    ("seccomp", &["classic", "context", "diagnostic", "environment", "errno", "isa"]),
+    (
+        "load",
+        &[
+            "classic",
+            "context",
+            "count",
+            "diagnostic",
+            "environment",
+            "isa",
+            "maps",
+            "program",
+            "sort",
+            "seccomp",
+        ],
+    ),
     ("debugger", &["machine", "program", "sort"]),
     // It looks at every part of a run and is known by none.
     (
