@@ -2,6 +2,7 @@
 
 pub mod seccomp;
 pub mod skb;
+pub mod trace;
 pub mod xdp;
 
 use std::borrow::Cow;
@@ -34,19 +35,34 @@ pub struct Field {
     pub doc: Cow<'static, str>,
 }
 
-/// What a field holds.
+/// What a field holds, and which pieces of it may be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldKind {
-    /// A number, of which a part may be read too.
+    /// A number: aligned pieces may be read, it is written whole (`bpf_ctx_narrow_access_ok`).
     Number,
-    /// A number that can only be had whole.
+    /// A number that is read and written whole.
     Whole,
+    /// Bytes: every aligned piece may be read or written, with what lies beside, if that is bytes, too.
+    Bytes,
     /// Read as 4 bytes, it gives the address of the packet's first byte.
     PacketStart,
     /// The same, of the byte behind the packet's last one.
     PacketEnd,
     /// The same, of the first byte of the metadata before the packet; the packet's start ends them.
     PacketMeta,
+    /// Read whole, it gives the address of what is common to all sockets, or 0 (`PTR_TO_SOCK_COMMON_OR_NULL`).
+    Socket,
+}
+
+/// A way to access a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// A load.
+    Read,
+    /// A load that extends the sign: of numbers, not of addresses.
+    ReadSigned,
+    /// A store.
+    Write,
 }
 
 /// What programs may do with a field.
@@ -73,31 +89,80 @@ impl Description {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Whether a program may write all these bytes: they lie in one writable field.
+    /// The field that a program may so access: Linux's rule for each program type (`is_valid_access`). `None` when it
+    /// may not.
     #[must_use]
-    pub fn writable(&self, offset: usize, bytes: usize) -> bool {
-        self.field_at(offset)
-            .is_some_and(|field| field.access == Access::Write && offset + bytes <= field.offset + field.size)
+    pub fn access(&self, offset: usize, bytes: usize, how: Use) -> Option<&Field> {
+        let allowed = |field: &Field| match how {
+            Use::Read | Use::ReadSigned => field.access != Access::Hidden,
+            Use::Write => field.access == Access::Write,
+        };
+        let field = self.field_at(offset).filter(|field| allowed(field))?;
+        let whole = (field.offset, field.size) == (offset, bytes);
+        let within = offset + bytes <= field.offset + field.size;
+        let fits = offset.is_multiple_of(bytes)
+            && match field.kind {
+                FieldKind::Number if how == Use::Write => whole,
+                FieldKind::Number => within,
+                FieldKind::Whole => whole,
+                FieldKind::Bytes => within || (offset..offset + bytes).all(|at| self.is_bytes(at, allowed)),
+                FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta | FieldKind::Socket => {
+                    whole && how == Use::Read
+                }
+            };
+        fits.then_some(field)
+    }
+
+    fn is_bytes(&self, at: usize, allowed: impl Fn(&Field) -> bool) -> bool {
+        self.field_at(at).is_some_and(|field| field.kind == FieldKind::Bytes && allowed(field))
     }
 }
 
-/// Writes the numbers of fields into a context's bytes.
-pub(crate) struct Image<'a> {
+/// The bytes of a context, by the names of its fields.
+#[derive(Debug)]
+pub struct Image<'a> {
     description: &'a Description,
-    pub(crate) bytes: Vec<u8>,
+    /// As many as the description says, or more.
+    pub bytes: Vec<u8>,
 }
 
 impl<'a> Image<'a> {
     /// All zeros.
-    pub(crate) fn new(description: &'a Description) -> Self {
-        Image { description, bytes: vec![0; description.size] }
+    #[must_use]
+    pub fn new(description: &'a Description) -> Self {
+        Image::of(description, Vec::new())
     }
 
-    /// Sets a field of 1, 2, 4 or 8 bytes.
-    pub(crate) fn put(&mut self, name: &str, value: u64) {
+    /// These bytes, filled up with zeros.
+    #[must_use]
+    pub fn of(description: &'a Description, mut bytes: Vec<u8>) -> Self {
+        bytes.resize(bytes.len().max(description.size), 0);
+        Image { description, bytes }
+    }
+
+    fn place(&mut self, name: &str) -> &mut [u8] {
         let field = self.description.field(name).expect("only fields of the description are filled in");
-        self.bytes[field.offset..field.offset + field.size]
-            .copy_from_slice(&value.to_le_bytes()[..field.size]);
+        &mut self.bytes[field.offset..field.offset + field.size]
+    }
+
+    /// Sets a field of 1 to 8 bytes; what does not fit is cut.
+    ///
+    /// # Panics
+    /// When there is no field of that name: [`Description::field`] tells.
+    pub fn put(&mut self, name: &str, value: u64) {
+        let place = self.place(name);
+        let count = place.len().min(8);
+        place[..count].copy_from_slice(&value.to_le_bytes()[..count]);
+    }
+
+    /// Writes bytes from the start of a field on, over those behind it, too.
+    ///
+    /// # Panics
+    /// When there is no field of that name, or not so many bytes.
+    pub fn put_bytes(&mut self, name: &str, bytes: &[u8]) {
+        let start =
+            self.description.field(name).expect("only fields of the description are filled in").offset;
+        self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
     }
 }
 

@@ -6,14 +6,17 @@
 mod types;
 mod world;
 
-pub use types::{ALL, MEMORY, SCHED_CLS, SECCOMP, SOCKET_FILTER, XDP, record};
-pub use world::{Random, World};
+pub use types::trace::{KPROBE, PERF_EVENT, RAW_TRACEPOINT, TRACEPOINT, record};
+pub use types::{
+    ALL, CGROUP_SKB, CGROUP_SKB_EGRESS, MEMORY, SCHED_ACT, SCHED_CLS, SECCOMP, SOCKET_FILTER, XDP,
+};
+pub use world::{Process, Random, Redirect, Stretch, World};
 
 use crate::context::Description;
 use crate::helpers::{Function, Functions};
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 use std::rc::Rc;
 
 /// A program type: context description, function table, meaning of the result.
@@ -27,12 +30,16 @@ pub struct Environment {
     pub context: Cow<'static, Description>,
     /// What a run begins with.
     pub entry: fn(&Environment, &World) -> Entry,
+    /// What to do when the program has written its context at this offset: what was written is the world's, too.
+    pub stored: fn(&mut World, &[u8], usize),
     /// How programs reach the packet.
     pub packet: PacketAccess,
     /// What may be called, in groups.
     pub functions: Functions,
     /// What r0 at exit means.
     pub verdict: fn(u64) -> Verdict,
+    /// What r0 at exit may be, all 64 bits with sign, where not every number will do (`check_return_code`).
+    pub returns: Option<RangeInclusive<i64>>,
 }
 
 /// How programs reach the packet.
@@ -43,6 +50,8 @@ pub struct PacketAccess {
     /// Writing to its addresses (`may_access_direct_pkt_data`); whether there are such addresses, the context's fields
     /// say.
     pub writable: bool,
+    /// Whether it begins at the network header, and not where the device put it.
+    pub from_network: bool,
 }
 
 /// A program type, one that is built in or one made at run time. Cheap to clone.

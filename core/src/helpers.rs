@@ -17,7 +17,7 @@ use crate::environment::World;
 use crate::errno::Errno;
 use crate::isa::Reg;
 use crate::isa::text::FunctionNames;
-use crate::machine::TrapKind;
+use crate::machine::{Quantity, TrapKind};
 use crate::maps::{Access, MapDef};
 use std::rc::Rc;
 
@@ -106,6 +106,15 @@ pub trait Host {
 
     /// The address of byte `offset` of a table's memory.
     fn value_address(&self, map: u16, offset: u32) -> u64;
+
+    /// Changes a quantity of the world.
+    fn set(&mut self, quantity: Quantity, value: u64);
+
+    /// Changes a field of the context, if the program type has it.
+    fn set_field(&mut self, name: &str, value: u64);
+
+    /// Replaces the packet and the [`HEADROOM`](crate::context::skb::HEADROOM) bytes before it.
+    fn set_packet(&mut self, headroom: &[u8], packet: &[u8]);
 
     /// Puts a key where the callback that comes next may read it; gives its address.
     fn key(&mut self, key: &[u8]) -> u64;

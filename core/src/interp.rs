@@ -311,10 +311,11 @@ impl crate::machine::Machine for Machine {
                     }
                     Region::Keys if self.keys.len() < end => self.keys.resize(end, 0),
                     Region::Context | Region::Stack | Region::Packet | Region::Map(_) => {}
-                    Region::Code | Region::Keys => {}
+                    Region::Code | Region::Keys | Region::Headroom => {}
                 }
                 self.put_memory(region, offset, size, value);
             }
+            Place::World(quantity) => self.world.set(quantity, value),
             Place::Program => self.select(value as u32),
             Place::PacketLength => self.world.skb.packet.resize(value as usize, 0),
             Place::Cell { map, index } => {

@@ -2,6 +2,7 @@
 //!
 //! The eBPF machine is in `interp`, the classic one in `classic::interp`; the debugger drives either.
 
+use crate::context::skb::HEADROOM;
 use crate::count::Count;
 use crate::isa::{Reg, Size};
 use crate::program::Pc;
@@ -27,6 +28,9 @@ pub enum Region {
     Code,
     /// Keys that functions hand to callbacks.
     Keys,
+    /// The bytes before the packet, of which programs see metadata at the end. Their addresses end where the packet's
+    /// begin: the last one reads as "packet - 1".
+    Headroom,
 }
 
 /// The upper halves of addresses of tables and of their values: these plus the table's number.
@@ -43,6 +47,7 @@ impl Region {
             Region::Packet => 3,
             Region::Code => 4,
             Region::Keys => 5,
+            Region::Headroom => 2,
             Region::Map(map) => MAPS + map as u64,
             Region::Values(map) => VALUES + map as u64,
         }
@@ -51,6 +56,10 @@ impl Region {
     /// The address of byte `offset`.
     #[must_use]
     pub const fn address(self, offset: u32) -> u64 {
+        let offset = match self {
+            Region::Headroom => offset.wrapping_sub(HEADROOM as u32),
+            _ => offset,
+        };
         self.number() << 32 | offset as u64
     }
 
@@ -59,6 +68,10 @@ impl Region {
     pub const fn of(address: u64) -> Option<(Region, u32)> {
         let number = address >> 32;
         let region = match number {
+            // So high up is no stack.
+            2 if address as u32 >= 0u32.wrapping_sub(HEADROOM as u32) => {
+                return Some((Region::Headroom, (address as u32).wrapping_add(HEADROOM as u32)));
+            }
             1 => Region::Context,
             2 => Region::Stack,
             3 => Region::Packet,
@@ -83,6 +96,7 @@ impl fmt::Display for Region {
             Region::Values(map) => write!(f, "values of map {map}"),
             Region::Code => f.write_str("code"),
             Region::Keys => f.write_str("keys"),
+            Region::Headroom => f.write_str("headroom"),
         }
     }
 }
@@ -111,6 +125,8 @@ pub enum Place {
     PacketLength,
     /// Which program runs: 0 the one that the run began with, n the n-th of the world's, counted from 1.
     Program,
+    /// A number that is part of the world.
+    World(Quantity),
     /// A cell of a table's structure, which programs see only through functions.
     Cell {
         /// The table's number.
@@ -118,6 +134,19 @@ pub enum Place {
         /// The cell's.
         index: u32,
     },
+}
+
+/// Numbers of the world that functions change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Quantity {
+    /// The state of the random numbers.
+    Random,
+    /// How many bytes of metadata there are before the packet.
+    Metadata,
+    /// Where in the packet the network header starts.
+    NetworkHeader,
+    /// Where the packet is redirected to.
+    Redirect,
 }
 
 impl fmt::Display for Place {
@@ -132,6 +161,12 @@ impl fmt::Display for Place {
             }
             Place::PacketLength => f.write_str("the packet's length"),
             Place::Program => f.write_str("the running program"),
+            Place::World(quantity) => f.write_str(match quantity {
+                Quantity::Random => "the random numbers",
+                Quantity::Metadata => "the length of the metadata",
+                Quantity::NetworkHeader => "the place of the network header",
+                Quantity::Redirect => "where the packet goes",
+            }),
             Place::Cell { map, index } => write!(f, "cell {index} of map {map}"),
         }
     }

@@ -29,19 +29,7 @@ impl From<World> for Input {
 #[must_use]
 pub fn bare(packet: Vec<u8>) -> World {
     let len = packet.len() as u32;
-    World::new(Skb {
-        packet,
-        len,
-        link_header: None,
-        network_header: 0,
-        protocol: 0,
-        pkt_type: 0,
-        device: None,
-        mark: 0,
-        queue_mapping: 0,
-        hash: 0,
-        vlan: None,
-    })
+    World::new(Skb { packet, len, ..Skb::default() })
 }
 
 /// Reads an input. Without the word `ethernet` or a capture it is [`bare`].

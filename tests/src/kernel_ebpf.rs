@@ -21,8 +21,10 @@ mod bpf;
 #[path = "kernel_ebpf/elsewhere.rs"]
 mod bpf;
 mod functions;
+mod judge;
 mod tables;
 
+pub use judge::Manner;
 pub use tables::Table;
 
 use crate::engine::{Engine, Outcome, Skip};
@@ -179,7 +181,7 @@ impl Kernel {
             program: &bytes,
             maps: &maps,
             functions: described.as_ref().map(|(btf, functions)| (btf, &functions[..])),
-            log_level: 0,
+            ..bpf::Question::default()
         };
         // Again when it is refused, for the reasons: the log costs too much to ask for it each time.
         let program = bpf::load(&question, &mut []).or_else(|_| {

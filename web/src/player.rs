@@ -245,6 +245,7 @@ fn meaning(value: u64) -> (&'static str, String) {
                 Region::Values(_) => "map value",
                 Region::Code => "code",
                 Region::Keys => "map key",
+                Region::Headroom => "metadata",
             };
             (kind, AddressText(value).to_string())
         }

@@ -233,7 +233,7 @@ impl crate::machine::Machine for Machine {
             Place::X => self.x = value as u32,
             Place::Scratch(cell) => self.scratch[usize::from(cell)] = value as u32,
             Place::Reg(_) | Place::Memory { .. } | Place::Cell { .. } => {}
-            Place::PacketLength | Place::Program => {}
+            Place::PacketLength | Place::Program | Place::World(_) => {}
         }
     }
 

@@ -4,8 +4,10 @@
 //! [`SK_BUFF`] (include/uapi/linux/bpf.h) and legacy packet loads. Both read the same [`Skb`].
 
 mod dissect;
+mod fields;
 
-use super::{Image, descriptions};
+pub use fields::{SK_BUFF, SK_BUFF_CGROUP, SK_BUFF_TC, store};
+
 use crate::isa::Size;
 pub use crate::isa::{LINK_WINDOW, NETWORK_WINDOW};
 
@@ -34,8 +36,8 @@ pub struct Device {
     pub hatype: u16,
 }
 
-/// A packet and what the kernel knows about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A packet and what the kernel knows about it. The default is an empty packet about which nothing is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Skb {
     /// The bytes that were captured.
     pub packet: Vec<u8>,
@@ -59,6 +61,87 @@ pub struct Skb {
     pub hash: u32,
     /// The VLAN tag that the device took out of the packet: its TPID and its TCI.
     pub vlan: Option<(u16, u16)>,
+    /// What is of no use to filters, but to programs that sort and send packets.
+    pub control: Control,
+    /// What is before the packet.
+    pub headroom: Headroom,
+}
+
+/// How far a packet can grow at its front (`XDP_PACKET_HEADROOM`).
+pub const HEADROOM: usize = 256;
+
+/// The [`HEADROOM`] bytes before a packet. The last of them are metadata that programs at the driver leave for those
+/// behind them; before those is what was pushed out of the packet.
+#[derive(Debug, Clone, Default)]
+pub struct Headroom {
+    /// All of them, or none when all are 0.
+    bytes: Vec<u8>,
+    /// How many bytes are metadata.
+    pub metadata: u32,
+}
+
+impl Headroom {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        if self.bytes.is_empty() { &[0; HEADROOM] } else { &self.bytes }
+    }
+
+    /// The bytes, to be changed.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.resize(HEADROOM, 0);
+        &mut self.bytes
+    }
+}
+
+impl PartialEq for Headroom {
+    fn eq(&self, other: &Self) -> bool {
+        self.metadata == other.metadata && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Headroom {}
+
+/// What the layers of the network stack write down about a packet for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Control {
+    /// Scheduling priority.
+    pub priority: u32,
+    /// The interface it arrived at; 0 for packets that were made here.
+    pub ingress_ifindex: u32,
+    /// Traffic control's index.
+    pub tc_index: u16,
+    /// Traffic control's class.
+    pub tc_classid: u32,
+    /// Notes of programs to those behind them.
+    pub cb: [u8; 20],
+    /// The polling context.
+    pub napi_id: u32,
+    /// Time stamp, in nanoseconds.
+    pub tstamp: u64,
+    /// What `tstamp` counts: 0 unspecified, 1 the time since boot, 2 the time of day (`BPF_SKB_CLOCK_…`).
+    pub tstamp_type: u8,
+    /// The device's time stamp, in nanoseconds.
+    pub hwtstamp: u64,
+    /// How many segments the packet stands for, and their size.
+    pub gso: (u32, u32),
+    /// Its socket's connection.
+    pub socket: Socket,
+}
+
+/// A connection, as programs of control groups see it. Addresses are as they are on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Socket {
+    /// Address family (`AF_INET` 2, `AF_INET6` 10); 0 when there is no socket.
+    pub family: u32,
+    /// The peer's IPv4 address and ours.
+    pub ip4: [[u8; 4]; 2],
+    /// The peer's IPv6 address and ours.
+    pub ip6: [[u8; 16]; 2],
+    /// The peer's port and ours.
+    pub ports: [u16; 2],
+    /// The number that tells it from all others (`get_socket_cookie`).
+    pub cookie: u64,
 }
 
 impl Skb {
@@ -101,12 +184,20 @@ impl Skb {
             protocol,
             pkt_type,
             device: Some(Device { ifindex: 1, hatype }),
-            mark: 0,
-            queue_mapping: 0,
-            hash: 0,
-            vlan: None,
             packet,
+            ..Skb::default()
         }
+    }
+
+    /// The same packet without what is before the network header, as control groups see it.
+    #[must_use]
+    pub fn from_network_header(mut self) -> Self {
+        let cut = (self.network_header as usize).min(self.packet.len());
+        self.packet.drain(..cut);
+        self.len = self.len.saturating_sub(self.network_header);
+        self.network_header = 0;
+        self.link_header = None;
+        self
     }
 
     /// Where in `packet` a load at `offset` finds its `size` bytes, or `None` when they are not all there.
@@ -131,26 +222,6 @@ impl Skb {
     pub fn number_at(&self, start: usize, size: Size) -> u32 {
         self.packet[start..start + size.bytes()].iter().fold(0, |number, &byte| number << 8 | u32::from(byte))
     }
-
-    /// `struct __sk_buff` as the program reads it. Fields that need a socket or a conversation are 0.
-    #[must_use]
-    pub fn context(&self) -> Vec<u8> {
-        let mut image = Image::new(&SK_BUFF);
-        image.put("len", self.len.into());
-        image.put("pkt_type", self.pkt_type.into());
-        image.put("mark", self.mark.into());
-        image.put("queue_mapping", self.queue_mapping.into());
-        image.put("protocol", self.protocol.to_be().into());
-        image.put("ifindex", self.device.map_or(0, |device| device.ifindex.into()));
-        image.put("hash", self.hash.into());
-        image.put("wire_len", self.len.into());
-        if let Some((tpid, tci)) = self.vlan {
-            image.put("vlan_present", 1);
-            image.put("vlan_tci", tci.into());
-            image.put("vlan_proto", tpid.to_be().into());
-        }
-        image.bytes
-    }
 }
 
 /// The EtherType Linux gives an Ethernet frame: `eth_type_trans()`.
@@ -163,53 +234,6 @@ fn ether_protocol(packet: &[u8]) -> u16 {
         Some(_) if packet.get(14..16) == Some(&[0xff, 0xff]) => ETH_P_802_3,
         Some(_) => ETH_P_802_2,
         None => 0,
-    }
-}
-
-// What each type may read and write: `sk_filter_is_valid_access`, `tc_cls_act_is_valid_access`,
-// `cg_skb_is_valid_access` and what they have in common, `bpf_skb_is_valid_access` (net/core/filter.c).
-descriptions! {
-    /// `struct __sk_buff` of Linux 6.18 for socket filters.
-    SK_BUFF = "__sk_buff", 192 bytes, 0;
-    /// The same for traffic control.
-    SK_BUFF_TC = "__sk_buff", 192 bytes, 1;
-    /// The same for control groups.
-    SK_BUFF_CGROUP = "__sk_buff", 192 bytes, 2;
-    => {
-        "len"             @   0,  4, Number,      b"rrr", "length of the packet on the wire";
-        "pkt_type"        @   4,  4, Number,      b"rrr", "for whom it is: 0 host, 1 broadcast, 2 multicast, 3 other host, 4 outgoing";
-        "mark"            @   8,  4, Number,      b"rww", "the firewall's mark";
-        "queue_mapping"   @  12,  4, Number,      b"rwr", "the queue it came through";
-        "protocol"        @  16,  4, Number,      b"rrr", "EtherType, in network order";
-        "vlan_present"    @  20,  4, Number,      b"rrr", "1 if the device took out a VLAN tag";
-        "vlan_tci"        @  24,  4, Number,      b"rrr", "that tag's priority and VLAN number";
-        "vlan_proto"      @  28,  4, Number,      b"rrr", "that tag's protocol, in network order";
-        "priority"        @  32,  4, Number,      b"rww", "scheduling priority";
-        "ingress_ifindex" @  36,  4, Number,      b"rrr", "the interface it arrived at";
-        "ifindex"         @  40,  4, Number,      b"rrr", "the interface it is at";
-        "tc_index"        @  44,  4, Number,      b"rwr", "traffic-control index";
-        "cb"              @  48, 20, Number,      b"www", "20 bytes for programs to leave notes in";
-        "hash"            @  68,  4, Number,      b"rrr", "flow hash";
-        "tc_classid"      @  72,  4, Number,      b"-w-", "traffic class";
-        "data"            @  76,  4, PacketStart, b"-rr", "start of the packet";
-        "data_end"        @  80,  4, PacketEnd,   b"-rr", "end of the packet";
-        "napi_id"         @  84,  4, Number,      b"rrr", "polling context";
-        "family"          @  88,  4, Number,      b"--r", "address family of the socket";
-        "remote_ip4"      @  92,  4, Number,      b"--r", "the socket's peer, in network order";
-        "local_ip4"       @  96,  4, Number,      b"--r", "the socket's address, in network order";
-        "remote_ip6"      @ 100, 16, Number,      b"--r", "the socket's peer, in network order";
-        "local_ip6"       @ 116, 16, Number,      b"--r", "the socket's address, in network order";
-        "remote_port"     @ 132,  4, Number,      b"--r", "the peer's port, in network order";
-        "local_port"      @ 136,  4, Number,      b"--r", "the socket's port";
-        "data_meta"       @ 140,  4, PacketMeta,  b"-r-", "start of the metadata before the packet";
-        "flow_keys"       @ 144,  8, Whole,       b"---", "flow dissector's result";
-        "tstamp"          @ 152,  8, Whole,       b"-ww", "time stamp, nanoseconds";
-        "wire_len"        @ 160,  4, Number,      b"-r-", "length on the wire";
-        "gso_segs"        @ 164,  4, Number,      b"rrr", "segments this packet stands for";
-        "sk"              @ 168,  8, Whole,       b"---", "the socket";
-        "gso_size"        @ 176,  4, Number,      b"rrr", "size of those segments";
-        "tstamp_type"     @ 180,  1, Whole,       b"-r-", "the clock of tstamp";
-        "hwtstamp"        @ 184,  8, Whole,       b"-rr", "the device's time stamp, nanoseconds";
     }
 }
 
@@ -228,24 +252,5 @@ mod tests {
         assert_eq!(skb.locate(LINK_WINDOW - 1, Size::B), None);
         assert_eq!(skb.locate(-1, Size::B), None);
         assert_eq!(skb.number_at(1, Size::W), 0x0102_0304);
-    }
-
-    #[test]
-    fn fields_do_not_overlap() {
-        for pair in SK_BUFF.fields.windows(2) {
-            assert!(pair[0].offset + pair[0].size <= pair[1].offset, "{} and {}", pair[0].name, pair[1].name);
-        }
-        assert_eq!(SK_BUFF.field_at(17).map(|field| &*field.name), Some("protocol"));
-        assert_eq!(SK_BUFF.field_at(182), None);
-    }
-
-    #[test]
-    fn the_context_carries_the_metadata() {
-        let mut skb = Skb::ethernet([[0xff; 12].as_slice(), &[0x08, 0x06]].concat());
-        skb.vlan = Some((0x8100, 42));
-        let image = skb.context();
-        assert_eq!(image[..8], [14, 0, 0, 0, 1, 0, 0, 0]);
-        assert_eq!(image[16..18], [0x08, 0x06]);
-        assert_eq!(image[20..30], [1, 0, 0, 0, 42, 0, 0, 0, 0x81, 0x00]);
     }
 }

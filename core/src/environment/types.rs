@@ -1,7 +1,9 @@
 //! The program types of this version.
 
+pub(super) mod trace;
+
 use super::{Argument, Entry, Environment, PacketAccess, Verdict, World};
-use crate::context::skb::{SK_BUFF, SK_BUFF_TC};
+use crate::context::skb::{self, SK_BUFF, SK_BUFF_CGROUP, SK_BUFF_TC};
 use crate::context::{Description, seccomp, xdp};
 use crate::helpers;
 use crate::helpers::classic::ANCILLARY;
@@ -9,9 +11,22 @@ use crate::helpers::flow::FLOW;
 use crate::helpers::maps::MAPS;
 use crate::helpers::system::SYSTEM;
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 /// The program types that people can name.
-pub static ALL: [&Environment; 4] = [&SOCKET_FILTER, &SCHED_CLS, &XDP, &SECCOMP];
+pub static ALL: [&Environment; 11] = [
+    &SOCKET_FILTER,
+    &SCHED_CLS,
+    &SCHED_ACT,
+    &XDP,
+    &CGROUP_SKB,
+    &CGROUP_SKB_EGRESS,
+    &trace::TRACEPOINT,
+    &trace::RAW_TRACEPOINT,
+    &trace::KPROBE,
+    &trace::PERF_EVENT,
+    &SECCOMP,
+];
 
 /// r1 is the context, with these bytes.
 fn with_context(context: Vec<u8>) -> Entry {
@@ -22,12 +37,25 @@ fn sk_buff(_: &Environment, world: &World) -> Entry {
     with_context(world.skb.context())
 }
 
-/// r1 is the world's record, filled up with zeros.
+/// r1 is the world's record, filled up with zeros. It may be longer than its description: the strings of a trace
+/// point's record follow its fields.
 fn plain_record(environment: &Environment, world: &World) -> Entry {
     let mut context = world.record.clone();
-    context.resize(environment.context.size, 0);
+    context.resize(context.len().max(environment.context.size), 0);
     with_context(context)
 }
+
+fn keep_record(world: &mut World, context: &[u8], _: usize) {
+    world.record.clear();
+    world.record.extend_from_slice(context);
+}
+
+fn keep_sk_buff(world: &mut World, context: &[u8], offset: usize) {
+    skb::store(&mut world.skb, context, offset);
+}
+
+/// For contexts that nobody writes.
+fn keep_nothing(_: &mut World, _: &[u8], _: usize) {}
 
 /// A socket filter: sees packets, says how many bytes of each the socket keeps. Classic filters become this.
 pub static SOCKET_FILTER: Environment = Environment {
@@ -35,12 +63,14 @@ pub static SOCKET_FILTER: Environment = Environment {
     number: 1,
     context: Cow::Borrowed(&SK_BUFF),
     entry: sk_buff,
-    packet: PacketAccess { legacy: true, writable: false },
+    stored: keep_sk_buff,
+    packet: PacketAccess { legacy: true, writable: false, from_network: false },
     functions: &[MAPS, SYSTEM, FLOW, ANCILLARY],
     verdict: |r0| match r0 as u32 {
         0 => Verdict::Dropped,
         kept => Verdict::Accepted { kept },
     },
+    returns: None,
 };
 
 /// A traffic-control classifier in direct-action mode: sees packets at a device's queue, may change them, and says
@@ -50,9 +80,29 @@ pub static SCHED_CLS: Environment = Environment {
     number: 3,
     context: Cow::Borrowed(&SK_BUFF_TC),
     entry: sk_buff,
-    packet: PacketAccess { legacy: true, writable: true },
-    functions: EVERYWHERE,
-    verdict: |r0| match r0 as i32 {
+    stored: keep_sk_buff,
+    packet: PacketAccess { legacy: true, writable: true, from_network: false },
+    functions: TRAFFIC_CONTROL,
+    verdict: traffic_control,
+    returns: None,
+};
+
+/// An action in traffic control: as [`SCHED_CLS`], behind a classifier.
+pub static SCHED_ACT: Environment = Environment {
+    name: Cow::Borrowed("sched_act"),
+    number: 4,
+    context: Cow::Borrowed(&SK_BUFF_TC),
+    entry: sk_buff,
+    stored: keep_sk_buff,
+    packet: PacketAccess { legacy: true, writable: true, from_network: false },
+    functions: TRAFFIC_CONTROL,
+    verdict: traffic_control,
+    returns: None,
+};
+
+/// `TC_ACT_…`
+fn traffic_control(r0: u64) -> Verdict {
+    match r0 as i32 {
         -1 => Verdict::Action("TC_ACT_UNSPEC"),
         0 => Verdict::Action("TC_ACT_OK"),
         1 => Verdict::Action("TC_ACT_RECLASSIFY"),
@@ -64,8 +114,39 @@ pub static SCHED_CLS: Environment = Environment {
         7 => Verdict::Action("TC_ACT_REDIRECT"),
         8 => Verdict::Action("TC_ACT_TRAP"),
         _ => Verdict::Number,
-    },
+    }
+}
+
+/// A filter of a control group for packets that come in: sees them from the network header on, says whether they pass.
+pub static CGROUP_SKB: Environment = Environment {
+    name: Cow::Borrowed("cgroup_skb"),
+    number: 8,
+    context: Cow::Borrowed(&SK_BUFF_CGROUP),
+    entry: sk_buff,
+    stored: keep_sk_buff,
+    packet: PacketAccess { legacy: false, writable: false, from_network: true },
+    functions: CONTROL_GROUP,
+    verdict: control_group,
+    returns: Some(RangeInclusive::new(0, 1)),
 };
+
+/// The same for packets that go out (`BPF_CGROUP_INET_EGRESS`): bit 1 tells of congestion.
+pub static CGROUP_SKB_EGRESS: Environment = Environment {
+    name: Cow::Borrowed("cgroup_skb_egress"),
+    number: 8,
+    context: Cow::Borrowed(&SK_BUFF_CGROUP),
+    entry: sk_buff,
+    stored: keep_sk_buff,
+    packet: PacketAccess { legacy: false, writable: false, from_network: true },
+    functions: CONTROL_GROUP,
+    verdict: control_group,
+    returns: Some(RangeInclusive::new(0, 3)),
+};
+
+/// Bit 0 says whether the packet passes.
+fn control_group(r0: u64) -> Verdict {
+    if r0 & 1 == 0 { Verdict::Dropped } else { Verdict::Accepted { kept: u32::MAX } }
+}
 
 /// A program at a network driver: sees packets before anything else does (`XDP_…`, include/uapi/linux/bpf.h). An
 /// unknown result drops the packet and is reported.
@@ -74,7 +155,8 @@ pub static XDP: Environment = Environment {
     number: 6,
     context: Cow::Borrowed(&xdp::XDP_MD),
     entry: |_, world| with_context(xdp::context(&world.skb)),
-    packet: PacketAccess { legacy: false, writable: true },
+    stored: keep_nothing,
+    packet: PacketAccess { legacy: false, writable: true, from_network: false },
     functions: EVERYWHERE,
     verdict: |r0| match r0 as u32 {
         0 => Verdict::Action("XDP_ABORTED"),
@@ -84,6 +166,7 @@ pub static XDP: Environment = Environment {
         4 => Verdict::Action("XDP_REDIRECT"),
         _ => Verdict::Dropped,
     },
+    returns: None,
 };
 
 /// A filter of system calls: sees one, says what happens to it. Linux takes classic programs only, which become this;
@@ -93,28 +176,18 @@ pub static SECCOMP: Environment = Environment {
     number: 0,
     context: Cow::Borrowed(&seccomp::SECCOMP_DATA),
     entry: plain_record,
-    packet: PacketAccess { legacy: false, writable: false },
+    stored: keep_record,
+    packet: PacketAccess { legacy: false, writable: false, from_network: false },
     functions: &[],
     verdict: |r0| Verdict::Action(seccomp::Action::of(r0 as u32).name()),
+    returns: None,
 };
 
 /// What every program type may call.
 static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM, FLOW];
-
-/// A program type made at run time: r1 is a record of this layout. Its name is the record's; it may call what every
-/// type may.
-#[must_use]
-pub fn record(description: Description) -> Environment {
-    Environment {
-        name: description.name.clone(),
-        number: 0,
-        context: Cow::Owned(description),
-        entry: plain_record,
-        packet: PacketAccess { legacy: false, writable: false },
-        functions: EVERYWHERE,
-        verdict: |_| Verdict::Number,
-    }
-}
+static TRAFFIC_CONTROL: helpers::Functions = &[MAPS, SYSTEM, FLOW];
+static CONTROL_GROUP: helpers::Functions = &[MAPS, SYSTEM, FLOW];
+static TRACING: helpers::Functions = &[MAPS, SYSTEM, FLOW];
 
 /// A context of no bytes.
 static NOTHING: Description =
@@ -131,7 +204,9 @@ pub static MEMORY: Environment = Environment {
         let address = if length == 0 { Argument::Number(0) } else { Argument::Packet };
         Entry { context: Vec::new(), arguments: [address, Argument::Number(length)] }
     },
-    packet: PacketAccess { legacy: false, writable: true },
+    stored: keep_nothing,
+    packet: PacketAccess { legacy: false, writable: true, from_network: false },
     functions: &[],
     verdict: |_| Verdict::Number,
+    returns: None,
 };

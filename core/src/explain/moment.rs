@@ -170,7 +170,7 @@ impl<'a, M: Stepped> Moment<'a, M> {
             Region::Stack => self.stack_address(distance),
             Region::Map(map) => plus(&format!("map {}", shown(&self.machine().table(map)?.name)), distance),
             Region::Code => format!("instruction {distance}"),
-            Region::Context | Region::Packet | Region::Keys | Region::Values(_) => {
+            Region::Context | Region::Packet | Region::Headroom | Region::Keys | Region::Values(_) => {
                 plus(&region.to_string(), distance)
             }
         })

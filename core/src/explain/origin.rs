@@ -200,7 +200,12 @@ impl<M: Stepped> Moment<'_, M> {
                     masked: false,
                 })
             }
-            Region::Stack | Region::Map(_) | Region::Values(_) | Region::Code | Region::Keys => None,
+            Region::Stack
+            | Region::Map(_)
+            | Region::Values(_)
+            | Region::Code
+            | Region::Keys
+            | Region::Headroom => None,
         }
     }
 }

@@ -14,7 +14,12 @@ impl<M: Stepped> Moment<'_, M> {
         match region {
             Region::Context => context::place(self.machine().context(), offset as usize, size),
             Region::Packet => format!("{} at packet + {offset}", the_bytes(size)),
-            Region::Stack | Region::Map(_) | Region::Values(_) | Region::Code | Region::Keys => {
+            Region::Stack
+            | Region::Map(_)
+            | Region::Values(_)
+            | Region::Code
+            | Region::Keys
+            | Region::Headroom => {
                 format!("{} at {}", the_bytes(size), self.address_or_number(region.address(offset)))
             }
         }

@@ -1,6 +1,7 @@
 //! Functions that tell about the machine: random numbers, the CPU.
 
 use super::{Function, Implementation, Prototype, Ret};
+use crate::machine::Quantity;
 
 /// Linux's random numbers.
 pub const GET_PRANDOM_U32: Function = Function {
@@ -8,7 +9,12 @@ pub const GET_PRANDOM_U32: Function = Function {
     name: "get_prandom_u32",
     doc: "gives a random 32-bit number",
     prototype: Prototype::new(&[], Ret::Integer),
-    call: Implementation::Value(|host, _| Ok(host.world().random.next_u32().into())),
+    call: Implementation::Value(|host, _| {
+        let mut random = host.world().random;
+        let number = random.next_u32();
+        host.set(Quantity::Random, random.0);
+        Ok(number.into())
+    }),
 };
 
 /// Linux's CPU number.

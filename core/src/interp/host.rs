@@ -5,7 +5,7 @@ use super::memory::{number, pieces};
 use crate::environment::World;
 use crate::helpers::Host;
 use crate::isa::Reg;
-use crate::machine::{Observer, Place, Region, TrapKind};
+use crate::machine::{Observer, Place, Quantity, Region, TrapKind};
 use crate::maps::{Access, Journal};
 
 /// A machine in the middle of a call.
@@ -42,6 +42,35 @@ impl<O: Observer> Host for Running<'_, O> {
 
     fn value_address(&self, map: u16, offset: u32) -> u64 {
         Region::Values(map).address(offset)
+    }
+
+    fn set(&mut self, quantity: Quantity, value: u64) {
+        let before = self.machine.world.get(quantity);
+        if before != value {
+            self.observer.wrote(Place::World(quantity), before, value);
+            self.machine.world.set(quantity, value);
+        }
+    }
+
+    fn set_field(&mut self, name: &str, value: u64) {
+        let Some(field) = self.machine.environment.context.field(name) else { return };
+        let (offset, size) = (field.offset as u32, field.size.min(8));
+        self.machine.overwrite(self.observer, Region::Context, offset, &value.to_le_bytes()[..size]);
+    }
+
+    fn set_packet(&mut self, headroom: &[u8], packet: &[u8]) {
+        let Running { machine, observer } = self;
+        let before = machine.world.skb.packet.len();
+        // What is cut off becomes 0 first, so that going back finds it again.
+        if packet.len() < before {
+            machine.rewrite(*observer, Region::Packet, packet.len() as u32, &vec![0; before - packet.len()]);
+        }
+        if packet.len() != before {
+            observer.wrote(Place::PacketLength, before as u64, packet.len() as u64);
+            machine.world.skb.packet.resize(packet.len(), 0);
+        }
+        machine.rewrite(*observer, Region::Packet, 0, packet);
+        machine.rewrite(*observer, Region::Headroom, 0, headroom);
     }
 
     fn key(&mut self, key: &[u8]) -> u64 {

@@ -1,9 +1,11 @@
 //! Loads and stores of the machine: an address names a region and an offset in it.
 
 use super::Machine;
-use crate::context::{Access, FieldKind};
+use crate::context::skb::HEADROOM;
+use crate::context::{Access, FieldKind, Use};
 use crate::isa::{Size, eval};
 use crate::machine::{Observer, Place, Region, TrapKind};
+use std::ops::Range;
 
 impl Machine {
     /// The bytes of a region. Those of a table reach as far as anything was ever written or looked up.
@@ -14,6 +16,7 @@ impl Machine {
             Region::Stack => &self.stack,
             Region::Packet => &self.world.skb.packet,
             Region::Keys => &self.keys,
+            Region::Headroom => self.world.skb.headroom.bytes(),
             Region::Map(_) | Region::Code => &[],
             Region::Values(map) => self.world.tables.get(usize::from(map)).map_or(&[], |table| table.bytes()),
         }
@@ -25,6 +28,7 @@ impl Machine {
             Region::Stack => &mut self.stack,
             Region::Packet => &mut self.world.skb.packet,
             Region::Keys => &mut self.keys,
+            Region::Headroom => self.world.skb.headroom.bytes_mut(),
             Region::Map(_) | Region::Code => &mut [],
             Region::Values(map) => {
                 self.world.tables.get_mut(usize::from(map)).map_or(&mut [], |table| table.bytes_mut())
@@ -47,7 +51,15 @@ impl Machine {
                 return None;
             }
         }
+        if region == Region::Headroom && offset < self.metadata_start() {
+            return None;
+        }
         (end as usize <= self.region(region).len()).then_some((region, offset))
+    }
+
+    /// Where in the headroom metadata begin.
+    fn metadata_start(&self) -> u32 {
+        HEADROOM as u32 - self.world.skb.headroom.metadata
     }
 
     fn readable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
@@ -59,10 +71,12 @@ impl Machine {
             self.locate(address, bytes).ok_or(TrapKind::Access { address, size: bytes, write: true })?;
         let writable = match region {
             Region::Stack => true,
-            Region::Context => self.environment.context.writable(offset as usize, bytes as usize),
-            Region::Packet => self.environment.packet.writable,
+            Region::Context => {
+                self.environment.context.access(offset as usize, bytes as usize, Use::Write).is_some()
+            }
+            Region::Packet | Region::Headroom => self.environment.packet.writable,
             Region::Map(_) | Region::Code | Region::Keys => false,
-            Region::Values(map) => !self.program.maps()[usize::from(map)].constant,
+            Region::Values(map) => !self.world.tables[usize::from(map)].def().constant,
         };
         if writable { Ok((region, offset)) } else { Err(TrapKind::ReadOnly { address }) }
     }
@@ -91,9 +105,9 @@ impl Machine {
             return None;
         }
         match field.kind {
-            FieldKind::Number | FieldKind::Whole => None,
-            // There are no metadata: they begin where they end.
-            FieldKind::PacketStart | FieldKind::PacketMeta => Some(Region::Packet.address(0)),
+            FieldKind::Number | FieldKind::Whole | FieldKind::Bytes | FieldKind::Socket => None,
+            FieldKind::PacketStart => Some(Region::Packet.address(0)),
+            FieldKind::PacketMeta => Some(Region::Headroom.address(self.metadata_start())),
             FieldKind::PacketEnd => Some(Region::Packet.address(self.world.skb.packet.len() as u32)),
         }
     }
@@ -160,6 +174,35 @@ impl Machine {
         }
         let start = offset as usize;
         self.region_mut(region)[start..start + bytes.len()].copy_from_slice(bytes);
+        if region == Region::Context {
+            self.keep_context(start..start + bytes.len());
+        }
+    }
+
+    /// Writes those of these bytes that change something.
+    pub(super) fn rewrite(
+        &mut self,
+        observer: &mut impl Observer,
+        region: Region,
+        offset: u32,
+        bytes: &[u8],
+    ) {
+        for (at, piece, _) in pieces(bytes) {
+            let start = (offset + at) as usize;
+            if self.region(region)[start..start + piece.len()] != *piece {
+                self.overwrite(observer, region, offset + at, piece);
+            }
+        }
+    }
+
+    /// Tells the world that these bytes of the context have changed.
+    fn keep_context(&mut self, changed: Range<usize>) {
+        let mut at = changed.start;
+        while at < changed.end {
+            (self.environment.stored)(&mut self.world, &self.context, at);
+            let field = self.environment.context.field_at(at);
+            at = field.map_or(at + 1, |field| field.offset + field.size);
+        }
     }
 
     /// The number in bytes that exist.
@@ -172,6 +215,9 @@ impl Machine {
         let start = offset as usize;
         let bytes = &value.to_le_bytes()[..size.bytes()];
         self.region_mut(region)[start..start + size.bytes()].copy_from_slice(bytes);
+        if region == Region::Context {
+            self.keep_context(start..start + size.bytes());
+        }
     }
 }
 

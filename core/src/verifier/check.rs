@@ -4,7 +4,7 @@ use super::Verifier;
 use super::rejection::{Access, Reason};
 use super::require::{Memory, Requirement};
 use super::state::{FRAMES, Kind, Range, Register, STACK};
-use crate::context::{Access as Right, FieldKind};
+use crate::context::{FieldKind, Use};
 use crate::domain::{Scalar, Tnum};
 use crate::helpers::Arg;
 use crate::isa::{AluOp, Callee, Reg, Size, Src, Width};
@@ -167,25 +167,16 @@ impl Verifier<'_> {
     fn check_context(&self, access: Access, offset: i32, size: Size) -> Result<(), Reason> {
         let bytes = size.bytes();
         let refused = Reason::ContextAccess { offset, size: bytes };
-        let Some(at) = usize::try_from(offset).ok().filter(|at| at.is_multiple_of(bytes)) else {
-            return Err(refused);
+        let how = match access {
+            Access::Read => Use::Read,
+            Access::Write => Use::Write,
         };
-        let Some(field) = self.environment.context.field_at(at) else { return Err(refused) };
-        let allowed = match access {
-            Access::Read => field.access != Right::Hidden,
-            Access::Write => field.access == Right::Write,
-        };
-        let whole = (field.offset, field.size) == (at, bytes);
-        match field.kind {
-            FieldKind::Number if allowed && at + bytes <= field.offset + field.size => Ok(()),
-            FieldKind::Whole if allowed && whole => Ok(()),
-            FieldKind::Number | FieldKind::Whole => Err(refused),
-            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta
-                if allowed && whole && access == Access::Read =>
-            {
-                Ok(())
-            }
-            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Err(refused),
+        let field =
+            usize::try_from(offset).ok().and_then(|at| self.environment.context.access(at, bytes, how));
+        match field.ok_or(refused)?.kind {
+            FieldKind::Number | FieldKind::Whole | FieldKind::Bytes => Ok(()),
+            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Ok(()),
+            FieldKind::Socket => Err(Reason::NotSupported("addresses of sockets are")),
         }
     }
 

@@ -32,7 +32,8 @@ pub(super) enum Onward {
 /// What a field of the context gives.
 fn from_context(field: FieldKind) -> Register {
     match field {
-        FieldKind::Number | FieldKind::Whole => Register::unknown(),
+        // `check_context` does not let sockets pass yet.
+        FieldKind::Number | FieldKind::Whole | FieldKind::Bytes | FieldKind::Socket => Register::unknown(),
         FieldKind::PacketStart => Register::pointer(Kind::Packet),
         FieldKind::PacketEnd => Register::pointer(Kind::PacketEnd),
         FieldKind::PacketMeta => Register::pointer(Kind::PacketMeta),

@@ -36,7 +36,7 @@ fn format_named(name: &str) -> Result<Format, String> {
 fn type_named(name: &str) -> Result<&'static Environment, String> {
     Environment::named(name).ok_or_else(|| {
         let known = ALL.map(|known| known.name.as_ref());
-        format!("not known yet to this version; known: {}", known.join(", "))
+        format!("no such program type; known: {}", known.join(", "))
     })
 }
 

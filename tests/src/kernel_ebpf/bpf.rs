@@ -72,6 +72,10 @@ pub(super) struct Question<'a> {
     pub(super) functions: Option<(&'a Btf, &'a [[u32; 2]])>,
     /// 0 for no log, 1 for one path, 2 for all.
     pub(super) log_level: u32,
+    /// `BPF_CGROUP_…` and its like, for types whose rules depend on where they are attached.
+    pub(super) attach: u32,
+    /// Whether it does without the GPL.
+    pub(super) proprietary: bool,
 }
 
 #[repr(C)]
@@ -306,10 +310,11 @@ pub(super) fn load(question: &Question<'_>, log: &mut [u8]) -> io::Result<Loaded
         prog_type: question.kind,
         insn_cnt: (question.program.len() / 8) as u32,
         insns: address(question.program.as_ptr()),
-        license: address(c"GPL".as_ptr()),
+        license: address(if question.proprietary { c"none".as_ptr() } else { c"GPL".as_ptr() }),
         log_level: question.log_level,
         log_size: log.len() as u32,
         log_buf: if log.is_empty() { 0 } else { address(log.as_mut_ptr()) },
+        expected_attach_type: question.attach,
         prog_btf_fd: question.functions.map_or(0, |(Btf(fd), _)| fd.as_raw_fd() as u32),
         func_info_rec_size: size_of::<[u32; 2]>() as u32,
         func_info: address(functions.as_ptr()),

@@ -22,9 +22,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("context", &["errno", "isa"]),
     ("packet", &["context", "count", "isa", "meaning"]),
     // Two halves of one subject: what a program may call, and the world in which the call happens.
-    ("helpers", &["environment", "errno", "isa", "machine", "maps"]),
-    ("environment", &["context", "helpers", "maps", "program"]),
-    ("machine", &["count", "isa", "program"]),
+    ("helpers", &["context", "environment", "errno", "isa", "machine", "maps"]),
+    ("environment", &["context", "helpers", "machine", "maps", "program"]),
+    ("machine", &["context", "count", "isa", "program"]),
     ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     ("classic", &["context", "diagnostic", "environment", "helpers", "isa", "machine", "names", "program"]),

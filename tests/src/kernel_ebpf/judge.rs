@@ -1,0 +1,49 @@
+//! What the verifier says of programs of any type, also of those that cannot be run on a packet.
+
+use super::{Kernel, LOG, Refusal, Verdict, bpf, descriptors, functions, tables, text};
+use bpf64_core::environment::Environment;
+use bpf64_core::isa::Insn;
+use bpf64_core::program::Program;
+
+/// How to ask.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// How much the log tells: 0 nothing, 1 one path, 2 all.
+    pub log_level: u32,
+    /// Whether the program does without the GPL.
+    pub proprietary: bool,
+}
+
+impl Kernel {
+    /// Asks whether Linux takes this program as one of that type.
+    ///
+    /// # Errors
+    /// A table that cannot be made, or the failure of a call before the verifier's.
+    pub fn judge(
+        &self,
+        environment: &Environment,
+        program: &Program,
+        manner: Manner,
+    ) -> Result<Verdict, Refusal> {
+        let maps = tables::create(program.maps()).map_err(|(name, error)| Refusal::Map { name, error })?;
+        let insns: Vec<Insn> = program.insns().iter().map(|&insn| descriptors(insn, &maps)).collect();
+        let program = Program::new(insns, Vec::new()).expect("it was one before");
+        let described = functions::has_address(&program)
+            .then(|| functions::describe(&program))
+            .transpose()
+            .map_err(Refusal::System)?;
+        let question = bpf::Question {
+            kind: environment.number,
+            program: &program.encode(),
+            maps: &maps,
+            functions: described.as_ref().map(|(btf, functions)| (btf, &functions[..])),
+            log_level: manner.log_level,
+            // `BPF_CGROUP_INET_EGRESS`
+            attach: u32::from(environment.name.ends_with("_egress")),
+            proprietary: manner.proprietary,
+        };
+        let mut log = vec![0; if manner.log_level == 0 { 0 } else { LOG }];
+        let accepted = bpf::load(&question, &mut log).is_ok();
+        Ok(Verdict { accepted, log: text(&log) })
+    }
+}
