@@ -16,12 +16,12 @@
 //! Programs checked for seccomp have no packet: their context is `struct seccomp_data`, their loads are plain ones
 //! from there, and `len` is its size.
 //!
-//! How the optimised form comes about: the plain translation becomes a graph ([`graph`]) whose edges all go forward,
-//! as classic jumps do. One sweep forward ([`forward`]) knows what every register and cell holds as a value over the
-//! packet ([`values`]) and what comparisons have told about it ([`state`]): constants are put in, what is there
-//! already is not loaded again, jumps that are decided go straight on. One sweep back ([`backward`]) takes out what
-//! nobody uses. Scratch cells become registers ([`registers`]), pairs single instructions ([`pairs`]), and the
-//! graph is laid out so that as much as can be falls through ([`layout`]).
+//! How the optimised form comes about: the plain translation becomes a `graph` whose edges all go forward, as classic
+//! jumps do. One sweep `forward` knows what every register and cell holds, as `values` over the packet, and what
+//! comparisons have told of them (`state`, `range`): constants are put in, what is there already is not loaded again,
+//! jumps that are decided go straight on (`rewrite`). One sweep `backward` takes out what nobody uses. Scratch cells
+//! become `registers`, single instructions take the place of `pairs`, and the `layout` lets as much fall through as
+//! can.
 
 mod backward;
 mod effects;
@@ -32,6 +32,7 @@ mod pairs;
 mod plain;
 mod range;
 mod registers;
+mod rewrite;
 mod state;
 mod values;
 mod why;

@@ -35,7 +35,7 @@ fn liveness(graph: &Graph, mut left_out: impl FnMut(usize, Locs) -> bool) -> Vec
     let mut before = vec![Locs::NONE; graph.nodes.len()];
     let mut behind = before.clone();
     for (at, node) in graph.nodes.iter().enumerate().rev() {
-        let after = node.work.edges().fold(Locs::NONE, |locs, edge| locs.and(before[edge.to]));
+        let after = node.work.edges().fold(Locs::NONE, |locs, edge| locs.union(before[edge.to]));
         behind[at] = after;
         before[at] = match &node.work {
             Work::Exit => Locs::NONE.with(Reg::R0),
@@ -47,7 +47,7 @@ fn liveness(graph: &Graph, mut left_out: impl FnMut(usize, Locs) -> bool) -> Vec
             Work::Do { .. } if left_out(at, after) => after,
             Work::Do { insn, .. } => {
                 let effects = effects(insn);
-                after.without(effects.writes()).and(effects.reads)
+                after.without(effects.writes()).union(effects.reads)
             }
         };
     }

@@ -74,7 +74,7 @@ impl Locs {
     }
 
     #[must_use]
-    pub(super) fn and(self, other: Locs) -> Self {
+    pub(super) fn union(self, other: Locs) -> Self {
         Locs(self.0 | other.0)
     }
 
@@ -126,15 +126,17 @@ pub(super) fn effects(insn: &Insn) -> Effects {
     match *insn {
         Insn::Alu { op, dst, src, .. } => {
             let old = if op == AluOp::Mov { Locs::NONE } else { Locs::NONE.with(dst) };
-            plain(old.and(operand(src)), dst.into())
+            plain(old.union(operand(src)), dst.into())
         }
         Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => plain(Locs::NONE.with(dst), dst.into()),
         Insn::MovSx { dst, src, .. } => plain(Locs::NONE.with(src), dst.into()),
         Insn::LoadImm { dst, .. } => plain(Locs::NONE, dst.into()),
-        Insn::Load { size, dst, base, offset, .. } => {
-            let from = Loc::at(size, base, offset).unwrap_or(base.into());
-            plain(Locs::NONE.with(from), dst.into())
-        }
+        // No address of the stack is ever computed, so other bases do not lead there.
+        Insn::Load { size, dst, base, offset, .. } => match Loc::at(size, base, offset) {
+            Some(cell) => plain(Locs::NONE.with(cell), dst.into()),
+            None if base == Reg::R10 => anything,
+            None => plain(Locs::NONE.with(base), dst.into()),
+        },
         Insn::Store { size, base, offset, src } => match Loc::at(size, base, offset) {
             Some(cell) => plain(operand(src), cell),
             None => anything,

@@ -1,14 +1,16 @@
 //! The sweep from the first instruction to the last: what is known before each one makes it simpler, or takes it out.
 //!
-//! Every rewriting puts one instruction in the place of one, or nothing, and every edge that is led elsewhere passes
+//! Every rewriting ([`rewrite`]) puts one instruction in the place of one, or nothing, and every edge that is led elsewhere passes
 //! fewer instructions: so the program becomes no longer and no path through it takes more steps.
 
 use super::Why;
 use super::effects::{self, Loc};
 use super::graph::{At, Edge, Graph, Node, Test, Work};
+use super::range::Range;
+use super::rewrite;
 use super::state::{Question, State};
-use super::values::{Expr, Value, Values};
-use crate::isa::{AluOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width};
+use super::values::{Value, Values};
+use crate::isa::{CmpOp, Insn, Reg, Src};
 use std::collections::BTreeMap;
 
 /// A test and where it leads.
@@ -115,91 +117,12 @@ impl Sweep<'_> {
         self.changed = true;
     }
 
-    fn rewrite(&mut self, at: At, new: Insn, why: Why) {
-        if let Work::Do { insn, .. } = &mut self.graph.nodes[at].work
-            && *insn != new
-        {
-            *insn = new;
-            self.graph.nodes[at].because(why);
-            self.changed = true;
-        }
-    }
-
     // Instructions.
-
-    fn operand(&mut self, src: Src, state: &State) -> Option<Value> {
-        match src {
-            Src::Reg(reg) => state.get(reg, &mut self.values),
-            Src::Imm(imm) => Some(self.values.number(imm as u32)),
-        }
-    }
 
     /// Where the instruction's result goes and what it is, if it has one that can be told.
     fn evaluate(&mut self, insn: &Insn, state: &State) -> Option<(Loc, Value)> {
-        let (loc, value) = self.expression(insn, state)?;
+        let (loc, value) = rewrite::expression(insn, state, &mut self.values)?;
         Some((loc, state.resolved(value, &mut self.values)))
-    }
-
-    fn expression(&mut self, insn: &Insn, state: &State) -> Option<(Loc, Value)> {
-        let values = &mut self.values;
-        Some(match *insn {
-            Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Reg(src) } => {
-                let context = values.context();
-                (dst.into(), state.get(src, values).filter(|&value| value == context)?)
-            }
-            Insn::Alu { width: Width::W32, op: AluOp::Mov, dst, src } => {
-                (dst.into(), self.operand(src, state)?)
-            }
-            Insn::Alu { width: Width::W32, op, dst, src } => {
-                let (a, b) = (state.get(dst, values)?, self.operand(src, state)?);
-                let ranges = [a, b].map(|value| state.range(value, &self.values));
-                (dst.into(), self.values.alu(op, a, b, ranges))
-            }
-            Insn::Neg { width: Width::W32, dst } => {
-                let value = state.get(dst, values)?;
-                (dst.into(), values.neg(value))
-            }
-            Insn::Swap { kind: SwapKind::ToBe, size: Size::H, dst } => {
-                let value = state.get(dst, values)?;
-                (dst.into(), values.swap(value))
-            }
-            Insn::Load { size, signed: false, dst, base, offset } => {
-                let value = match Loc::at(size, base, offset) {
-                    Some(cell) => state.get(cell, values)?,
-                    None if state.get(base, values)? == values.context() => values.field(size, offset),
-                    None => return None,
-                };
-                (dst.into(), value)
-            }
-            Insn::Store { size, base, offset, src } => {
-                (Loc::at(size, base, offset)?, self.operand(src, state)?)
-            }
-            Insn::LoadPacket { size, from } => {
-                let (base, offset) = place(from, state, values)?;
-                (Reg::R0.into(), values.packet(size, base, offset))
-            }
-            Insn::Call(Callee::Helper(id)) if effects::is_pure(id) => {
-                let reads = effects::effects(insn).reads;
-                let arguments =
-                    [Reg::R2, Reg::R3].map(|reg| reads.has(reg).then(|| state.get(reg, values)).flatten());
-                (Reg::R0.into(), values.call(id, arguments))
-            }
-            Insn::Alu { .. }
-            | Insn::Neg { .. }
-            | Insn::MovSx { .. }
-            | Insn::Swap { .. }
-            | Insn::LoadImm { .. }
-            | Insn::Load { .. }
-            | Insn::Atomic { .. }
-            | Insn::LoadAcquire { .. }
-            | Insn::StoreRelease { .. }
-            | Insn::Jump { .. }
-            | Insn::JumpLong { .. }
-            | Insn::Branch { .. }
-            | Insn::MayGoto { .. }
-            | Insn::Call(_)
-            | Insn::Exit => return None,
-        })
     }
 
     /// Executes and simplifies the instruction at `at`.
@@ -209,15 +132,18 @@ impl Sweep<'_> {
             if state.get(loc, &mut self.values) == Some(value) {
                 return self.gone(at, Why::There, next, false);
             }
-            match self.simpler(&insn, loc, value, state) {
-                Some((new, why)) => self.rewrite(at, new, why),
-                None => self.operands(at, insn, state),
+            let copy = rewrite::copy(&insn, loc, value, state, &mut self.values);
+            let new = copy.or_else(|| rewrite::operands(&insn, state, &mut self.values, !self.loads_packet));
+            if let Some((new, why)) = new.filter(|(new, _)| *new != insn) {
+                self.graph.nodes[at].work = Work::Do { insn: new, next, inside: false };
+                self.graph.nodes[at].because(why);
+                self.changed = true;
             }
         }
         // What is executed now, simplified or not.
         let Work::Do { insn, inside, .. } = &mut self.graph.nodes[at].work else { return };
         if let Insn::LoadPacket { size, from } = *insn
-            && let Some((base, offset)) = place(from, state, &mut self.values)
+            && let Some((base, offset)) = rewrite::place(from, state, &mut self.values)
         {
             *inside = state.reaches(size, base, offset);
             state.reached(size, base, offset, &self.values);
@@ -229,7 +155,7 @@ impl Sweep<'_> {
             None => {
                 for loc in effects.result.into_iter().chain([Reg::R0.into()]) {
                     if effects.writes().has(loc) {
-                        let value = self.values.unknown(super::range::Range::ANY);
+                        let value = self.values.unknown(Range::ANY);
                         state.set(loc, value, self.now);
                     }
                 }
@@ -237,86 +163,11 @@ impl Sweep<'_> {
         }
     }
 
-    /// A plain copy that gives the same.
-    fn simpler(&mut self, insn: &Insn, loc: Loc, value: Value, state: &State) -> Option<(Insn, Why)> {
-        let values = &mut self.values;
-        let number = values.as_number(value);
-        let Some(dst) = loc.register() else {
-            // Into a scratch cell.
-            let Insn::Store { size, base, offset, .. } = *insn else { return None };
-            let (src, why) = match number {
-                Some(number) => (Src::Imm(number as i32), Why::Known),
-                None => (Src::Reg(state.register_of(value, values)?), Why::First),
-            };
-            return Some((Insn::Store { size, base, offset, src }, why));
-        };
-        let copied = matches!(insn, Insn::Alu { op: AluOp::Mov, .. });
-        let mov = |width, src| Insn::Alu { width, op: AluOp::Mov, dst, src };
-        if let Some(number) = number {
-            return Some((mov(Width::W32, Src::Imm(number as i32)), Why::Known));
-        }
-        if let Some(reg) = state.register_of(value, values) {
-            let width = if values.expr(value) == Expr::Context { Width::W64 } else { Width::W32 };
-            return Some((mov(width, Src::Reg(reg)), if copied { Why::First } else { Why::Again }));
-        }
-        // A cell is nearer than the packet.
-        let far = matches!(insn, Insn::LoadPacket { .. } | Insn::Call(_));
-        let cell = state.cell_of(value, values).and_then(Loc::cell).filter(|_| far)?;
-        let offset = super::plain::cell_offset(cell);
-        Some((Insn::Load { size: Size::W, signed: false, dst, base: Reg::R10, offset }, Why::Again))
-    }
-
-    /// Better operands for the same operation.
-    fn operands(&mut self, at: At, insn: Insn, state: &State) {
-        let values = &mut self.values;
-        match insn {
-            Insn::Alu { width: Width::W32, op, dst, src } => {
-                let Some((src, why)) = better(src, state, values) else { return };
-                let (op, src, why) = match src {
-                    // Linux's verifier takes no constant shifts by 32 and more, and no division by a constant 0.
-                    Src::Imm(by) if matches!(op, AluOp::Lsh | AluOp::Rsh) => (op, Src::Imm(by & 31), why),
-                    Src::Imm(0) if matches!(op, AluOp::Div | AluOp::Mod) => return,
-                    Src::Imm(by) => match cheaper(op, by as u32) {
-                        Some((op, by)) => (op, Src::Imm(by as i32), Why::Cheaper),
-                        None => (op, src, why),
-                    },
-                    Src::Reg(_) => (op, src, why),
-                };
-                self.rewrite(at, Insn::Alu { width: Width::W32, op, dst, src }, why);
-            }
-            // r6 has the context for packet loads. Where there are none, r1 will do.
-            Insn::Load { size, signed, dst, base, offset }
-                if Loc::at(size, base, offset).is_none() && !self.loads_packet =>
-            {
-                let first = state.get(base, values).and_then(|value| state.register_of(value, values));
-                let base = first.unwrap_or(base);
-                self.rewrite(at, Insn::Load { size, signed, dst, base, offset }, Why::StillThere);
-            }
-            Insn::LoadPacket { size, from } => {
-                let Some((base, offset)) = place(from, state, values) else { return };
-                let (from, why) = match base.map(|base| state.register_of(base, values)) {
-                    None => (PacketOffset::Abs(offset), Why::Offset),
-                    Some(Some(reg)) if matches!(from, PacketOffset::Ind(_, old) if old == offset) => {
-                        (PacketOffset::Ind(reg, offset), Why::First)
-                    }
-                    Some(Some(reg)) => (PacketOffset::Ind(reg, offset), Why::Offset),
-                    // What the offset is counted from is nowhere any more: X with the constant in it is.
-                    Some(None) => {
-                        let PacketOffset::Ind(reg, offset) = from else { return };
-                        let first = state.get(reg, values).and_then(|value| state.register_of(value, values));
-                        (PacketOffset::Ind(first.unwrap_or(reg), offset), Why::First)
-                    }
-                };
-                self.rewrite(at, Insn::LoadPacket { size, from }, why);
-            }
-            _ => {}
-        }
-    }
-
     // Branches.
 
     fn question(&mut self, test: Test, state: &State) -> Option<Question> {
-        let (a, b) = (state.get(test.dst, &mut self.values)?, self.operand(test.src, state)?);
+        let a = state.get(test.dst, &mut self.values)?;
+        let b = rewrite::operand(test.src, state, &mut self.values)?;
         Some(Question { op: test.op, a, b })
     }
 
@@ -348,7 +199,7 @@ impl Sweep<'_> {
                 }
             }
             let first = state.register_of(value, &mut self.values).unwrap_or(test.dst);
-            let (src, better) = better(test.src, &state, &mut self.values).unwrap_or((test.src, Why::First));
+            let (src, better) = rewrite::better(test.src, &state, &mut self.values);
             why.extend((src != test.src).then_some(better));
             why.extend((first != test.dst).then_some(Why::First));
             (test.dst, test.src) = (first, src);
@@ -375,38 +226,6 @@ impl Sweep<'_> {
         let node = &mut self.graph.nodes[at];
         node.work = Work::Branch { test, then, otherwise, may };
         why.into_iter().for_each(|why| node.because(why));
-    }
-}
-
-/// Where a packet load finds its bytes: the base, if X is not known, and the offset.
-fn place(from: PacketOffset, state: &State, values: &mut Values) -> Option<(Option<Value>, i32)> {
-    match from {
-        PacketOffset::Abs(offset) => Some((None, offset)),
-        PacketOffset::Ind(reg, offset) => {
-            let base = state.get(reg, values)?;
-            Some(values.place(Some(base), offset))
-        }
-    }
-}
-
-/// The operand as a constant, or from where it was first.
-fn better(src: Src, state: &State, values: &mut Values) -> Option<(Src, Why)> {
-    let Src::Reg(reg) = src else { return Some((src, Why::Cheaper)) };
-    let value = state.get(reg, values)?;
-    Some(match values.as_number(value) {
-        Some(number) => (Src::Imm(number as i32), Why::Known),
-        None => (Src::Reg(state.register_of(value, values)?), Why::First),
-    })
-}
-
-/// A shift or a mask that does what this operation does.
-fn cheaper(op: AluOp, by: u32) -> Option<(AluOp, u32)> {
-    let power = by.is_power_of_two();
-    match op {
-        AluOp::Mul if power => Some((AluOp::Lsh, by.trailing_zeros())),
-        AluOp::Div if power => Some((AluOp::Rsh, by.trailing_zeros())),
-        AluOp::Mod if power => Some((AluOp::And, by - 1)),
-        _ => None,
     }
 }
 

@@ -274,7 +274,10 @@ pub(super) fn list(graph: &Graph) -> Vec<Translated> {
         let goto = |edge: Edge| (Insn::Jump { offset: 0 }, edge.via.or(*from));
         match (onward, work) {
             (Onward::Branches { op, src, why: inverted, to, else_to }, Work::Branch { test, .. }) => {
-                let why = inverted.into_iter().chain(why).collect();
+                let mut why: Vec<Why> = inverted.into_iter().chain(why).collect();
+                // The constant may have become another one.
+                why.retain(|why| *why != Why::Wide);
+                why.extend(matches!(src, Src::Imm(..0)).then_some(Why::Wide));
                 let branch = Insn::Branch { width: Width::W32, op, dst: test.dst, src, offset: 0 };
                 push(branch, *from, why, Some(to));
                 if let Some(edge) = else_to {

@@ -254,3 +254,76 @@ fn remember<T>(known: &mut Vec<T>, new: T) {
     }
     known.push(new);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::{Width, eval};
+
+    const ASKED: [CmpOp; 4] = [CmpOp::Eq, CmpOp::Gt, CmpOp::Ge, CmpOp::Set];
+
+    #[test]
+    fn what_is_learned_holds_and_what_is_answered_is_right() {
+        let numbers = [0, 1, 2, 7, 8, 9, 0x80, 0x7fff_ffff, 0x8000_0000, u32::MAX - 1, u32::MAX];
+        let ranges = numbers.iter().flat_map(|&low| {
+            let highs = numbers.iter().filter(move |&&high| high >= low);
+            highs.flat_map(move |&high| [u32::MAX, 0x8000_0089].map(|may| Range::ANY.within(low, high, may)))
+        });
+        let ranges: Vec<Range> = ranges.collect();
+        let holds = |range: Range, number: u32| {
+            (range.low..=range.high).contains(&number) && number & !range.may == 0
+        };
+        for (first, second) in ranges.iter().flat_map(|a| ranges.iter().map(move |b| (*a, *b))) {
+            let mut values = Values::default();
+            let (a, b) = (values.unknown(first), values.unknown(second));
+            let entry = State::entry(&mut values);
+            for op in ASKED {
+                let question = Question { op, a, b };
+                let [yes, no] = [true, false].map(|answer| {
+                    let mut state = entry.clone();
+                    state.learn(question, answer, &values);
+                    state
+                });
+                for (&x, &y) in numbers.iter().flat_map(|x| numbers.iter().map(move |y| (x, y))) {
+                    if !holds(first, x) || !holds(second, y) {
+                        continue;
+                    }
+                    let truth = eval::compare(Width::W32, op, x.into(), y.into());
+                    let answer = entry.answer(question, &values);
+                    assert!(answer.is_none_or(|answer| answer == truth), "{x:#x} {op:?} {y:#x}: {answer:?}");
+                    let state = if truth { &yes } else { &no };
+                    let (found, other) = (state.range(a, &values), state.range(b, &values));
+                    assert!(
+                        holds(found, x) && holds(other, y),
+                        "{x:#x} {op:?} {y:#x}: {found:x?}, {other:x?}"
+                    );
+                    assert_eq!(state.answer(question, &values), Some(truth));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn where_ways_meet_only_what_is_the_same_on_both_is_known() {
+        let mut values = Values::default();
+        let [x, y, z] = [1, 2, 3].map(|offset| values.packet(Size::B, None, offset));
+        let mut here = State::entry(&mut values);
+        let mut there = here.clone();
+        let places: [Loc; 4] = [Reg::R0, Reg::R7, Reg::R8, Reg::R9].map(Loc::from);
+        for (state, held) in [(&mut here, [x, x, z, x]), (&mut there, [y, y, z, z])] {
+            places.iter().zip(held).for_each(|(&place, value)| state.set(place, value, 1));
+        }
+        here.reached(Size::W, None, 10, &values);
+        there.reached(Size::H, None, 10, &values);
+        let question = Question { op: CmpOp::Eq, a: x, b: values.number(4) };
+        here.learn(question, true, &values);
+        here.merge(&there, &mut values);
+        let [r0, r7, r8, r9] = places.map(|place| here.get(place, &mut values));
+        assert_eq!(r0, r7, "both x here and y there");
+        assert_eq!(r8, Some(z));
+        assert!(r0 != r9 && r0 != Some(x) && r0 != Some(y));
+        assert_eq!(here.answer(question, &values), None);
+        assert!(here.reaches(Size::H, None, 10) && !here.reaches(Size::W, None, 10));
+        assert!(here.reaches(Size::B, None, 0) && !here.reaches(Size::B, Some(x), 0));
+    }
+}
