@@ -96,8 +96,13 @@ pub enum Kind {
     Function(Id),
     /// What a function takes and gives.
     Prototype,
-    /// A global variable.
-    Variable(Id),
+    /// A variable of a section.
+    Variable {
+        /// Its type.
+        of: Id,
+        /// Whether only its own file sees it: then the compiler has placed it.
+        local: bool,
+    },
     /// A section of an object file with the variables in it.
     Section {
         /// Bytes.
@@ -198,7 +203,7 @@ impl Btf {
         let mut at = id;
         for _ in 0..DEPTH {
             match self.get(at).kind {
-                Kind::Typedef(of) | Kind::Qualified(of) | Kind::Variable(of) => at = of,
+                Kind::Typedef(of) | Kind::Qualified(of) | Kind::Variable { of, .. } => at = of,
                 _ => return at,
             }
         }
@@ -234,7 +239,7 @@ impl Btf {
                 | Kind::Qualified(_)
                 | Kind::Function(_)
                 | Kind::Prototype
-                | Kind::Variable(_)
+                | Kind::Variable { .. }
                 | Kind::Tag => return None,
             };
             return one.checked_mul(times);
@@ -267,12 +272,13 @@ impl Btf {
         }
     }
 
-    /// Puts a section's variables where they are: compilers leave that to whoever knows the symbols
-    /// (`btf_fixup_datasec` of libbpf). Variables that `place` does not know stay where they are.
+    /// Puts a section's variables where they are: for those that other files see, compilers leave that to whoever knows
+    /// the symbols (`btf_fixup_datasec` of libbpf). Variables that `place` does not know stay where they are.
     pub fn place(&mut self, section: Id, bytes: u32, mut place: impl FnMut(&str) -> Option<u32>) {
         let mut variables = self.variables(section).to_vec();
         for placed in &mut variables {
-            if let Some(offset) = place(&self.name(placed.variable)) {
+            let local = matches!(self.get(placed.variable).kind, Kind::Variable { local: true, .. });
+            if let Some(offset) = place(&self.name(placed.variable)).filter(|_| !local) {
                 placed.offset = offset;
             }
         }

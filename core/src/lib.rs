@@ -47,6 +47,7 @@ pub mod helpers;
 pub mod interp;
 pub mod isa;
 pub mod link;
+pub mod listing;
 pub mod load;
 pub mod machine;
 pub mod maps;

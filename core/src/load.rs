@@ -4,6 +4,7 @@
 
 mod assembly;
 pub mod detect;
+pub mod elf;
 mod hex;
 mod profile;
 mod rows;
@@ -144,9 +145,9 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
             .map_err(|error| vec![program_fault(&error, 0..0)])?,
         Format::RawClassic => rows::from_bytes(input)?,
         Format::Elf => {
-            return Err(whole_fault(&"object files are not read by this version yet").map_help(
-                "take the instructions out with `llvm-objcopy -O binary --only-section=NAME` and pass `--format raw`",
-            ));
+            let (program, named) = elf::load(input, request).map_err(|fault| vec![fault])?;
+            program_type = named;
+            Form::Ebpf(program)
         }
         Format::Ebpf => {
             let (program, named) = assembly::load(text_of(input)?, request.program_type.as_ref())?;
@@ -259,17 +260,6 @@ fn program_fault(error: &ProgramError, span: Span) -> Diagnostic {
 
 fn whole_fault(message: &impl ToString) -> Vec<Diagnostic> {
     vec![Diagnostic::new(0..0, message.to_string())]
-}
-
-/// Adds the same advice to all faults.
-trait MapHelp {
-    fn map_help(self, help: &str) -> Self;
-}
-
-impl MapHelp for Vec<Diagnostic> {
-    fn map_help(self, help: &str) -> Self {
-        self.into_iter().map(|fault| fault.help(help)).collect()
-    }
 }
 
 impl Loaded {

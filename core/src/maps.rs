@@ -240,12 +240,37 @@ impl MapDef {
     }
 }
 
-/// As a program's text declares it. Entries, and tables inside, are not said.
+/// As a program's text declares it. Tables inside are not said.
 impl fmt::Display for MapDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let MapDef { name, kind, key_size, value_size, max_entries, flags, .. } = self;
+        let MapDef { name, kind, key_size, value_size, max_entries, flags, constant, entries, .. } = self;
         write!(f, ".map {name} {} key={key_size} value={value_size} max={max_entries}", kind.name())?;
-        if *flags == 0 { Ok(()) } else { write!(f, " flags={flags:#x}") }
+        if *flags != 0 {
+            write!(f, " flags={flags:#x}")?;
+        }
+        if *constant {
+            f.write_str(" constant")?;
+        }
+        entries.iter().try_for_each(|(key, value)| {
+            // Zeros at the end are what is there anyway.
+            let end = value.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+            let value = Digits(&value[..end]);
+            if *key_size == 4 && *max_entries == 1 && key.iter().all(|&byte| byte == 0) {
+                write!(f, " data={value}")
+            } else {
+                write!(f, " entry={}:{value}", Digits(key))
+            }
+        })
+    }
+}
+
+/// Bytes in the order of memory.
+struct Digits<'a>(&'a [u8]);
+
+impl fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("0x")?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

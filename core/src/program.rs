@@ -5,6 +5,7 @@ use crate::diagnostic::Span;
 use crate::isa::encoding::{self, DecodeError, Raw, SLOT};
 use crate::isa::{Callee, Insn, WideImm};
 use crate::maps::{MAX_MAPS, MapDef, MapFault};
+use crate::sort;
 use std::fmt;
 use std::rc::Rc;
 
@@ -52,6 +53,30 @@ pub struct Origin {
     pub text: Option<Span>,
     /// The classic instruction it was converted from.
     pub classic: Option<Pc>,
+    /// The line of C that it was compiled from; instructions in a row that came of one statement share it.
+    pub line: Option<Rc<SourceLine>>,
+}
+
+/// A line of the source that a compiler read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Its file, as the compiler was told.
+    pub file: Rc<str>,
+    /// Its number, from 1.
+    pub line: u32,
+    /// The column where what was compiled begins, from 1.
+    pub column: u32,
+    /// The line itself, without white space around it. Empty when the compiler did not see the file.
+    pub text: Rc<str>,
+}
+
+/// A function of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Function {
+    /// Its name: a word that assembly takes as a label.
+    pub name: String,
+    /// Its first instruction.
+    pub pc: Pc,
 }
 
 /// An eBPF program whose every jump lands on an instruction.
@@ -62,6 +87,9 @@ pub struct Program {
     /// The slot of each instruction, and behind the last one the number of all slots.
     slots: Vec<Slot>,
     maps: Vec<Rc<MapDef>>,
+    /// In the order of the instructions.
+    functions: Vec<Function>,
+    license: Option<String>,
 }
 
 /// Why a list of instructions is no program.
@@ -158,7 +186,8 @@ impl Program {
         }
         slots.push(Slot(next));
         origins.resize(insns.len(), Origin::default());
-        let program = Program { insns, origins, slots, maps: Vec::new() };
+        let program =
+            Program { insns, origins, slots, maps: Vec::new(), functions: Vec::new(), license: None };
         for pc in program.pcs() {
             let behind = i64::from(program.slot(pc.next()).0);
             let (target, slot) = match program.insn(pc) {
@@ -191,6 +220,22 @@ impl Program {
         }
         self.maps = maps.into_iter().map(Rc::new).collect();
         Ok(self)
+    }
+
+    /// The program with names of its functions. Those that begin nowhere in it are left out, as is a second name.
+    #[must_use]
+    pub fn with_functions(mut self, mut functions: Vec<Function>) -> Self {
+        functions.retain(|function| function.pc.index() < self.insns.len());
+        sort::by_key(&mut functions, |function| function.pc.0.into());
+        functions.dedup_by_key(|function| function.pc);
+        self.functions = functions;
+        self
+    }
+
+    /// The program under this license.
+    #[must_use]
+    pub fn with_license(self, license: Option<String>) -> Self {
+        Program { license, ..self }
     }
 
     /// Reads a program from its bytes, 8 a slot.
@@ -240,6 +285,25 @@ impl Program {
     #[must_use]
     pub fn maps(&self) -> &[Rc<MapDef>] {
         &self.maps
+    }
+
+    /// The functions whose names are known, in the order of their instructions.
+    #[must_use]
+    pub fn functions(&self) -> &[Function] {
+        &self.functions
+    }
+
+    /// The name of the function that begins at `pc`, if it is known.
+    #[must_use]
+    pub fn function_at(&self, pc: Pc) -> Option<&str> {
+        let found = self.functions.binary_search_by_key(&pc, |function| function.pc).ok()?;
+        Some(&self.functions[found].name)
+    }
+
+    /// The license it says it is under: some functions ask for one that is compatible with the GPL.
+    #[must_use]
+    pub fn license(&self) -> Option<&str> {
+        self.license.as_deref()
     }
 
     /// The number of the table that a wide load names, if the program has it.

@@ -3,6 +3,7 @@
 mod accepted;
 mod classic;
 mod ebpf;
+mod object;
 mod packet;
 mod scalars;
 mod seccomp;

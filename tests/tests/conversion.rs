@@ -182,7 +182,7 @@ fn suite() {
             let insn = converted.insn(pc);
             let target = insn.jump_offset().and_then(|offset| converted.target(pc, offset));
             let target = target.map(|target| converted.slot(target).0);
-            let text = Text { insn: &insn, target, names }.to_string();
+            let text = Text { insn: &insn, target, label: None, names }.to_string();
             let codes: Vec<&str> = conversion.why(pc).iter().map(|why| why.code()).collect();
             let why = if codes.is_empty() { String::new() } else { format!("  ; {}", codes.join(", ")) };
             format!("! {pc}: {text}{why}")

@@ -7,14 +7,14 @@ use bpf64_tests::property::check;
 
 fn read_as(text: &str, wanted: &[Insn]) -> Result<(), String> {
     let found: Vec<Insn> = match parse(text, &SOCKET_FILTER.functions) {
-        Ok(parsed) => parsed.into_iter().map(|(insn, _)| insn).collect(),
+        Ok(parsed) => parsed.insns.into_iter().map(|(insn, _)| insn).collect(),
         Err(faults) => return Err(format!("{text}\n{}", faults[0])),
     };
     if found == wanted { Ok(()) } else { Err(format!("{text}\nfound  {found:?}\nwanted {wanted:?}")) }
 }
 
 fn text(insn: &Insn) -> Text<'_> {
-    Text { insn, target: None, names: &SOCKET_FILTER.functions }
+    Text { insn, target: None, label: None, names: &SOCKET_FILTER.functions }
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn programs_decode_to_what_was_encoded() {
 
 fn parse_ebpf(text: &str) -> Result<Vec<Insn>, String> {
     match isa::text::parse(text, &SOCKET_FILTER.functions) {
-        Ok(parsed) => Ok(parsed.into_iter().map(|(insn, _)| insn).collect()),
+        Ok(parsed) => Ok(parsed.insns.into_iter().map(|(insn, _)| insn).collect()),
         Err(faults) => Err(format!("{text}\n{}", faults[0])),
     }
 }
@@ -125,7 +125,8 @@ fn ebpf_text_is_read_as_what_was_printed() {
         let insn = make.insn();
         let text = insn.to_string();
         same(parse_ebpf(&text)?, vec![insn], &text)?;
-        let named = Text { insn: &insn, target: None, names: &SOCKET_FILTER.functions }.to_string();
+        let named =
+            Text { insn: &insn, target: None, label: None, names: &SOCKET_FILTER.functions }.to_string();
         same(parse_ebpf(&named)?, vec![insn], &named)
     });
     check("eBPF parse(print), listings", 1_000, |make| {
@@ -147,7 +148,7 @@ fn listing(program: &Program, numbered: bool) -> String {
         if numbered {
             text += &format!("{}: ", program.slot(pc));
         }
-        text += &format!("{}\n", Text { insn: &insn, target, names: &SOCKET_FILTER.functions });
+        text += &format!("{}\n", Text { insn: &insn, target, label: None, names: &SOCKET_FILTER.functions });
     }
     text
 }
@@ -358,7 +359,7 @@ fn every_function_is_called_by_its_name() {
 fn a_label_as_address_is_where_the_label_stands() {
     let insns = parse_ebpf("r1 = code[f]\nexit\nf: r0 = 1\nexit").expect("it is well-formed");
     assert_eq!(insns[0], Insn::LoadImm { dst: isa::Reg::R1, imm: WideImm::Code(2) });
-    let text = Text { insn: &insns[0], target: Some(3), names: &() }.to_string();
+    let text = Text { insn: &insns[0], target: Some(3), label: None, names: &() }.to_string();
     assert_eq!(parse_ebpf(&text), Ok(vec![insns[0]]), "{text}");
 }
 

@@ -4,8 +4,7 @@
 
 use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::environment::ProgramType;
-use bpf64_core::helpers::Symbols;
-use bpf64_core::isa::{Callee, Insn, text::Text};
+use bpf64_core::listing;
 use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::program::{Pc, Program};
 use bpf64_core::{classic, explain};
@@ -144,17 +143,10 @@ fn ebpf_row(
     key: Option<Key>,
     from: Option<u32>,
 ) -> Row {
-    let insn = program.insn(pc);
-    let offset = match insn {
-        Insn::Call(Callee::Local(offset)) => Some(offset),
-        _ => insn.jump_offset(),
-    };
-    let target = offset.and_then(|offset| program.target(pc, offset)).map(|target| program.slot(target).0);
-    let names = &Symbols { functions: program_type.functions, maps: program.maps() };
     Row {
         pc,
         slot: program.slot(pc).0,
-        text: Text { insn: &insn, target, names }.to_string(),
+        text: listing::insn(program, pc, program_type.functions, listing::Style::Kernel),
         sentence: explain::insn(program, pc, program_type),
         key,
         from,

@@ -98,10 +98,8 @@ fn one(words: &mut Words<'_>) -> Option<Type> {
             words.list(count, |[_name, _of]| ())?;
             Kind::Prototype
         }
-        14 => {
-            words.next()?;
-            Kind::Variable(of)
-        }
+        // Linkage 0 is static.
+        14 => Kind::Variable { of, local: words.next()? == 0 },
         15 => {
             let variables = words.list(count, |[variable, offset, size]| Placed {
                 variable: Id(variable),

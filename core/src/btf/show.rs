@@ -62,7 +62,7 @@ impl Writer<'_, '_, '_> {
             | Kind::Qualified(_)
             | Kind::Function(_)
             | Kind::Prototype
-            | Kind::Variable(_)
+            | Kind::Variable { .. }
             | Kind::Tag => self.rest(),
         }
     }

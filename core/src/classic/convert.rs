@@ -75,7 +75,7 @@ impl Conversion {
         let (mut insns, mut origins, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
         for (insn, classic, why) in translated {
             insns.push(insn);
-            origins.push(Origin { classic, text: None });
+            origins.push(Origin { classic, ..Origin::default() });
             reasons.push(why);
         }
         let program = Program::new(insns, origins)

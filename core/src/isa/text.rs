@@ -16,7 +16,7 @@ mod mnemonic;
 mod parse;
 
 pub use mnemonic::Mnemonic;
-pub use parse::{ContextText, Declarations, FieldText, MapText, Parsed, Word};
+pub use parse::{Content, ContextText, Declarations, FieldText, MapText, Parsed, Word};
 pub use parse::{declarations, is_listed, is_mnemonic, parse};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
@@ -56,13 +56,15 @@ pub struct Text<'a> {
     pub insn: &'a Insn,
     /// The slot its jump lands on, printed as it is; `None` prints the offset, `+3`.
     pub target: Option<u32>,
+    /// The name of the function that it calls, or whose address it loads, printed instead of where that is.
+    pub label: Option<&'a str>,
     /// Names for calls.
     pub names: &'a dyn FunctionNames,
 }
 
 impl fmt::Display for Insn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Text { insn: self, target: None, names: &() })
+        write!(f, "{}", Text { insn: self, target: None, label: None, names: &() })
     }
 }
 
@@ -82,7 +84,10 @@ impl fmt::Display for Text<'_> {
                 write!(f, "{dst} = ")?;
                 match imm {
                     WideImm::Const(value) => write!(f, "{value:#x} ll"),
-                    WideImm::Code(offset) => write!(f, "code[{}]", self.jump_target(offset)),
+                    WideImm::Code(offset) => match self.label() {
+                        Some(name) => write!(f, "code[{name}]"),
+                        None => write!(f, "code[{}]", self.jump_target(offset)),
+                    },
                     other => match self.named_map(other) {
                         Some((name, None)) => write!(f, "map[{name}]"),
                         Some((name, Some(offset))) => write!(f, "map[{name}][0]{offset:+}"),
@@ -123,9 +128,10 @@ impl fmt::Display for Text<'_> {
                 Some(name) => write!(f, "call {name}"),
                 None => write!(f, "call {id}"),
             },
-            Insn::Call(Callee::Local(offset)) => match self.target {
-                Some(slot) => write!(f, "call pc {slot}"),
-                None => write!(f, "call pc{offset:+}"),
+            Insn::Call(Callee::Local(offset)) => match (self.label(), self.target) {
+                (Some(name), _) => write!(f, "call {name}"),
+                (None, Some(slot)) => write!(f, "call pc {slot}"),
+                (None, None) => write!(f, "call pc{offset:+}"),
             },
             Insn::Call(Callee::Platform(id)) => write!(f, "call platform[{id}]"),
             Insn::Exit => f.write_str("exit"),
@@ -143,6 +149,12 @@ impl Text<'_> {
             WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => return None,
         };
         self.names.map(index).map(|name| (name, offset))
+    }
+
+    /// The function's name, unless that reads as something else.
+    fn label(&self) -> Option<&str> {
+        let plain = |name: &'_ str| self.names.number(name.strip_prefix("bpf_").unwrap_or(name)).is_none();
+        self.label.filter(|name| plain(name) && !["pc", "platform"].contains(name))
     }
 
     fn jump_target(&self, offset: i32) -> impl fmt::Display {

@@ -2,17 +2,20 @@
 
 use super::program_fault;
 use crate::context::{Access, Description, Field, FieldKind};
+use crate::count::Count;
 use crate::diagnostic::{Diagnostic, Span, nearest};
 use crate::environment::{ALL, Environment, ProgramType, record};
 use crate::isa;
-use crate::isa::text::{ContextText, FieldText, MapText, Word};
+use crate::isa::text::{Content, ContextText, FieldText, MapText, Word};
 use crate::maps::{self, MapDef};
-use crate::program::{Origin, Program, ProgramError};
+use crate::program::{Function, Origin, Pc, Program, ProgramError};
 use crate::sort;
 use std::borrow::Cow;
 
 /// The longest context that a text may describe, in bytes.
 const MAX_CONTEXT: u32 = 4096;
+/// How many bytes tables may hold from the start, all together, with the zeros that the text leaves out.
+const MAX_CONTENTS: usize = 16 << 20;
 
 /// Reads a program and its type; `asked` overrides what the text says.
 pub(super) fn load(
@@ -26,10 +29,11 @@ pub(super) fn load(
     let described = declared.context.as_ref().and_then(|context| kept(context_type(context)));
     let named = declared.program_type.as_ref().and_then(|name| kept(type_named(name)));
     let program_type = asked.cloned().or(named).or(described).unwrap_or_else(ProgramType::socket_filter);
+    let mut room = MAX_CONTENTS;
     let maps: Vec<MapDef> = declared
         .maps
         .iter()
-        .filter_map(|map| map_def(map).map_err(|fault| faults.push(fault)).ok())
+        .filter_map(|map| map_def(map, &mut room).map_err(|fault| faults.push(fault)).ok())
         .collect();
     let parsed = match isa::text::parse(source, &program_type.functions) {
         Ok(parsed) if faults.is_empty() => parsed,
@@ -39,10 +43,12 @@ pub(super) fn load(
             return Err(faults);
         }
     };
-    let (insns, spans): (Vec<_>, Vec<_>) = parsed.into_iter().unzip();
+    let function = |(at, name)| Function { name, pc: Pc(at as u32) };
+    let functions = parsed.functions.into_iter().map(function).collect();
+    let (insns, spans): (Vec<_>, Vec<_>) = parsed.insns.into_iter().unzip();
     // What a verifier's log does not show stands nowhere in it.
     let shown = |span: &Span| Some(span.clone()).filter(|span| !span.is_empty());
-    let origins = spans.iter().map(|span| Origin { text: shown(span), classic: None }).collect();
+    let origins = spans.iter().map(|span| Origin { text: shown(span), ..Origin::default() }).collect();
     let program = Program::new(insns, origins).and_then(|program| program.with_maps(maps));
     let program = program.map_err(|error| {
         let span = match error {
@@ -51,7 +57,8 @@ pub(super) fn load(
         };
         vec![program_fault(&error, span)]
     })?;
-    Ok((program, program_type))
+    let license = declared.license.map(|(text, _)| text);
+    Ok((program.with_functions(functions).with_license(license), program_type))
 }
 
 /// The program type that `.type` names.
@@ -67,8 +74,8 @@ fn type_named((name, span): &Word) -> Result<ProgramType, Diagnostic> {
     })
 }
 
-/// The table that `.map` declares, checked.
-fn map_def(text: &MapText) -> Result<MapDef, Diagnostic> {
+/// The table that `.map` declares, checked. What it holds from the start is taken from `room`.
+fn map_def(text: &MapText, room: &mut usize) -> Result<MapDef, Diagnostic> {
     let (name, span) = &text.kind;
     let kind = maps::kind(name).ok_or_else(|| {
         let known = maps::KINDS.map(|kind| kind.name());
@@ -82,8 +89,43 @@ fn map_def(text: &MapText) -> Result<MapDef, Diagnostic> {
         |what: &str| text.numbers.iter().find(|(word, _)| word.0 == what).map_or(0, |(_, number)| *number);
     let mut def = MapDef::new(&text.name.0, kind, number("key"), number("value"), number("max"));
     def.flags = number("flags");
+    def.constant = text.constant;
+    for Content { key, value, span } in &text.contents {
+        let entry = entry(&def, key.as_deref(), value, room);
+        def.entries.push(entry.map_err(|why| Diagnostic::new(span.clone(), why))?);
+    }
     def.check().map_err(|fault| Diagnostic::new(text.span.clone(), fault.to_string()))?;
     Ok(def)
+}
+
+/// An entry of a table: its value filled up with zeros.
+fn entry(
+    def: &MapDef,
+    key: Option<&[u8]>,
+    value: &[u8],
+    room: &mut usize,
+) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let (key_size, value_size) = (def.key_size as usize, def.value_size as usize);
+    if key.is_none() && key_size != 4 {
+        return Err("`data` is an array's element 0; elsewhere write `entry=0xKEY:0xVALUE`".to_owned());
+    }
+    let key = key.map_or_else(|| vec![0; 4], <[u8]>::to_vec);
+    if key.len() != key_size {
+        return Err(format!(
+            "the key has {} instead of {}",
+            Count(key.len(), "byte"),
+            Count(key_size, "byte")
+        ));
+    }
+    if value.len() > value_size {
+        return Err(format!("there are {}, and a value has {value_size}", Count(value.len(), "byte")));
+    }
+    *room = room
+        .checked_sub(value_size)
+        .ok_or_else(|| format!("maps may hold {} MiB from the start, all together", MAX_CONTENTS >> 20))?;
+    let mut value = value.to_vec();
+    value.resize(value_size, 0);
+    Ok((key, value))
 }
 
 /// The program type of a context of the user's own.

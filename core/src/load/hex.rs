@@ -39,8 +39,10 @@ pub(super) fn load(source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnostic
         };
         vec![program_fault(&error, span)]
     })?;
-    let origin =
-        |pc: Pc| Origin { text: Some(span_of(program.slot(pc).0, program.insn(pc).slots())), classic: None };
+    let origin = |pc: Pc| Origin {
+        text: Some(span_of(program.slot(pc).0, program.insn(pc).slots())),
+        ..Origin::default()
+    };
     let origins = program.pcs().map(origin).collect();
     let program = Program::new(program.insns().to_vec(), origins).expect("it was a program a line above");
     let program = program.with_maps(maps.to_vec()).map_err(|error| vec![program_fault(&error, 0..0)])?;

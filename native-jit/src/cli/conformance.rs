@@ -6,8 +6,10 @@ use super::input;
 use super::output::{Output, warn};
 use super::packet;
 use bpf64_core::context::skb::Skb;
+use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::environment::{MEMORY, World};
 use bpf64_core::interp::Machine;
+use bpf64_core::load::{Format, Request, load};
 use bpf64_core::program::{MAX_SLOTS, Program};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -35,7 +37,7 @@ pub(crate) struct Arguments {
     /// Print the instructions to standard error first
     #[arg(long)]
     debug: bool,
-    /// The program is an ELF object (not in this version)
+    /// The digits are those of an ELF object, not of instructions
     #[arg(long)]
     elf: bool,
 }
@@ -60,10 +62,6 @@ const LIMIT: u64 = 100_000_000;
 const MAX_INPUT: usize = MAX_SLOTS * 8 * 3;
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
-    if arguments.elf {
-        return Err(Failure::not_understood("ELF objects are not read by this version")
-            .help("give the instructions' bytes in hexadecimal digits, without `--elf`"));
-    }
     if arguments.engine == EngineName::Jit {
         return Err(Failure::not_understood("the engine `jit` is not in this version")
             .help("leave out `--engine`, or choose `--engine interp`"));
@@ -102,5 +100,13 @@ fn program(arguments: &Arguments) -> Result<Program, Failure> {
     };
     let bytes = packet::digits(&text)
         .map_err(|why| Failure::not_understood(format!("the program is not understood: {why}")))?;
+    if arguments.elf {
+        let request =
+            Request { format: Some(Format::Elf), program_type: Some((&MEMORY).into()), ..Request::default() };
+        let refused = |faults: Vec<Diagnostic>| {
+            Failure::refused(faults.first().map(ToString::to_string).unwrap_or_default())
+        };
+        return load(&bytes, &request).map(|loaded| loaded.ebpf()).map_err(refused);
+    }
     Program::decode(&bytes).map_err(|error| Failure::refused(error.to_string()))
 }

@@ -1,13 +1,13 @@
 //! `bpf64 convert`: classic to eBPF, each instruction beside the one it came from.
 
 use super::Status;
-use super::disasm::{insn_text, slot_width};
 use super::emit::{self, Destination};
 use super::failure::Failure;
 use super::output::Output;
 use super::program::ProgramArguments;
 use bpf64_core::classic::{self, Conversion, Why, text};
 use bpf64_core::helpers::Functions;
+use bpf64_core::listing::{Style, insn, slot_width};
 use bpf64_core::load::Form;
 use bpf64_core::program::Pc;
 use clap::ValueEnum;
@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     if out.json {
         let line = |pc| Line {
             slot: program.slot(pc).0,
-            text: insn_text(program, pc, names),
+            text: insn(program, pc, names, Style::Kernel),
             classic: program.origin(pc).classic.map(|pc| pc.0),
             why: conversion.why(pc).iter().copied().map(Reason::from).collect(),
         };
@@ -123,7 +123,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
 /// instructions that nothing is left of have a comment of their own in front of what comes next.
 fn side_by_side(conversion: &Conversion, classic: &classic::Program, names: Functions) -> String {
     let program = &conversion.program;
-    let texts: Vec<String> = program.pcs().map(|pc| insn_text(program, pc, names)).collect();
+    let texts: Vec<String> = program.pcs().map(|pc| insn(program, pc, names, Style::Kernel)).collect();
     let longest = texts.iter().map(|text| text.chars().count()).max().unwrap_or_default();
     let slots = slot_width(program);
     let whole = |from: Pc| match classic.insns().get(from.index()) {

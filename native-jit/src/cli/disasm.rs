@@ -8,14 +8,11 @@ use super::output::Output;
 use super::packet::PacketArguments;
 use super::program::{ProgramArguments, instruction_set};
 use bpf64_core::classic::text;
-use bpf64_core::helpers::{Functions, Symbols};
-use bpf64_core::isa::text::{Mnemonic, Text};
-use bpf64_core::isa::{Callee, Insn};
+use bpf64_core::listing::{self, Listing};
 use bpf64_core::load::{Form, Loaded};
-use bpf64_core::program::{Pc, Program};
+use bpf64_core::program::{Pc, SourceLine};
 use clap::ValueEnum;
 use serde::Serialize;
-use std::fmt::Write as _;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +21,8 @@ Examples:
   bpf64 disasm program.bin --style mnemonic    eBPF as ubpf and rbpf spell it
   bpf64 disasm filter.txt --explain            each instruction in words
   bpf64 disasm filter.txt --explain --pcap traffic.pcap --index 6
-                                               a run over a packet, step by step";
+                                               a run over a packet, step by step
+  bpf64 disasm object.o --function count       a program of an object file, with its C lines";
 
 /// Disassemble: turn any form of a program into text
 #[derive(clap::Args)]
@@ -35,6 +33,9 @@ pub(crate) struct Arguments {
     /// Spelling [default: tcpdump for classic programs, kernel for eBPF]
     #[arg(long, value_name = "NAME")]
     style: Option<Style>,
+    /// Leave out the lines of C that an object file has
+    #[arg(long)]
+    no_source: bool,
     /// Say in words what each instruction does; with a packet, what each step of the run over it does
     #[arg(long)]
     explain: bool,
@@ -60,22 +61,42 @@ enum Style {
 }
 
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     set: &'static str,
     format: &'static str,
-    insns: Vec<Line>,
+    insns: Vec<Line<'a>>,
     /// The run that is explained.
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<Line>>,
+    steps: Option<Vec<Line<'a>>>,
 }
 
 /// An instruction with its number.
 #[derive(Serialize)]
-struct Line {
+struct Line<'a> {
     slot: u32,
     text: String,
+    /// The function that begins here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<String>,
+}
+
+/// A line of C.
+#[derive(Serialize)]
+struct Place<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+    text: &'a str,
+}
+
+impl<'a> From<&'a SourceLine> for Place<'a> {
+    fn from(SourceLine { file, line, column, text }: &'a SourceLine) -> Self {
+        Place { file, line: *line, column: *column, text }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
@@ -85,12 +106,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         return Err(Failure::not_understood("a packet says nothing about how a program is written")
             .help("`--explain` tells the run over it, `bpf64 run` its result"));
     }
-    let listed = listed(&loaded, arguments.style)?;
+    let listing = listing(&loaded, arguments)?;
+    let listed = listed(&loaded, listing, arguments.style);
     let run = packet.map(|packet| explain::run(&loaded, packet, arguments.limit));
     if out.json {
         let line = |pc: Pc, explanation| Line {
             slot: slot(&loaded.form, pc),
-            text: plain(&loaded, arguments.style, pc),
+            text: plain(&loaded, listing, pc),
+            function: listing.and_then(|listing| listing.program.function_at(pc)),
+            source: listing.and_then(|listing| listing.source_at(pc)).map(Place::from),
             explanation,
         };
         let insns =
@@ -102,41 +126,41 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         out.document(&Document { set, format, insns: insns.collect(), steps })?;
         return Ok(run.map_or(Status::Done, |run| run.status()));
     }
-    if let Form::Ebpf(program) = &loaded.form {
-        out.text(declarations(program))?;
-    }
+    out.text(listing.map(|listing| listing.head()).unwrap_or_default())?;
+    // What stands above an instruction: the name of a function, a line of C.
+    let above = |pc| listing.map(|listing| listing.above(pc)).unwrap_or_default();
     let Some(run) = run else {
-        let notes = arguments.explain.then(|| pcs(&loaded.form).map(|pc| explain::insn(&loaded, pc)));
-        match notes {
-            Some(notes) => out.text(explain::beside(listed.iter().map(String::as_str).zip(notes)))?,
-            None => listed.iter().try_for_each(|line| out.text(format_args!("{line}\n")))?,
+        let mut lines = listed;
+        if arguments.explain {
+            let notes = pcs(&loaded.form).map(|pc| explain::insn(&loaded, pc));
+            lines = explain::beside(lines.iter().map(String::as_str).zip(notes));
+        }
+        for (pc, line) in pcs(&loaded.form).zip(lines) {
+            out.text(format_args!("{}{line}\n", above(pc)))?;
         }
         return Ok(Status::Done);
     };
     let status = run.status();
     // What runs past the last instruction is in no listing.
     let text = |pc: Pc| listed.get(pc.index()).map_or("", String::as_str);
-    out.text(explain::beside(run.steps.into_iter().map(|step| (text(step.pc), step.explanation))))?;
+    for line in explain::beside(run.steps.into_iter().map(|step| (text(step.pc), step.explanation))) {
+        out.text(format_args!("{line}\n"))?;
+    }
     match run.limit {
         Some(failure) => Err(failure),
         None => Ok(status),
     }
 }
 
-/// Every instruction as a line of the listing, in the order of the program.
-fn listed(loaded: &Loaded, style: Option<Style>) -> Result<Vec<String>, Failure> {
-    let names = loaded.program_type.functions;
-    let lines = match (&loaded.form, style) {
-        (Form::Classic(program, _), None | Some(Style::Tcpdump)) => {
-            text::listing(program.insns(), text::Style::Tcpdump).lines().map(str::to_owned).collect()
-        }
-        (Form::Classic(program, _), Some(Style::BpfAsm)) => {
-            text::listing(program.insns(), text::Style::BpfAsm).lines().map(str::to_owned).collect()
-        }
-        (Form::Ebpf(program), None | Some(Style::Kernel)) => numbered(program, names).collect(),
-        (Form::Ebpf(program), Some(Style::Mnemonic)) => {
-            program.pcs().map(|pc| mnemonic_text(program, pc, names)).collect()
-        }
+/// How an eBPF program is listed; nothing for a classic one.
+///
+/// # Errors
+/// A style that is not for programs of its kind.
+fn listing<'a>(loaded: &'a Loaded, arguments: &Arguments) -> Result<Option<Listing<'a>>, Failure> {
+    let style = match (&loaded.form, arguments.style) {
+        (Form::Classic(..), None | Some(Style::Tcpdump | Style::BpfAsm)) => return Ok(None),
+        (Form::Ebpf(_), None | Some(Style::Kernel)) => listing::Style::Kernel,
+        (Form::Ebpf(_), Some(Style::Mnemonic)) => listing::Style::Mnemonic,
         (Form::Classic(..), Some(Style::Kernel | Style::Mnemonic)) => {
             return Err(Failure::not_understood(
                 "the styles `kernel` and `mnemonic` are for eBPF, and this program is classic",
@@ -150,7 +174,20 @@ fn listed(loaded: &Loaded, style: Option<Style>) -> Result<Vec<String>, Failure>
             .help("choose `--style kernel` or `mnemonic`"));
         }
     };
-    Ok(lines)
+    let Form::Ebpf(program) = &loaded.form else { return Ok(None) };
+    Ok(Some(Listing { program, program_type: &loaded.program_type, style, source: !arguments.no_source }))
+}
+
+/// Every instruction as a line of the listing, in the order of the program.
+fn listed(loaded: &Loaded, listing: Option<Listing<'_>>, style: Option<Style>) -> Vec<String> {
+    match (&loaded.form, listing) {
+        (Form::Ebpf(program), Some(listing)) => program.pcs().map(|pc| listing.line(pc)).collect(),
+        (Form::Classic(program, _), _) => {
+            let style = if style == Some(Style::BpfAsm) { text::Style::BpfAsm } else { text::Style::Tcpdump };
+            text::listing(program.insns(), style).lines().map(str::to_owned).collect()
+        }
+        (Form::Ebpf(_), None) => Vec::new(),
+    }
 }
 
 /// The numbers of all instructions.
@@ -171,56 +208,10 @@ fn slot(form: &Form, pc: Pc) -> u32 {
 }
 
 /// An instruction without its number; nothing behind the last.
-fn plain(loaded: &Loaded, style: Option<Style>, pc: Pc) -> String {
-    let names = loaded.program_type.functions;
-    match &loaded.form {
-        Form::Classic(program, _) => text::short(&program.insns()[pc.index()], pc),
-        Form::Ebpf(program) if pc.index() >= program.insns().len() => String::new(),
-        Form::Ebpf(program) if style == Some(Style::Mnemonic) => mnemonic_text(program, pc, names),
-        Form::Ebpf(program) => insn_text(program, pc, names),
+fn plain(loaded: &Loaded, listing: Option<Listing<'_>>, pc: Pc) -> String {
+    match (&loaded.form, listing) {
+        (Form::Classic(program, _), _) => text::short(&program.insns()[pc.index()], pc),
+        (Form::Ebpf(program), Some(listing)) if pc.index() < program.insns().len() => listing.insn(pc),
+        (Form::Ebpf(_), _) => String::new(),
     }
-}
-
-/// `jeq r0, 5, +3`
-fn mnemonic_text(program: &Program, pc: Pc, functions: Functions) -> String {
-    let names = &Symbols { functions, maps: program.maps() };
-    Mnemonic(Text { insn: &program.insn(pc), target: None, names }).to_string()
-}
-
-/// What a program declares, a line each.
-fn declarations(program: &Program) -> String {
-    program.maps().iter().fold(String::new(), |mut text, map| {
-        let _ = writeln!(text, "{map}");
-        text
-    })
-}
-
-/// `12: goto 20`, a line for each instruction, behind the declarations.
-pub(crate) fn listing(program: &Program, names: Functions) -> String {
-    numbered(program, names).fold(declarations(program), |text, line| text + &line + "\n")
-}
-
-/// `12: goto 20`
-fn numbered(program: &Program, names: Functions) -> impl Iterator<Item = String> {
-    let width = slot_width(program);
-    program.pcs().map(move |pc| format!("{:width$}: {}", program.slot(pc).0, insn_text(program, pc, names)))
-}
-
-/// How many digits the last slot of a program takes.
-pub(crate) fn slot_width(program: &Program) -> usize {
-    program.slot_count().to_string().len()
-}
-
-/// An instruction as it reads in its place: with the slot it jumps to.
-pub(crate) fn insn_text(program: &Program, pc: Pc, functions: Functions) -> String {
-    let insn = program.insn(pc);
-    let offset = match insn {
-        Insn::Jump { offset } | Insn::Branch { offset, .. } | Insn::MayGoto { offset } => {
-            Some(i32::from(offset))
-        }
-        Insn::JumpLong { offset } | Insn::Call(Callee::Local(offset)) => Some(offset),
-        _ => None,
-    };
-    let target = offset.and_then(|offset| program.target(pc, offset)).map(|pc| program.slot(pc).0);
-    Text { insn: &insn, target, names: &Symbols { functions, maps: program.maps() } }.to_string()
 }

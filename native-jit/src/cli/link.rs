@@ -9,6 +9,7 @@ use super::program::ProgramArguments;
 use bpf64_core::classic::text;
 use bpf64_core::context::skb::link_type::ETHERNET;
 use bpf64_core::link::{self, Document, Packet};
+use bpf64_core::listing::{Listing, Style};
 use bpf64_core::load::{Form, Format};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
@@ -115,7 +116,10 @@ fn as_text(program: &ProgramArguments, source: Source) -> Result<(String, String
         let loaded = program.load(&source)?;
         let text = match &loaded.form {
             Form::Classic(program, _) => text::listing(program.insns(), text::Style::Tcpdump),
-            Form::Ebpf(ebpf) => super::disasm::listing(ebpf, loaded.program_type.functions),
+            Form::Ebpf(program) => {
+                let program_type = &loaded.program_type;
+                Listing { program, program_type, style: Style::Kernel, source: true }.to_string()
+            }
         };
         return Ok((text, String::new()));
     }

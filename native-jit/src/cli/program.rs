@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MAX_INPUT: usize = 64 << 20;
 
 /// The formats that this version reads. The others have names too, and loading them says what to do instead.
-const FORMATS: &str = "ebpf, cbpf, ddd, c, seccomp, hex, raw or raw-classic";
+const FORMATS: &str = "ebpf, cbpf, ddd, c, seccomp, hex, raw, raw-classic or elf";
 
 /// Which program, and how to read it.
 #[derive(clap::Args)]
@@ -27,6 +27,12 @@ pub(crate) struct ProgramArguments {
     /// Program type, when it is not what the program says itself; without either, socket_filter
     #[arg(long = "type", value_name = "NAME", value_parser = type_named)]
     environment: Option<&'static Environment>,
+    /// Function of an object file to take as the program
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+    /// Section of an object file that holds the program
+    #[arg(long, value_name = "NAME")]
+    section: Option<String>,
 }
 
 fn format_named(name: &str) -> Result<Format, String> {
@@ -65,6 +71,8 @@ impl ProgramArguments {
         let request = Request {
             format: self.format,
             program_type: self.environment.map(Into::into),
+            function: self.function.as_deref(),
+            section: self.section.as_deref(),
             ..Request::default()
         };
         load::load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))

@@ -2,9 +2,10 @@
 
 use super::{Action, OpenCapture, PacketInput, State};
 use crate::packet_text;
-use bpf64_core::load::{self, Form};
+use bpf64_core::classic;
+use bpf64_core::listing::{Listing, Style};
+use bpf64_core::load::{self, Form, Loaded, elf};
 use bpf64_core::packet::Capture;
-use bpf64_core::{classic, isa};
 use std::rc::Rc;
 
 impl State {
@@ -40,13 +41,47 @@ impl State {
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => self.apply(Action::Edit(text.to_owned())),
             _ => match load::load(bytes, &load::Request::default()) {
-                Ok(loaded) => self.apply(Action::Edit(written(&loaded.form))),
+                Ok(loaded) => self.apply(Action::Edit(written(&loaded))),
+                Err(_) if bytes.starts_with(b"\x7fELF") => self.open_object(&name, bytes),
                 Err(faults) => {
                     let fault = faults.first().map(ToString::to_string).unwrap_or_default();
                     self.notice = Some(format!("{name}: {fault}.").into());
                 }
             },
         }
+    }
+
+    /// The first program of an object file that can be read, and which others there are.
+    fn open_object(&mut self, name: &str, bytes: &[u8]) {
+        let entries = elf::programs(bytes).unwrap_or_default();
+        let load_entry = |entry: &elf::Entry| {
+            let (section, function) = (Some(&*entry.section), Some(&*entry.function));
+            load::load(bytes, &load::Request { section, function, ..load::Request::default() })
+        };
+        let mut fault = String::new();
+        for (number, entry) in entries.iter().enumerate() {
+            match load_entry(entry) {
+                Ok(loaded) => {
+                    self.apply(Action::Edit(written(&loaded)));
+                    let others = entries.iter().enumerate().filter(|(other, _)| *other != number);
+                    let others: Vec<String> =
+                        others.map(|(_, entry)| format!("`{}`", entry.function)).collect();
+                    self.notice = (!others.is_empty()).then(|| {
+                        format!("{name}: this is {entry}; it also holds {}.", others.join(", ")).into()
+                    });
+                    return;
+                }
+                Err(faults) if fault.is_empty() => {
+                    fault = faults.first().map(ToString::to_string).unwrap_or_default();
+                }
+                Err(_) => {}
+            }
+        }
+        if fault.is_empty() {
+            let whole = load::load(bytes, &load::Request::default());
+            fault = whole.err().and_then(|faults| Some(faults.first()?.to_string())).unwrap_or_default();
+        }
+        self.notice = Some(format!("{name}: {fault}.").into());
     }
 
     pub(super) fn select_packet(&mut self, index: usize) {
@@ -77,9 +112,12 @@ impl State {
 }
 
 /// A program of a binary file as text for the editor.
-fn written(form: &Form) -> String {
-    match form {
+fn written(loaded: &Loaded) -> String {
+    match &loaded.form {
         Form::Classic(program, _) => classic::text::listing(program.insns(), classic::text::Style::Tcpdump),
-        Form::Ebpf(program) => program.insns().iter().map(|insn: &isa::Insn| format!("{insn}\n")).collect(),
+        Form::Ebpf(program) => {
+            let program_type = &loaded.program_type;
+            Listing { program, program_type, style: Style::Kernel, source: true }.to_string()
+        }
     }
 }

@@ -146,7 +146,26 @@ fn program_files_become_the_source() {
     assert_eq!((classic.source.trim_end(), classic.result()), ("(000) ret      #5", Some(5)));
     let ebpf = [0xb7, 0, 0, 0, 4, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
     let ebpf = arp([Action::OpenFile("f".to_owned(), Rc::from(ebpf))]);
-    assert_eq!((&*ebpf.source, ebpf.result()), ("r0 = 4\nexit\n", Some(4)));
+    assert_eq!((&*ebpf.source, ebpf.result()), ("0: r0 = 4\n1: exit\n", Some(4)));
+}
+
+#[test]
+fn an_object_file_becomes_a_listing() {
+    let object = include_bytes!("../../../tests/objects/globals-v3.o");
+    let state = arp([Action::OpenFile("globals.o".to_owned(), Rc::from(&object[..]))]);
+    assert!(state.source.starts_with(".type sched_cls\n.map .data array key=4 value=20 max=1 data=0x03"));
+    assert!(state.source.contains("\nmeasure:\n; int measure(struct sk_buff *skb)\n"));
+    assert_eq!((&*state.problems, state.notice.as_deref()), (&[][..], None));
+    // Of several programs the first is shown, and the others are named.
+    let object = include_bytes!("../../../tests/objects/several.o");
+    let state = arp([Action::OpenFile("several.o".to_owned(), Rc::from(&object[..]))]);
+    assert!(state.source.starts_with(".type xdp\n.map runs array"), "{}", state.source);
+    let notice = "several.o: this is `first` (section xdp, type xdp); it also holds `second`, `third`, `fourth`, `fifth`.";
+    assert_eq!(state.notice.as_deref(), Some(notice));
+    // What is damaged is said, and nothing else changes.
+    let damaged = reduce(&state, Action::OpenFile("cut.o".to_owned(), Rc::from(&object[..100])));
+    assert_eq!(damaged.source, state.source);
+    assert!(damaged.notice.is_some_and(|notice| notice.starts_with("cut.o: the object file is damaged")));
 }
 
 #[test]

@@ -16,7 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("errno", &[]),
     ("btf", &[]),
     ("maps", &["btf", "errno"]),
-    ("program", &["count", "diagnostic", "isa", "maps"]),
+    ("program", &["count", "diagnostic", "isa", "maps", "sort"]),
     ("meaning", &["seccomp"]),
     ("cfg", &["isa", "program"]),
     ("context", &["errno", "isa"]),
@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Two halves of one subject: what a program may call, and the world in which the call happens.
     ("helpers", &["context", "environment", "errno", "isa", "machine", "maps"]),
     ("environment", &["context", "helpers", "machine", "maps", "program"]),
+    ("listing", &["environment", "helpers", "isa", "program"]),
     ("machine", &["context", "count", "isa", "program"]),
     ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
@@ -32,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "load",
         &[
+            "btf",
             "classic",
             "context",
             "count",
@@ -39,9 +41,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "environment",
             "isa",
             "maps",
+            "names",
             "program",
-            "sort",
             "seccomp",
+            "sort",
         ],
     ),
     ("debugger", &["machine", "program", "sort"]),

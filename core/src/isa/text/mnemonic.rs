@@ -11,7 +11,7 @@
 //! Those tools have no load-acquire: `load_acquirew r0, [r1+4]` and `store_releasew [r1+4], r0` are ours.
 
 use super::{Base, Text, immediate};
-use crate::isa::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, Width};
+use crate::isa::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
 use std::fmt;
 
 /// An instruction displayed in the mnemonic style. Jumps are always printed as distances: ubpf and rbpf read no
@@ -104,6 +104,9 @@ impl fmt::Display for Mnemonic<'_> {
             Insn::Swap { kind, size, dst } => write!(f, "{}{} {dst}", kind.text(), size.bits_wide()),
             Insn::LoadImm { dst, imm } => {
                 write!(f, "lddw {dst}, ")?;
+                if let (WideImm::Code(_), Some(name)) = (imm, self.0.label()) {
+                    return write!(f, "code[{name}]");
+                }
                 match self.0.named_map(imm) {
                     Some((name, None)) => write!(f, "map:{name}"),
                     Some((name, Some(offset))) => write!(f, "map:{name}[0]{offset:+}"),
@@ -150,7 +153,10 @@ impl fmt::Display for Mnemonic<'_> {
                 write!(f, ", {offset:+}")
             }
             Insn::MayGoto { offset } => write!(f, "may_goto {offset:+}"),
-            Insn::Call(Callee::Local(offset)) => write!(f, "call local {offset:+}"),
+            Insn::Call(Callee::Local(offset)) => match self.0.label() {
+                Some(name) => write!(f, "call local {name}"),
+                None => write!(f, "call local {offset:+}"),
+            },
             Insn::Call(Callee::Platform(id)) => write!(f, "call runtime {id}"),
             Insn::Call(Callee::Helper(_)) | Insn::Exit => self.0.fmt(f),
         }

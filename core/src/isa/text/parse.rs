@@ -1,5 +1,6 @@
 //! Reading eBPF assembly: one statement a line, labels, and every fault of the text reported at once.
 
+mod contents;
 mod declarations;
 mod directives;
 mod kernel;
@@ -9,7 +10,7 @@ mod operands;
 mod references;
 mod slips;
 
-pub use declarations::{ContextText, Declarations, FieldText, MapText, Word, declarations};
+pub use declarations::{Content, ContextText, Declarations, FieldText, MapText, Word, declarations};
 pub use listing::is_listed;
 
 use super::lexer::{Kind, Token, tokens, without_block_comments};
@@ -21,8 +22,15 @@ use crate::sort;
 use listing::Line;
 use std::collections::HashMap;
 
-/// Instructions in order, each with the bytes of the text it stands in.
-pub type Parsed = Vec<(Insn, Span)>;
+/// What a text says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// Instructions in order, each with the bytes of the text it stands in.
+    pub insns: Vec<(Insn, Span)>,
+    /// Names of functions, each with the number of its first instruction: labels that are called or whose address is
+    /// taken, and the one at the program's start. Some may come more than once.
+    pub functions: Vec<(usize, String)>,
+}
 
 /// Words that begin a statement in the kernel's style.
 const STATEMENTS: [&str; 8] = ["exit", "goto", "gotol", "may_goto", "if", "call", "lock", "store_release"];
@@ -164,7 +172,8 @@ fn resolve(
     if let Some(exit) = statements.iter().position(|statement| statement.insn == Insn::Exit) {
         labels.insert("exit", exit);
     }
-    let mut parsed = Vec::with_capacity(statements.len());
+    let mut parsed = Parsed { insns: Vec::with_capacity(statements.len()), functions: Vec::new() };
+    let mut first = labels.iter().filter(|name| *name != "exit" && labels.get(name) == Some(&0)).last();
     // Lines that were not understood hide labels: do not blame jumps for them.
     let complete = faults.is_empty();
     for (Statement { mut insn, target, span, .. }, next) in statements.into_iter().zip(&slots[1..]) {
@@ -180,9 +189,19 @@ fn resolve(
                 }
                 continue;
             }
+            if let Target::Label(name) | Target::Function(name) = target {
+                match (insn, labels.get(name)) {
+                    (Insn::Call(_) | Insn::LoadImm { .. }, Some(&at)) => {
+                        parsed.functions.push((at, name.to_owned()));
+                    }
+                    // What is jumped to is a place in a function.
+                    _ => first = first.filter(|first| *first != name),
+                }
+            }
         }
-        parsed.push((insn, span));
+        parsed.insns.push((insn, span));
     }
+    parsed.functions.extend(first.map(|name| (0, name.to_owned())));
     if faults.is_empty() {
         Ok(parsed)
     } else {

@@ -10,7 +10,6 @@ use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::Machine;
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
-use std::fmt::Write as _;
 use std::rc::Rc;
 
 /// A step of a run, told.
@@ -83,14 +82,11 @@ fn told<M: Machine>(mut session: Session<M>, explain: impl Fn(&Session<M>, usize
 }
 
 /// Instructions with their explanations as comments, below each other. All of it can be assembled again.
-pub(super) fn beside<'a>(lines: impl Iterator<Item = (&'a str, String)>) -> String {
+pub(super) fn beside<'a>(lines: impl Iterator<Item = (&'a str, String)>) -> Vec<String> {
     let lines: Vec<(String, String)> =
         lines.map(|(insn, explanation)| (without_tabs(insn), explanation)).collect();
     let width = lines.iter().map(|(insn, _)| insn.chars().count()).max().unwrap_or_default();
-    lines.iter().fold(String::new(), |mut text, (insn, explanation)| {
-        let _ = writeln!(text, "{insn:width$}  ; {explanation}");
-        text
-    })
+    lines.iter().map(|(insn, explanation)| format!("{insn:width$}  ; {explanation}")).collect()
 }
 
 /// The line with blanks up to each stop instead of tabs, whose width depends on where the line begins.
@@ -114,6 +110,6 @@ mod tests {
     #[test]
     fn explanations_stand_below_each_other() {
         let lines = [("a", "one".to_owned()), ("bc\td", "two".to_owned())];
-        assert_eq!(beside(lines.into_iter()), "a          ; one\nbc      d  ; two\n");
+        assert_eq!(beside(lines.into_iter()), ["a          ; one", "bc      d  ; two"]);
     }
 }

@@ -1,11 +1,11 @@
 //! The machines a program can run on, behind one face.
 
-use crate::cli::disasm::insn_text;
 use crate::cli::failure::Failure;
 use bpf64_core::classic::{self, text};
 use bpf64_core::diagnostic::Span;
 use bpf64_core::environment::{ProgramType, World};
 use bpf64_core::interp;
+use bpf64_core::listing;
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::{Ending, Flow, Machine as _, Trap};
 use bpf64_core::program::{Pc, Program};
@@ -155,9 +155,11 @@ impl Engine {
             (On::Interp(program), Form::Classic(from, _)) if program.origin(pc).classic.is_some() => {
                 program.origin(pc).classic.and_then(|pc| classic(from, pc))
             }
-            (On::Interp(program), _) => {
-                Some(format!("{}: {}", program.slot(pc).0, insn_text(program, pc, names)))
-            }
+            (On::Interp(program), _) => Some(format!(
+                "{}: {}",
+                program.slot(pc).0,
+                listing::insn(program, pc, names, listing::Style::Kernel)
+            )),
         }
     }
 

@@ -1,15 +1,21 @@
-//! What a text declares beside instructions: `.type`, `.map`, `.context`.
+//! What a text declares beside instructions: `.type`, `.license`, `.map`, `.context`.
 //!
 //! ```text
 //! .type xdp
+//! .license GPL
 //! .map counts hash key=4 value=8 max=64 flags=1
+//! .map .rodata array key=4 value=8 max=1 constant data=0x68656c6c6f
+//! .map names hash key=2 value=4 max=8 entry=0x3500:0x646e73 entry=0x5000:0x777777
 //! .context event { u32 len @0 read; u64 time @8 read; u32 verdict @16 write }
 //! ```
+//!
+//! What a table holds from the start is written as bytes in the order of memory; zeros at the end may be left out.
+//! `data` is the value of an array's element 0, `entry` a key and its value. Programs cannot write what is `constant`.
 //!
 //! Words are kept as written; what kinds and types there are, whoever loads the text knows.
 
 use super::super::lexer::{Kind, Token, tokens, without_block_comments};
-use super::{Cursor, Result2};
+use super::{Cursor, Result2, contents};
 use crate::diagnostic::{Diagnostic, Span};
 
 /// A word of the text and where it stands.
@@ -20,6 +26,8 @@ pub type Word = (String, Span);
 pub struct Declarations {
     /// `.type NAME`
     pub program_type: Option<Word>,
+    /// `.license TEXT`
+    pub license: Option<Word>,
     /// `.map NAME KIND key=… value=… max=…`, in order.
     pub maps: Vec<MapText>,
     /// `.context NAME { … }`
@@ -39,6 +47,21 @@ pub struct MapText {
     pub kind: Word,
     /// `key`, `value`, `max`, `flags` with their numbers.
     pub numbers: Vec<(Word, u32)>,
+    /// Whether it says `constant`.
+    pub constant: bool,
+    /// What it holds from the start.
+    pub contents: Vec<Content>,
+}
+
+/// An entry of a table as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// `entry=0xKEY:…`; none for `data=…`.
+    pub key: Option<Vec<u8>>,
+    /// The value's first bytes.
+    pub value: Vec<u8>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A context of the user's own, as written.
@@ -74,10 +97,15 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
         start += line.len();
         let word =
             line.trim_start().split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
-        if !matches!(word, ".type" | ".map" | ".context") {
+        if !matches!(word, ".type" | ".license" | ".map" | ".context") {
             continue;
         }
         let mut end = begin + line.trim_end().len();
+        if word == ".license" {
+            found.blocks.push(begin..start);
+            faults.extend(license(&text[begin..end], begin, &mut found).err());
+            continue;
+        }
         if word == ".context" && !line.contains('}') {
             // To the closing brace, over lines.
             let Some(close) = text[begin..].find('}') else {
@@ -89,14 +117,22 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
             found.blocks.push(begin..start);
         }
         // Elsewhere a semicolon begins a comment; between fields it separates, as in C.
-        let declared =
+        let mut declared =
             if word == ".context" { text[begin..end].replace(';', ",") } else { text[begin..end].to_owned() };
+        let mut contents = Vec::new();
+        if word == ".map" {
+            match contents::take(&mut declared, begin) {
+                Ok(found) => contents = found,
+                Err(fault) => faults.push(fault),
+            }
+            found.blocks.push(begin..start);
+        }
         let read = joined(&declared, begin).and_then(|tokens| {
             let mut cursor = Cursor::new(&tokens, end, &());
             cursor.at = 1;
             match word {
                 ".type" => cursor.program_type(&mut found),
-                ".map" => cursor.map(&mut found),
+                ".map" => cursor.map(&mut found, contents),
                 _ => cursor.context(&mut found),
             }?;
             if cursor.peek().is_some() { Err(cursor.unexpected("the end of the line")) } else { Ok(()) }
@@ -104,6 +140,23 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
         faults.extend(read.err());
     }
     (found, faults)
+}
+
+/// `.license Dual MIT/GPL`: the rest of the line, without a comment.
+fn license(line: &str, start: usize, found: &mut Declarations) -> Result2<()> {
+    let line = line.split([';', '#']).next().unwrap_or_default().trim_end();
+    let at = line.find(".license").map_or(line.len(), |at| at + ".license".len());
+    let text = line[at..].trim_start();
+    let span = start + line.len() - text.len()..start + line.len();
+    if text.is_empty() {
+        let fault = Diagnostic::new(start..start + line.len(), "the license is missing");
+        return Err(fault.help("for example `.license GPL`"));
+    }
+    if found.license.is_some() {
+        return Err(Diagnostic::new(span, "the license is given for the second time"));
+    }
+    found.license = Some((text.to_owned(), span));
+    Ok(())
 }
 
 /// The tokens of several lines.
@@ -148,7 +201,7 @@ impl Cursor<'_, '_> {
         Ok(())
     }
 
-    fn map(&mut self, found: &mut Declarations) -> Result2<()> {
+    fn map(&mut self, found: &mut Declarations, contents: Vec<Content>) -> Result2<()> {
         const EXAMPLE: &str = "for example `.map counts hash key=4 value=8 max=64`";
         let advise = |fault: Diagnostic| fault.help(EXAMPLE);
         let name = self.word("the map's name").map_err(advise)?;
@@ -158,7 +211,12 @@ impl Cursor<'_, '_> {
         }
         let kind = self.word("the map's kind").map_err(advise)?;
         let mut numbers: Vec<(Word, u32)> = Vec::new();
+        let mut constant = false;
         while self.peek().is_some() {
+            if self.take("constant") {
+                constant = true;
+                continue;
+            }
             let what = self.word("`key=`, `value=`, `max=` or `flags=`").map_err(advise)?;
             if !["key", "value", "max", "flags"].contains(&what.0.as_str()) {
                 let message = format!("a map has no `{}`; it has key, value, max and flags", what.0);
@@ -172,7 +230,7 @@ impl Cursor<'_, '_> {
             numbers.push((what, self.unsigned32().map_err(advise)?));
         }
         let span = self.tokens[0].span.start..self.last_span().end;
-        found.maps.push(MapText { span, name, kind, numbers });
+        found.maps.push(MapText { span, name, kind, numbers, constant, contents });
         Ok(())
     }
 

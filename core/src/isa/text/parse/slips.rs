@@ -68,7 +68,7 @@ fn read(text: &str) -> Option<String> {
     let tokens = tokens(text, 0).ok()?;
     let mut cursor = Cursor::new(&tokens, text.len(), &());
     let statement = cursor.statement().ok()?;
-    let shown = Text { insn: &statement.insn, target: None, names: &() };
+    let shown = Text { insn: &statement.insn, target: None, label: None, names: &() };
     let first = tokens.first().map_or("", |token| token.text);
     let printed = if is_mnemonic(first) || (first == "lock" && tokens[1].text != "*") {
         Mnemonic(shown).to_string()
