@@ -40,6 +40,8 @@ errors! {
     ENOSYS = 38 "no such function",
     ELOOP = 40 "too many levels",
     EPROTO = 71 "protocol error",
+    EOVERFLOW = 75 "value too large",
+    ENOTSOCK = 88 "not a socket",
     EMSGSIZE = 90 "message too long",
     EOPNOTSUPP = 95 "operation not supported",
     ENETDOWN = 100 "the network is down",

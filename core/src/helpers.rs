@@ -119,6 +119,9 @@ pub trait Host {
     /// Puts a key where the callback that comes next may read it; gives its address.
     fn key(&mut self, key: &[u8]) -> u64;
 
+    /// The handle of a table.
+    fn map_handle(&self, map: u16) -> u64;
+
     /// Prints a line to the trace.
     fn print(&mut self, line: &str);
 }

@@ -68,7 +68,7 @@ impl Machine {
         let mut registers = [0; 11];
         let Entry { context, arguments } = (environment.entry)(&environment, &world);
         for def in program.maps().iter().skip(world.tables.len()) {
-            world.tables.push(Table::new(Rc::clone(def)));
+            world.tables.push(Table::new(Rc::clone(def), world.cpus));
         }
         [registers[Reg::R1.index()], registers[Reg::R2.index()]] = arguments.map(|argument| match argument {
             Argument::Number(number) => number,
@@ -251,8 +251,10 @@ impl Machine {
         match imm {
             WideImm::MapFd(_) | WideImm::MapIndex(_) => Some(Region::Map(map).address(0)),
             WideImm::MapFdValue { offset, .. } | WideImm::MapIndexValue { offset, .. } => {
-                let direct = self.program.maps()[usize::from(map)].kind.direct_value();
-                direct.then(|| Region::Values(map).address(0).wrapping_add_signed(offset.into()))
+                let def = &self.program.maps()[usize::from(map)];
+                def.kind
+                    .direct_value(def)
+                    .then(|| Region::Values(map).address(0).wrapping_add_signed(offset.into()))
             }
             WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => None,
         }

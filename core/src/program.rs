@@ -216,7 +216,9 @@ impl Program {
             return Err(ProgramError::TooManyMaps { given: maps.len() });
         }
         for map in &maps {
-            map.check().map_err(|fault| ProgramError::Map { name: map.name.clone(), fault })?;
+            map.check()
+                .and_then(|()| map.check_inside(&maps))
+                .map_err(|fault| ProgramError::Map { name: map.name.clone(), fault })?;
         }
         self.maps = maps.into_iter().map(Rc::new).collect();
         Ok(self)

@@ -33,7 +33,7 @@ use crate::kernel;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::{Callee, Insn, Reg, Size, Src, WideImm, encoding};
-use bpf64_core::maps::{MapDef, update};
+use bpf64_core::maps::{MapDef, change};
 use bpf64_core::program::Program;
 use std::fmt;
 use std::io;
@@ -302,7 +302,7 @@ impl Loaded<'_> {
             value[REGISTERS + reg.index()] = *number;
         }
         let key = 0u32.to_le_bytes();
-        self.kernel.map.update(&key, &value.map(u64::to_le_bytes).concat(), update::ANY)?;
+        self.kernel.map.update(&key, &value.map(u64::to_le_bytes).concat(), change::ANY)?;
         let (retval, packet) = self.program.run(packet)?;
         let value = self.kernel.map.lookup(&key)?;
         let word = |at: usize| value.as_chunks().0.get(at).map_or(0, |&word| u64::from_le_bytes(word));

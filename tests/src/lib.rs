@@ -10,6 +10,8 @@ pub mod generate;
 pub mod input;
 pub mod kernel;
 pub mod kernel_ebpf;
+#[cfg(target_os = "linux")]
+pub mod kernel_maps;
 pub mod kernel_seccomp;
 pub mod kinds;
 #[cfg(target_os = "linux")]
@@ -22,3 +24,4 @@ pub mod pure;
 pub mod seccomp;
 pub mod states;
 pub mod suite;
+pub mod tables;

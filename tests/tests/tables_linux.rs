@@ -1,6 +1,7 @@
 //! Programs with tables, here and in the running kernel.
 
 use bpf64_core::load::{Request, load};
+use bpf64_core::maps::{DEVMAP, MapDef};
 use bpf64_tests::alongside;
 use bpf64_tests::kernel::skipped;
 use bpf64_tests::kernel_ebpf::{Kernel, ProgramType, Refusal};
@@ -84,8 +85,10 @@ fn a_table_that_cannot_be_made_is_named() {
         Ok(kernel) => kernel,
         Err(why) => return skipped("the running kernel", &why),
     };
-    let text = ".map odd hash key=4 value=4 max=1 flags=0x80000000\nr0 = 0\nexit";
-    let program = load(text.as_bytes(), &Request::default()).unwrap().ebpf();
+    // There is no such device.
+    let entry = (vec![0; 4], i32::MAX.to_le_bytes().to_vec());
+    let odd = MapDef { entries: vec![entry], ..MapDef::new("odd", DEVMAP, 4, 4, 1) };
+    let program = load(b"r0 = 0\nexit", &Request::default()).unwrap().ebpf().with_maps(vec![odd]).unwrap();
     match kernel.load(ProgramType::SocketFilter, &program, &[]) {
         Err(Refusal::Map { name, error }) => assert_eq!((&*name, error.raw_os_error()), ("odd", Some(22))),
         other => panic!("{other:?}"),

@@ -33,6 +33,7 @@ const UNSAFE_FILES: &[&str] = &[
     "tests/src/kernel.rs",
     "tests/src/kernel/tap.rs",
     "tests/src/kernel_ebpf/bpf.rs",
+    "tests/src/kernel_maps.rs",
     "tests/src/kernel_seccomp/child.rs",
     "tests/src/libpcap.rs",
     "tests/src/libseccomp.rs",

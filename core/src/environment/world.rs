@@ -21,6 +21,9 @@ pub struct World {
     pub programs: Vec<Rc<Program>>,
     /// The CPU the program runs on.
     pub cpu: u32,
+    /// How many CPUs there are, at most [`MAX_CPUS`](crate::maps::MAX_CPUS); 0 is one. As many values has an entry of a
+    /// table of which each CPU has its own; CPUs behind the last share it.
+    pub cpus: u32,
     /// The state of the random numbers.
     pub random: Random,
     /// Nanoseconds since the machine started. It stands still while a program runs.

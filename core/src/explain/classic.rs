@@ -14,7 +14,7 @@ use crate::context::skb::{SK_BUFF, Skb};
 use crate::environment::SOCKET_FILTER;
 use crate::isa::{Size, Width};
 use crate::machine::{Ending, Place};
-use crate::maps::MapDef;
+use crate::maps::Table;
 use crate::meaning::Meaning;
 use crate::program::Pc;
 
@@ -43,7 +43,7 @@ impl Stepped for Machine {
         &self.world.record
     }
 
-    fn table(&self, _: u16) -> Option<&MapDef> {
+    fn table(&self, _: u16) -> Option<&Table> {
         None
     }
 

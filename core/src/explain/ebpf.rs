@@ -11,7 +11,7 @@ use crate::environment::Verdict;
 use crate::interp::Machine;
 use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width, doc, eval};
 use crate::machine::Place;
-use crate::maps::MapDef;
+use crate::maps::Table;
 use crate::program::{Pc, Program};
 
 impl Stepped for Machine {
@@ -35,9 +35,9 @@ impl Stepped for Machine {
         &self.context
     }
 
-    fn table(&self, map: u16) -> Option<&MapDef> {
+    fn table(&self, map: u16) -> Option<&Table> {
         // All programs of a run have the tables of the first.
-        self.world.tables.get(usize::from(map)).map(|table| &**table.def())
+        self.world.tables.get(usize::from(map))
     }
 
     fn made(&self, program: u64, pc: Pc) -> Made {

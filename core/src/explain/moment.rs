@@ -8,7 +8,7 @@ use crate::debugger::{End, Session};
 use crate::interp::STACK_SIZE;
 use crate::isa::{Reg, doc::plus};
 use crate::machine::{Change, Ending, Machine, Place, Read, Region, TrapKind};
-use crate::maps::MapDef;
+use crate::maps::Table;
 use crate::packet::layers::{self, Layer};
 use crate::program::Pc;
 use std::cell::OnceCell;
@@ -30,8 +30,8 @@ pub(super) trait Stepped: Machine {
     /// The context's bytes.
     fn context_bytes(&self) -> &[u8];
 
-    /// A table of the program.
-    fn table(&self, map: u16) -> Option<&MapDef>;
+    /// A table of the world.
+    fn table(&self, map: u16) -> Option<&Table>;
 
     /// How the instruction at `pc` of program number `program` made the value that it writes.
     fn made(&self, program: u64, pc: Pc) -> Made;
@@ -168,7 +168,9 @@ impl<'a, M: Stepped> Moment<'a, M> {
         }
         Some(match region {
             Region::Stack => self.stack_address(distance),
-            Region::Map(map) => plus(&format!("map {}", shown(&self.machine().table(map)?.name)), distance),
+            Region::Map(map) => {
+                plus(&format!("map {}", shown(&self.machine().table(map)?.def().name)), distance)
+            }
             Region::Code => format!("instruction {distance}"),
             Region::Context | Region::Packet | Region::Headroom | Region::Keys | Region::Values(_) => {
                 plus(&region.to_string(), distance)
@@ -178,9 +180,10 @@ impl<'a, M: Stepped> Moment<'a, M> {
 
     /// In the memory of a table: from the start of the value that the address is in.
     fn value_address(&self, map: u16, offset: i32) -> Option<String> {
-        let def = self.machine().table(map)?;
-        let name = shown(&def.name);
-        let value = u32::try_from(offset).map(|offset| def.kind.extent(def, offset)).unwrap_or_default();
+        let table = self.machine().table(map)?;
+        let name = shown(&table.def().name);
+        let extent = |offset| table.def().kind.extent(table, offset);
+        let value = u32::try_from(offset).map(extent).unwrap_or_default();
         let start =
             i32::try_from(value.start).ok().filter(|start| (*start..=value.end as i32).contains(&offset));
         Some(match start {

@@ -20,7 +20,7 @@ const TAIL_CALL: Function = Function {
         let map = host.map(Reg::R2, map)?;
         let index = (index as u32).to_le_bytes();
         let program = host.with_table(map, |table| table.table().read(&index));
-        let number = program.and_then(|number| Some(u32::from_le_bytes(*number.first_chunk()?)));
+        let number = program.ok().and_then(|number| Some(u32::from_le_bytes(*number.first_chunk()?)));
         Ok(number.map_or(Next::Return(0), |program| Next::TailCall { program }))
     }),
 };

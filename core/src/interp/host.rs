@@ -85,6 +85,10 @@ impl<O: Observer> Host for Running<'_, O> {
         Region::Keys.address(offset)
     }
 
+    fn map_handle(&self, map: u16) -> u64 {
+        Region::Map(map).address(0)
+    }
+
     fn print(&mut self, line: &str) {
         self.observer.printed(line);
     }

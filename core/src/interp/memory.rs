@@ -6,6 +6,7 @@ use crate::context::{Access, FieldKind, Use};
 use crate::isa::{Size, eval};
 use crate::machine::{Observer, Place, Region, TrapKind};
 use std::ops::Range;
+use std::rc::Rc;
 
 impl Machine {
     /// The bytes of a region. Those of a table reach as far as anything was ever written or looked up.
@@ -42,9 +43,9 @@ impl Machine {
         let end = offset.checked_add(bytes)?;
         if let Region::Values(map) = region {
             let table = self.world.tables.get_mut(usize::from(map))?;
-            let value = table.def().kind.extent(table.def(), offset);
-            // The values of an array are there before anything was written to them.
-            if value.start <= offset && end <= value.end && table.def().kind.direct_value() {
+            let def = Rc::clone(table.def());
+            let value = def.kind.extent(table, offset);
+            if value.start <= offset && end <= value.end && def.kind.preset() {
                 table.grow(value.end);
             }
             if offset < value.start || value.end < end {
@@ -76,7 +77,7 @@ impl Machine {
             }
             Region::Packet | Region::Headroom => self.environment.packet.writable,
             Region::Map(_) | Region::Code | Region::Keys => false,
-            Region::Values(map) => !self.world.tables[usize::from(map)].def().constant,
+            Region::Values(map) => self.world.tables[usize::from(map)].def().programs_write(),
         };
         if writable { Ok((region, offset)) } else { Err(TrapKind::ReadOnly { address }) }
     }

@@ -33,7 +33,7 @@ pub(super) fn load(
     let maps: Vec<MapDef> = declared
         .maps
         .iter()
-        .filter_map(|map| map_def(map, &mut room).map_err(|fault| faults.push(fault)).ok())
+        .filter_map(|map| map_def(map, &declared.maps, &mut room).map_err(|fault| faults.push(fault)).ok())
         .collect();
     let parsed = match isa::text::parse(source, &program_type.functions) {
         Ok(parsed) if faults.is_empty() => parsed,
@@ -74,27 +74,52 @@ fn type_named((name, span): &Word) -> Result<ProgramType, Diagnostic> {
     })
 }
 
-/// The table that `.map` declares, checked. What it holds from the start is taken from `room`.
-fn map_def(text: &MapText, room: &mut usize) -> Result<MapDef, Diagnostic> {
-    let (name, span) = &text.kind;
-    let kind = maps::kind(name).ok_or_else(|| {
-        let known = maps::KINDS.map(|kind| kind.name());
-        let fault = Diagnostic::new(span.clone(), format!("there is no map kind `{name}`"));
-        match nearest(name, known) {
-            Some(near) => fault.help(format!("did you mean `{near}`?")),
-            None => fault.help(format!("known: {}", known.join(", "))),
-        }
-    })?;
-    let number =
-        |what: &str| text.numbers.iter().find(|(word, _)| word.0 == what).map_or(0, |(_, number)| *number);
-    let mut def = MapDef::new(&text.name.0, kind, number("key"), number("value"), number("max"));
-    def.flags = number("flags");
-    def.constant = text.constant;
+/// The table that `.map` declares, one of `all`, checked. What it holds from the start is taken from `room`.
+fn map_def(text: &MapText, all: &[MapText], room: &mut usize) -> Result<MapDef, Diagnostic> {
+    let mut def = unchecked(text)?;
+    if let Some((name, span)) = &text.inner {
+        let Some(inner) = all.iter().find(|other| other.name.0 == *name) else {
+            let known = all.iter().map(|other| other.name.0.as_str());
+            let fault = Diagnostic::new(span.clone(), format!("there is no map `{name}`"));
+            return Err(match nearest(name, known) {
+                Some(near) => fault.help(format!("did you mean `{near}`?")),
+                None => fault.help("declare one that the tables inside are like"),
+            });
+        };
+        // One level is all there is, so what is inside needs no table of its own; its faults are told where it stands.
+        def.inner = Some(Box::new(unchecked(inner)?));
+    }
     for Content { key, value, span } in &text.contents {
         let entry = entry(&def, key.as_deref(), value, room);
         def.entries.push(entry.map_err(|why| Diagnostic::new(span.clone(), why))?);
     }
     def.check().map_err(|fault| Diagnostic::new(text.span.clone(), fault.to_string()))?;
+    Ok(def)
+}
+
+fn unchecked(text: &MapText) -> Result<MapDef, Diagnostic> {
+    let unknown = |(name, span): &Word, what: &str, known: &[&str]| {
+        let fault = Diagnostic::new(span.clone(), format!("there is no {what} `{name}`"));
+        match nearest(name, known.iter().copied()) {
+            Some(near) => fault.help(format!("did you mean `{near}`?")),
+            None => fault.help(format!("known: {}", known.join(", "))),
+        }
+    };
+    let kind = maps::kind(&text.kind.0)
+        .ok_or_else(|| unknown(&text.kind, "map kind", &maps::KINDS.map(|kind| kind.name())))?;
+    let number = |what: &str| text.numbers.iter().find(|(word, _)| word.0 == what).map(|(_, number)| *number);
+    // What a kind leaves no choice about need not be said.
+    let (key, value) = kind.sizes();
+    let key = number("key").or(key).unwrap_or(0);
+    let value = number("value").or(value).unwrap_or(0);
+    let mut def = MapDef::new(&text.name.0, kind, key, value, number("max").unwrap_or(0));
+    def.constant = text.constant;
+    def.flags = number("flags").unwrap_or(0);
+    def.extra = number("extra").unwrap_or(0);
+    for word in &text.flags {
+        def.flags |= maps::flag::named(&word.0)
+            .ok_or_else(|| unknown(word, "flag", &maps::flag::NAMES.map(|(_, name)| name)))?;
+    }
     Ok(def)
 }
 

@@ -1,228 +1,257 @@
-//! Hash tables (kernel/bpf/hashtab.c), with all their room set aside, as Linux does it by default.
-//!
-//! An entry is a slot of bytes: the key, then the value, each on a multiple of 8. The cells hold the chains:
-//!
-//! ```text
-//! 0  how many slots were ever used      2                 the first slot of each bucket
-//! 1  the first free slot                2 + buckets       the slot after each slot in its chain
-//! ```
-//!
-//! A slot is written down as its number plus one, so that 0 means "none" and fresh memory is an empty table.
+//! Hash tables (kernel/bpf/hashtab.c): plain, with a value for each CPU, forgetting what was used longest ago, and of
+//! tables. They behave as Linux's with `BPF_F_ZERO_SEED`, down to the order of their keys.
 
+mod chains;
+mod recency;
+
+pub(super) use chains::Chains;
+
+use super::array::LONGEST_PER_CPU;
+use super::definition::{LONGEST, flag};
 use super::table::{Access, Table};
-use super::{Kind, MapDef, MapFault, invalid, update};
+use super::{Holds, Kind, MAX_CPUS, MapDef, MapFault, change, function};
 use crate::errno::Errno;
 use std::ops::Range;
 
 /// `BPF_MAP_TYPE_HASH`
-pub static HASH: &dyn Kind = &Hash;
+pub static HASH: &dyn Kind = &Hash { name: "hash", number: 1, doc: "values by key", ..PLAIN };
+/// `BPF_MAP_TYPE_PERCPU_HASH`
+pub static PERCPU_HASH: &dyn Kind = &Hash {
+    name: "percpu_hash",
+    number: 5,
+    doc: "values by key, of each CPU its own",
+    per_cpu: true,
+    ..PLAIN
+};
+/// `BPF_MAP_TYPE_LRU_HASH`
+pub static LRU_HASH: &dyn Kind = &Hash {
+    name: "lru_hash",
+    number: 9,
+    doc: "values by key; when it is full, the one used longest ago makes room",
+    lru: true,
+    ..PLAIN
+};
+/// `BPF_MAP_TYPE_LRU_PERCPU_HASH`
+pub static LRU_PERCPU_HASH: &dyn Kind = &Hash {
+    name: "lru_percpu_hash",
+    number: 10,
+    doc: "values by key, of each CPU its own; when it is full, the one used longest ago makes room",
+    lru: true,
+    per_cpu: true,
+    ..PLAIN
+};
+/// `BPF_MAP_TYPE_HASH_OF_MAPS`
+pub static HASH_OF_MAPS: &dyn Kind =
+    &Hash { name: "hash_of_maps", number: 13, doc: "tables by key", holds: Holds::Tables, ..PLAIN };
 
 #[derive(Debug)]
-struct Hash;
-
-/// Longest key and value together, in bytes (`MAX_BPF_STACK` for keys is the verifier's matter; KMALLOC_MAX_SIZE bounds
-/// values).
-const MAX_SLOT: u32 = 4 << 20;
-
-const USED: u32 = 0;
-const FREE: u32 = 1;
-const BUCKETS: u32 = 2;
-
-/// Where things are in the memory of such a table.
-struct Layout {
-    key_size: u32,
-    value_at: u32,
-    stride: u32,
-    buckets: u32,
+struct Hash {
+    name: &'static str,
+    number: u32,
+    doc: &'static str,
+    per_cpu: bool,
+    /// Whether it forgets instead of being full.
+    lru: bool,
+    holds: Holds,
 }
 
-impl Layout {
-    fn of(def: &MapDef) -> Self {
-        let value_at = def.key_size.next_multiple_of(8);
-        Layout {
-            key_size: def.key_size,
-            value_at,
-            stride: value_at + def.value_size.next_multiple_of(8),
-            buckets: def.max_entries.next_power_of_two(),
+/// What most of them are.
+const PLAIN: Hash = Hash { name: "", number: 0, doc: "", per_cpu: false, lru: false, holds: Holds::Values };
+
+/// What the kernel keeps with each entry, in the same piece of memory (`struct htab_elem`).
+const HEAD: u32 = 48;
+
+impl Hash {
+    fn chains(&self, table: &Table) -> Chains {
+        Chains::new(table.def(), table.cpus(), if self.per_cpu { table.cpus() } else { 1 })
+    }
+
+    /// A slot with `key` in it and nothing else, and whether it is a new entry.
+    fn place(&self, table: &mut Access<'_>, key: &[u8], flags: u64) -> Result<(u32, bool), Errno> {
+        if flags > change::EXIST {
+            return Err(Errno::EINVAL);
         }
-    }
-
-    fn bucket(&self, key: &[u8]) -> u32 {
-        BUCKETS + (spread(key) & (self.buckets - 1))
-    }
-
-    /// The cell that says what comes after slot `slot`, counted from 1.
-    fn next(&self, slot: u32) -> u32 {
-        BUCKETS + self.buckets + slot - 1
-    }
-
-    fn key(&self, slot: u32) -> u32 {
-        (slot - 1) * self.stride
-    }
-
-    fn value(&self, slot: u32) -> u32 {
-        self.key(slot) + self.value_at
-    }
-}
-
-/// Which bucket: FNV-1a, mixed once more, since its low bits alone are weak. Linux's own order is random at each boot.
-fn spread(key: &[u8]) -> u32 {
-    let hash =
-        key.iter().fold(0x811c_9dc5_u32, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    (hash ^ (hash >> 15)).wrapping_mul(0x2c1b_3c6d) >> 3
-}
-
-/// The slot of a key, and the cell that leads to it; or 0 and the chain's last cell.
-fn find(table: &Table, layout: &Layout, key: &[u8]) -> (u32, u32) {
-    let mut link = layout.bucket(key);
-    loop {
-        let slot = table.cell(link);
-        if slot == 0 {
-            return (0, link);
+        let chains = self.chains(table.table());
+        match chains.find(table.table(), key) {
+            None if flags == change::EXIST => Err(Errno::ENOENT),
+            None => {
+                let slot = match chains.take(table) {
+                    Some(slot) => slot,
+                    None if self.lru => {
+                        let oldest = chains.key(table.table(), recency::oldest(table.table()));
+                        self.delete(table, &oldest)?;
+                        chains.take(table).ok_or(Errno::ENOMEM)?
+                    }
+                    None => return Err(Errno::E2BIG),
+                };
+                chains.insert(table, slot, key);
+                if self.lru {
+                    recency::link(&chains, table, slot);
+                }
+                Ok((slot, true))
+            }
+            Some(_) if flags == change::NOEXIST => Err(Errno::EEXIST),
+            // What others hold the address of changes under their eyes, where Linux does it so.
+            Some(found) if self.per_cpu || self.holds == Holds::Tables => {
+                if self.lru {
+                    recency::touch(&chains, table, found.slot);
+                }
+                Ok((found.slot, false))
+            }
+            Some(found) => {
+                chains.unlink(table, found);
+                let slot = chains.swap_spare(table, found.slot);
+                chains.insert(table, slot, key);
+                if self.lru {
+                    recency::unlink(&chains, table, found.slot);
+                    recency::link(&chains, table, slot);
+                }
+                Ok((slot, false))
+            }
         }
-        let at = layout.key(slot) as usize;
-        if table.bytes().get(at..at + layout.key_size as usize) == Some(key) {
-            return (slot, link);
-        }
-        link = layout.next(slot);
     }
 }
 
 impl Kind for Hash {
     fn name(&self) -> &'static str {
-        "hash"
+        self.name
     }
 
     fn number(&self) -> u32 {
-        1
+        self.number
     }
 
     fn doc(&self) -> &'static str {
-        "values by key"
+        self.doc
     }
 
     fn check(&self, def: &MapDef) -> Result<(), MapFault> {
+        if self.holds == Holds::Tables {
+            super::handles::check_value(def)?;
+        }
+        let lru = if self.lru { flag::NO_COMMON_LRU } else { 0 };
+        def.check_flags(flag::NO_PREALLOC | flag::NUMA_NODE | flag::ACCESS | flag::ZERO_SEED | lru)?;
+        if self.lru && def.has(flag::NO_PREALLOC) {
+            let message = "a table that forgets cannot have BPF_F_NO_PREALLOC: all its room is set aside";
+            return Err(MapFault { errno: Errno::ENOTSUPP, message: message.to_owned() });
+        }
+        if def.has(flag::NUMA_NODE) && (self.per_cpu || def.has(flag::NO_COMMON_LRU)) {
+            let message = "what each CPU has of its own cannot be on one node: leave out BPF_F_NUMA_NODE";
+            return Err(MapFault::invalid(message));
+        }
         if def.key_size == 0 || def.value_size == 0 || def.max_entries == 0 {
-            return Err(invalid("a hash table needs a key, a value, and room for one entry or more"));
+            return Err(MapFault::invalid(
+                "a hash table needs a key, a value, and room for one entry or more",
+            ));
         }
-        if u64::from(def.key_size) + u64::from(def.value_size) > u64::from(MAX_SLOT) {
-            let message = format!("key and value may have {MAX_SLOT} bytes together");
-            return Err(MapFault { errno: Errno::E2BIG, message });
+        if u64::from(def.key_size) + u64::from(def.value_size) >= u64::from(LONGEST - HEAD) {
+            return Err(MapFault::too_big(format!(
+                "key and value may have {} bytes together",
+                LONGEST - HEAD - 1
+            )));
         }
-        Ok(())
+        if self.per_cpu && def.value_size > LONGEST_PER_CPU {
+            let message = format!("a value of which each CPU has one may have {LONGEST_PER_CPU} bytes");
+            return Err(MapFault::too_big(message));
+        }
+        if self.holds == Holds::Tables { super::handles::check_inner(def) } else { Ok(()) }
     }
 
-    fn lookup(&self, table: &mut Access<'_>, key: &[u8]) -> Option<u32> {
-        let layout = Layout::of(&table.def());
-        let (slot, _) = find(table.table(), &layout, key);
-        (slot != 0).then(|| layout.value(slot))
+    fn bytes(&self, def: &MapDef) -> u64 {
+        let values = if self.per_cpu { u64::from(MAX_CPUS) } else { 1 };
+        let [key, value] = [def.key_size, def.value_size].map(|size| u64::from(size).next_multiple_of(8));
+        // One more, for what is being replaced.
+        (key + value * values) * (u64::from(def.max_entries) + 1)
+    }
+
+    fn sizes(&self) -> (Option<u32>, Option<u32>) {
+        (None, (self.holds == Holds::Tables).then_some(4))
+    }
+
+    fn takes(&self, function: i32) -> bool {
+        match function {
+            _ if self.holds == Holds::Tables => function == function::LOOKUP,
+            function::FOR_EACH => true,
+            function::LOOKUP_PERCPU => self.per_cpu,
+            other => !function::SELECTIVE.contains(&other),
+        }
+    }
+
+    fn holds(&self) -> Holds {
+        self.holds
+    }
+
+    fn per_cpu(&self) -> bool {
+        self.per_cpu
+    }
+
+    fn extent(&self, table: &Table, offset: u32) -> Range<u32> {
+        self.chains(table).value_around(offset, table.def().value_size)
+    }
+
+    fn find(&self, table: &Table, key: &[u8]) -> Option<u32> {
+        self.chains(table).find(table, key).map(|found| found.slot)
+    }
+
+    fn next(&self, table: &Table, slot: Option<u32>) -> Option<u32> {
+        self.chains(table).next(table, slot)
+    }
+
+    fn key(&self, table: &Table, slot: u32) -> Vec<u8> {
+        self.chains(table).key(table, slot)
+    }
+
+    fn value(&self, table: &Table, slot: u32, cpu: u32) -> u32 {
+        self.chains(table).value(slot, if self.per_cpu { cpu } else { 0 })
+    }
+
+    fn lookup_on(&self, table: &mut Access<'_>, key: &[u8], cpu: u32) -> Option<u32> {
+        let slot = self.find(table.table(), key)?;
+        if self.lru {
+            recency::touch(&self.chains(table.table()), table, slot);
+        }
+        Some(self.value(table.table(), slot, cpu))
     }
 
     fn update(&self, table: &mut Access<'_>, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
-        if flags > update::EXIST {
-            return Err(Errno::EINVAL);
+        let (slot, new) = self.place(table, key, flags)?;
+        if self.per_cpu && new {
+            // What other CPUs find there must not be what was there before.
+            table.write_all(self.value(table.table(), slot, 0), &vec![0; value.len()]);
         }
-        let def = table.def();
-        let layout = Layout::of(&def);
-        let (found, link) = find(table.table(), &layout, key);
-        match (found, flags) {
-            (0, update::EXIST) => return Err(Errno::ENOENT),
-            (0, _) => {}
-            (_, update::NOEXIST) => return Err(Errno::EEXIST),
-            (slot, _) => {
-                table.write(layout.value(slot), value);
-                return Ok(());
-            }
+        let cpu = table.cpu();
+        table.write(self.value(table.table(), slot, cpu), value);
+        Ok(())
+    }
+
+    fn write(&self, table: &mut Access<'_>, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
+        let (slot, _) = self.place(table, key, flags)?;
+        let start = self.value(table.table(), slot, 0);
+        if self.per_cpu {
+            table.write_all(start, value);
+        } else {
+            table.write(start, value);
         }
-        let slot = match table.cell(FREE) {
-            0 => {
-                let used = table.cell(USED);
-                if used == def.max_entries {
-                    return Err(Errno::E2BIG);
-                }
-                table.set_cell(USED, used + 1);
-                used + 1
-            }
-            free => {
-                table.set_cell(FREE, table.cell(layout.next(free)));
-                free
-            }
-        };
-        table.write(layout.key(slot), key);
-        table.write(layout.value(slot), value);
-        table.grow(layout.key(slot) + layout.stride);
-        table.set_cell(layout.next(slot), 0);
-        table.set_cell(link, slot);
         Ok(())
     }
 
     fn delete(&self, table: &mut Access<'_>, key: &[u8]) -> Result<(), Errno> {
-        let layout = Layout::of(&table.def());
-        let (slot, link) = find(table.table(), &layout, key);
-        if slot == 0 {
-            return Err(Errno::ENOENT);
+        let chains = self.chains(table.table());
+        let found = chains.find(table.table(), key).ok_or(Errno::ENOENT)?;
+        chains.unlink(table, found);
+        chains.free(table, found.slot);
+        if self.lru {
+            recency::unlink(&chains, table, found.slot);
         }
-        let next = layout.next(slot);
-        table.set_cell(link, table.cell(next));
-        table.set_cell(next, table.cell(FREE));
-        table.set_cell(FREE, slot);
         Ok(())
     }
 
-    fn next_key(&self, table: &Table, key: Option<&[u8]>) -> Option<Vec<u8>> {
-        let layout = Layout::of(table.def());
-        let found = key.map(|key| (find(table, &layout, key).0, layout.bucket(key)));
-        // A key that is gone starts again from the first, as in Linux.
-        let (in_chain, bucket) = match found {
-            Some((slot, bucket)) if slot != 0 => (table.cell(layout.next(slot)), bucket + 1),
-            _ => (0, BUCKETS),
-        };
-        let slot = if in_chain != 0 {
-            in_chain
-        } else {
-            (bucket..BUCKETS + layout.buckets).map(|bucket| table.cell(bucket)).find(|&slot| slot != 0)?
-        };
-        Some(table.copy(layout.key(slot), layout.key_size))
-    }
-
-    fn read(&self, table: &Table, key: &[u8]) -> Option<Vec<u8>> {
-        let layout = Layout::of(table.def());
-        let (slot, _) = find(table, &layout, key);
-        (slot != 0).then(|| table.copy(layout.value(slot), table.def().value_size))
-    }
-
-    fn extent(&self, def: &MapDef, offset: u32) -> Range<u32> {
-        let layout = Layout::of(def);
-        if offset / layout.stride >= def.max_entries {
-            return 0..0;
+    fn take(&self, table: &mut Access<'_>, key: &[u8]) -> Result<Vec<u8>, Errno> {
+        if self.holds == Holds::Tables {
+            return Err(Errno::ENOTSUPP);
         }
-        let start = offset - offset % layout.stride + layout.value_at;
-        start..start + def.value_size
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::rc::Rc;
-
-    #[test]
-    fn what_is_put_in_is_found() {
-        let def = MapDef::new("counts", HASH, 4, 8, 3);
-        let mut table = Table::new(Rc::new(def));
-        for key in [7u32, 8, 9] {
-            assert_eq!(table.update(&key.to_le_bytes(), &[key as u8; 8], update::ANY), Ok(()));
-            assert_eq!(table.read(&key.to_le_bytes()), Some(vec![key as u8; 8]));
-        }
-        assert_eq!(table.update(&[1; 4], &[0; 8], update::ANY), Err(Errno::E2BIG));
-        assert_eq!(table.update(&7u32.to_le_bytes(), &[0; 8], update::NOEXIST), Err(Errno::EEXIST));
-        assert_eq!(table.update(&[1; 4], &[0; 8], update::EXIST), Err(Errno::ENOENT));
-        assert_eq!(table.update(&[1; 4], &[0; 8], 3), Err(Errno::EINVAL));
-        assert_eq!(table.delete(&8u32.to_le_bytes()), Ok(()));
-        assert_eq!(table.delete(&8u32.to_le_bytes()), Err(Errno::ENOENT));
-        assert_eq!(table.update(&[1; 4], &[1; 8], update::ANY), Ok(()), "a free slot is used again");
-        let mut keys: Vec<Vec<u8>> = table.entries().map(|(key, _)| key).collect();
-        keys.sort();
-        assert_eq!(keys, [vec![1; 4], vec![7, 0, 0, 0], vec![9, 0, 0, 0]]);
+        let value = self.read(table.table(), key)?;
+        self.delete(table, key)?;
+        Ok(value)
     }
 }

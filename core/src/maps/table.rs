@@ -1,17 +1,36 @@
 //! A table's memory, and the one way to change it.
 
-use super::MapDef;
-use crate::errno::Errno;
+use super::{MAX_CPUS, MapDef, change};
 use std::rc::Rc;
 
 /// A table: its declaration and its memory. What was never written reads as zeros and takes no memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Table {
     def: Rc<MapDef>,
+    cpus: u32,
+    /// Whether nobody outside may change it any more.
+    pub(super) frozen: bool,
     /// Keys and values, laid out as the kind likes.
     bytes: Vec<u8>,
     /// The kind's structure.
     cells: Vec<u32>,
+}
+
+/// The same declaration and the same memory; zeros at its end are as good as none.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.def == other.def
+            && (self.cpus, self.frozen) == (other.cpus, other.frozen)
+            && same(&self.bytes, &other.bytes)
+            && same(&self.cells, &other.cells)
+    }
+}
+
+impl Eq for Table {}
+
+fn same<T: PartialEq + Default>(a: &[T], b: &[T]) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    long[..short.len()] == *short && long[short.len()..].iter().all(|rest| *rest == T::default())
 }
 
 /// Told what a change of a table replaces.
@@ -31,21 +50,22 @@ impl Journal for () {
 /// A table in use: by a program on a CPU, or by somebody outside.
 pub struct Access<'a> {
     table: &'a mut Table,
-    /// The CPU that it is used on.
-    pub cpu: u32,
+    cpu: u32,
     journal: &'a mut dyn Journal,
 }
 
 impl Table {
-    /// A table with the entries of its declaration.
+    /// A table with the entries of its declaration, in a world of so many CPUs (1 to [`MAX_CPUS`]).
     ///
     /// # Panics
     /// If [`MapDef::check`] was not asked first, and would have refused.
     #[must_use]
-    pub fn new(def: Rc<MapDef>) -> Self {
-        let mut table = Table { def: Rc::clone(&def), bytes: Vec::new(), cells: Vec::new() };
+    pub fn new(def: Rc<MapDef>, cpus: u32) -> Self {
+        let cpus = cpus.clamp(1, MAX_CPUS);
+        let frozen = def.constant;
+        let mut table = Table { def: Rc::clone(&def), cpus, frozen, bytes: Vec::new(), cells: Vec::new() };
         for (key, value) in &def.entries {
-            table.update(key, value, super::update::ANY).expect("`MapDef::check` saw that entries fit");
+            table.put(key, value, change::ANY).expect("`MapDef::check` saw that entries fit");
         }
         table
     }
@@ -54,6 +74,12 @@ impl Table {
     #[must_use]
     pub fn def(&self) -> &Rc<MapDef> {
         &self.def
+    }
+
+    /// How many CPUs there are.
+    #[must_use]
+    pub fn cpus(&self) -> u32 {
+        self.cpus
     }
 
     /// The memory that was touched so far.
@@ -65,6 +91,12 @@ impl Table {
     /// The memory that was touched so far, to be changed without telling anybody.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes
+    }
+
+    /// Bytes of memory that it takes.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.bytes.capacity() + self.cells.capacity() * size_of::<u32>()
     }
 
     /// A cell of the kind's structure: 0 before it is first written.
@@ -99,40 +131,20 @@ impl Table {
         copied
     }
 
-    /// The table in use, with changes told to `journal`.
-    pub fn access<'a>(&'a mut self, cpu: u32, journal: &'a mut dyn Journal) -> Access<'a> {
-        Access { table: self, cpu, journal }
-    }
-
-    /// The value of `key`, as somebody outside sees it.
+    /// The number of four bytes at `offset`.
     #[must_use]
-    pub fn read(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.def.kind.read(self, key)
+    pub fn number(&self, offset: u32) -> u32 {
+        let start = offset as usize;
+        match self.bytes.get(start..start + 4) {
+            Some(bytes) => bytes.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte)),
+            None => 0,
+        }
     }
 
-    /// Puts a value from outside.
-    ///
-    /// # Errors
-    /// As Linux's.
-    pub fn update(&mut self, key: &[u8], value: &[u8], flags: u64) -> Result<(), Errno> {
-        let kind = self.def.kind;
-        kind.update(&mut self.access(0, &mut ()), key, value, flags)
-    }
-
-    /// Takes an entry away from outside.
-    ///
-    /// # Errors
-    /// As Linux's.
-    pub fn delete(&mut self, key: &[u8]) -> Result<(), Errno> {
-        let kind = self.def.kind;
-        kind.delete(&mut self.access(0, &mut ()), key)
-    }
-
-    /// Every key with its value, in the kind's order.
-    pub fn entries(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> + '_ {
-        let first = self.def.kind.next_key(self, None);
-        std::iter::successors(first, |key| self.def.kind.next_key(self, Some(key)))
-            .filter_map(|key| self.read(&key).map(|value| (key, value)))
+    /// The table in use on a CPU, with changes told to `journal`. A CPU that the table does not know is its last one.
+    pub fn access<'a>(&'a mut self, cpu: u32, journal: &'a mut dyn Journal) -> Access<'a> {
+        let cpu = cpu.min(self.cpus - 1);
+        Access { table: self, cpu, journal }
     }
 }
 
@@ -147,6 +159,12 @@ impl Access<'_> {
     #[must_use]
     pub fn def(&self) -> Rc<MapDef> {
         Rc::clone(&self.table.def)
+    }
+
+    /// The CPU that it is used on, below [`Table::cpus`].
+    #[must_use]
+    pub fn cpu(&self) -> u32 {
+        self.cpu
     }
 
     /// A cell of the kind's structure.
@@ -173,7 +191,20 @@ impl Access<'_> {
     pub fn write(&mut self, offset: u32, bytes: &[u8]) {
         self.table.grow(offset + bytes.len() as u32);
         let place = &mut self.table.bytes[offset as usize..offset as usize + bytes.len()];
-        self.journal.bytes(offset, place, bytes);
-        place.copy_from_slice(bytes);
+        if place != bytes {
+            self.journal.bytes(offset, place, bytes);
+            place.copy_from_slice(bytes);
+        }
+    }
+
+    /// Writes a value, or with [`Table::read`]'s length those of all CPUs; `first` is where that of the first CPU lies,
+    /// the others follow.
+    pub fn write_all(&mut self, first: u32, value: &[u8]) {
+        let size = self.table.def.value_size;
+        let padded = size.next_multiple_of(8);
+        for cpu in 0..self.table.cpus {
+            let start = if value.len() == size as usize { 0 } else { (cpu * padded) as usize };
+            self.write(first + cpu * padded, &value[start..start + size as usize]);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A program's tables, made in the running kernel as the program declares them, and read and written from outside.
 
 use super::bpf::{Map, Shape};
-use bpf64_core::maps::{MapDef, update};
+use bpf64_core::maps::{MapDef, change};
 use std::io;
 use std::rc::Rc;
 
@@ -58,9 +58,9 @@ fn fill(def: &MapDef, map: &Map, all: &[Map]) -> io::Result<()> {
         if OF_MAPS.contains(&def.kind.number()) {
             let index = value.first_chunk().map(|&index| u32::from_le_bytes(index) as usize);
             let inner = index.and_then(|index| all.get(index)).ok_or(io::ErrorKind::InvalidInput)?;
-            map.update(key, &inner.number().to_le_bytes(), update::ANY)?;
+            map.update(key, &inner.number().to_le_bytes(), change::ANY)?;
         } else {
-            map.update(key, value, update::ANY)?;
+            map.update(key, value, change::ANY)?;
         }
     }
     if def.constant { map.freeze() } else { Ok(()) }

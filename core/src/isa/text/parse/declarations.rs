@@ -3,7 +3,8 @@
 //! ```text
 //! .type xdp
 //! .license GPL
-//! .map counts hash key=4 value=8 max=64 flags=1
+//! .map counts hash key=4 value=8 max=64 flags=BPF_F_NO_PREALLOC
+//! .map outer array_of_maps max=4 inner=counts
 //! .map .rodata array key=4 value=8 max=1 constant data=0x68656c6c6f
 //! .map names hash key=2 value=4 max=8 entry=0x3500:0x646e73 entry=0x5000:0x777777
 //! .context event { u32 len @0 read; u64 time @8 read; u32 verdict @16 write }
@@ -45,8 +46,12 @@ pub struct MapText {
     pub name: Word,
     /// Its kind.
     pub kind: Word,
-    /// `key`, `value`, `max`, `flags` with their numbers.
+    /// `key`, `value`, `max`, `extra` with their numbers, and the bits of `flags` that are given as such.
     pub numbers: Vec<(Word, u32)>,
+    /// The names in `flags=1|BPF_F_ZERO_SEED`.
+    pub flags: Vec<Word>,
+    /// `inner=NAME`: the table that those inside are like.
+    pub inner: Option<Word>,
     /// Whether it says `constant`.
     pub constant: bool,
     /// What it holds from the start.
@@ -210,28 +215,64 @@ impl Cursor<'_, '_> {
             return Err(Diagnostic::new(name.1, message));
         }
         let kind = self.word("the map's kind").map_err(advise)?;
-        let mut numbers: Vec<(Word, u32)> = Vec::new();
-        let mut constant = false;
+        let mut map = MapText {
+            span: 0..0,
+            name,
+            kind,
+            numbers: Vec::new(),
+            flags: Vec::new(),
+            inner: None,
+            constant: false,
+            contents,
+        };
+        let mut given: Vec<String> = Vec::new();
         while self.peek().is_some() {
             if self.take("constant") {
-                constant = true;
+                map.constant = true;
                 continue;
             }
-            let what = self.word("`key=`, `value=`, `max=` or `flags=`").map_err(advise)?;
-            if !["key", "value", "max", "flags"].contains(&what.0.as_str()) {
-                let message = format!("a map has no `{}`; it has key, value, max and flags", what.0);
+            let what =
+                self.word("`key=`, `value=`, `max=`, `flags=`, `inner=` or `extra=`").map_err(advise)?;
+            if !["key", "value", "max", "flags", "inner", "extra"].contains(&what.0.as_str()) {
+                let message =
+                    format!("a map has no `{}`; it has key, value, max, flags, inner and extra", what.0);
                 return Err(advise(Diagnostic::new(what.1, message)));
             }
-            if numbers.iter().any(|(other, _)| other.0 == what.0) {
+            if given.contains(&what.0) {
                 let message = format!("`{}` is given for the second time", what.0);
                 return Err(Diagnostic::new(what.1, message));
             }
             self.expect("=").map_err(advise)?;
-            numbers.push((what, self.unsigned32().map_err(advise)?));
+            given.push(what.0.clone());
+            match what.0.as_str() {
+                "inner" => map.inner = Some(self.word("the name of a map").map_err(advise)?),
+                "flags" => {
+                    let bits = self.flags(&mut map.flags).map_err(advise)?;
+                    map.numbers.push((what, bits));
+                }
+                _ => map.numbers.push((what, self.unsigned32().map_err(advise)?)),
+            }
         }
-        let span = self.tokens[0].span.start..self.last_span().end;
-        found.maps.push(MapText { span, name, kind, numbers, constant, contents });
+        map.span = self.tokens[0].span.start..self.last_span().end;
+        found.maps.push(map);
         Ok(())
+    }
+
+    /// `0x1|BPF_F_ZERO_SEED`: the numbers together; the names go to `names`.
+    fn flags(&mut self, names: &mut Vec<Word>) -> Result2<u32> {
+        let mut bits = 0;
+        loop {
+            match self.tokens.get(self.at) {
+                Some(token) if token.kind == Kind::Word => {
+                    names.push((token.text.to_owned(), token.span.clone()));
+                    self.at += 1;
+                }
+                _ => bits |= self.unsigned32()?,
+            }
+            if !self.take("|") {
+                return Ok(bits);
+            }
+        }
     }
 
     fn context(&mut self, found: &mut Declarations) -> Result2<()> {
