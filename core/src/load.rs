@@ -291,7 +291,7 @@ impl Loaded {
     #[must_use]
     pub fn span(&self, pc: Pc) -> Option<Span> {
         match &self.form {
-            Form::Classic(_, spans) => spans.get(pc.index()).cloned(),
+            Form::Classic(_, spans) => spans.get(pc.index()).cloned().filter(|span| !span.is_empty()),
             Form::Ebpf(program) if pc.index() < program.insns().len() => program.origin(pc).text.clone(),
             Form::Ebpf(_) => None,
         }
