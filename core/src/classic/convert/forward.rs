@@ -198,7 +198,7 @@ impl Sweep<'_> {
                     ((then, yes), (otherwise, no)) = ((otherwise, no), (then, yes));
                 }
             }
-            let first = state.register_of(value, &mut self.values).unwrap_or(test.dst);
+            let first = state.register_of(value).unwrap_or(test.dst);
             let (src, better) = rewrite::better(test.src, &state, &mut self.values);
             why.extend((src != test.src).then_some(better));
             why.extend((first != test.dst).then_some(Why::First));

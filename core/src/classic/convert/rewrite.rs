@@ -105,7 +105,7 @@ pub(super) fn copy(
         let Insn::Store { size, base, offset, .. } = *insn else { return None };
         let (src, why) = match number {
             Some(number) => (Src::Imm(number as i32), Why::Known),
-            None => (Src::Reg(state.register_of(value, values)?), Why::First),
+            None => (Src::Reg(state.register_of(value)?), Why::First),
         };
         return Some((Insn::Store { size, base, offset, src }, why));
     };
@@ -114,13 +114,13 @@ pub(super) fn copy(
     if let Some(number) = number {
         return Some((mov(Width::W32, Src::Imm(number as i32)), Why::Known));
     }
-    if let Some(reg) = state.register_of(value, values) {
+    if let Some(reg) = state.register_of(value) {
         let width = if values.expr(value) == Expr::Context { Width::W64 } else { Width::W32 };
         return Some((mov(width, Src::Reg(reg)), if copied { Why::First } else { Why::Again }));
     }
     // A cell is nearer than the packet.
     let far = matches!(insn, Insn::LoadPacket { .. } | Insn::Call(_));
-    let cell = state.cell_of(value, values).and_then(Loc::cell).filter(|_| far)?;
+    let cell = state.cell_of(value).filter(|_| far)?;
     let offset = super::plain::cell_offset(cell);
     Some((Insn::Load { size: Size::W, signed: false, dst, base: Reg::R10, offset }, Why::Again))
 }
@@ -150,7 +150,7 @@ pub(super) fn operands(insn: &Insn, state: &State, values: &mut Values, by_r1: b
             let (base, offset) = place(from, state, values)?;
             let (from, why) = match (base, from) {
                 (None, _) => (PacketOffset::Abs(offset), Why::Offset),
-                (Some(base), PacketOffset::Ind(reg, old)) => match state.register_of(base, values) {
+                (Some(base), PacketOffset::Ind(reg, old)) => match state.register_of(base) {
                     Some(reg) if old == offset => (PacketOffset::Ind(reg, offset), Why::First),
                     Some(reg) => (PacketOffset::Ind(reg, offset), Why::Offset),
                     // What the offset is counted from is nowhere any more: X with the constant in it is.
@@ -167,7 +167,7 @@ pub(super) fn operands(insn: &Insn, state: &State, values: &mut Values, by_r1: b
 /// The register that had what this one has first.
 fn first(reg: Reg, state: &State, values: &mut Values) -> Reg {
     let value = state.get(reg, values);
-    value.and_then(|value| state.register_of(value, values)).unwrap_or(reg)
+    value.and_then(|value| state.register_of(value)).unwrap_or(reg)
 }
 
 /// The operand as a constant, or from where it was first.

@@ -77,15 +77,17 @@ impl State {
         locs.iter().for_each(|loc| self.held[loc.index()] = None);
     }
 
-    /// The register that has held this value for the longest time.
-    pub(super) fn register_of(&self, value: Value, values: &mut Values) -> Option<Reg> {
-        let holders = Reg::ALL.iter().copied().filter(|&reg| self.get(reg, values) == Some(value));
+    /// The register that has held this value, which is no number, for the longest time.
+    pub(super) fn register_of(&self, value: Value) -> Option<Reg> {
+        let holds = |&reg: &Reg| self.held[Loc::from(reg).index()] == Some(value);
+        let holders = Reg::ALL.iter().copied().filter(holds);
         holders.min_by_key(|&reg| self.since[Loc::from(reg).index()])
     }
 
-    /// A scratch cell that holds this value.
-    pub(super) fn cell_of(&self, value: Value, values: &mut Values) -> Option<Loc> {
-        Loc::all().find(|&loc| loc.cell().is_some() && self.get(loc, values) == Some(value))
+    /// A scratch cell that holds this value, which is no number.
+    pub(super) fn cell_of(&self, value: Value) -> Option<u32> {
+        let holder = Loc::all().find(|loc| loc.cell().is_some() && self.held[loc.index()] == Some(value));
+        holder.and_then(Loc::cell)
     }
 
     /// What is known of a value here.
