@@ -3,11 +3,18 @@
 //! Numbers and names are Linux's (include/uapi/linux/bpf.h, without the `bpf_`). The kernel's own conversion of
 //! classic programs calls functions that have no number; theirs are [`classic`].
 
+pub mod checksum;
 pub mod classic;
 pub mod flow;
 pub mod maps;
+pub mod packet;
+pub mod print;
+pub mod probe;
 pub mod prototype;
+pub mod redirect;
 pub mod system;
+pub mod text;
+pub mod xdp;
 
 pub use classic::{CLASSIC, HATYPE, NLATTR, NLATTR_NEST, NO_DEVICE, PAYLOAD_OFFSET};
 pub use prototype::{Arg, Prototype, Ret};
@@ -17,7 +24,7 @@ use crate::environment::World;
 use crate::errno::Errno;
 use crate::isa::Reg;
 use crate::isa::text::FunctionNames;
-use crate::machine::{Quantity, TrapKind};
+use crate::machine::{Quantity, Sent, TrapKind};
 use crate::maps::{Access, MapDef};
 use std::rc::Rc;
 
@@ -95,6 +102,12 @@ pub trait Host {
     /// [`TrapKind::Access`] when the bytes are not all there, [`TrapKind::ReadOnly`] when they may not be written.
     fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), TrapKind>;
 
+    /// Finds out whether memory of the program's is there, and may be written if that is wanted.
+    ///
+    /// # Errors
+    /// As [`Host::read`] and [`Host::write`].
+    fn check(&mut self, address: u64, size: u32, write: bool) -> Result<(), TrapKind>;
+
     /// The number of the table whose handle is in `reg`.
     ///
     /// # Errors
@@ -113,8 +126,11 @@ pub trait Host {
     /// Changes a field of the context, if the program type has it.
     fn set_field(&mut self, name: &str, value: u64);
 
-    /// Replaces the packet and the [`HEADROOM`](crate::context::skb::HEADROOM) bytes before it.
-    fn set_packet(&mut self, headroom: &[u8], packet: &[u8]);
+    /// Replaces the packet.
+    fn set_packet(&mut self, packet: &[u8]);
+
+    /// Replaces the [`HEADROOM`](crate::context::skb::HEADROOM) bytes before it.
+    fn set_headroom(&mut self, headroom: &[u8]);
 
     /// Puts a key where the callback that comes next may read it; gives its address.
     fn key(&mut self, key: &[u8]) -> u64;
@@ -124,6 +140,9 @@ pub trait Host {
 
     /// Prints a line to the trace.
     fn print(&mut self, line: &str);
+
+    /// Sends a packet.
+    fn send(&mut self, sent: &Sent);
 }
 
 impl dyn Host + '_ {
@@ -132,9 +151,19 @@ impl dyn Host + '_ {
     /// # Errors
     /// As [`Host::read`].
     pub fn bytes(&mut self, address: u64, size: u32) -> Result<Vec<u8>, TrapKind> {
+        self.check(address, size, false)?;
         let mut buffer = vec![0; size as usize];
         self.read(address, &mut buffer)?;
         Ok(buffer)
+    }
+
+    /// As many zeros as will be written to `size` bytes of the program's memory.
+    ///
+    /// # Errors
+    /// As [`Host::write`].
+    pub fn room(&mut self, address: u64, size: u32) -> Result<Vec<u8>, TrapKind> {
+        self.check(address, size, true)?;
+        Ok(vec![0; size as usize])
     }
 
     /// Uses table `map` for a result.

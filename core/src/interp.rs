@@ -319,7 +319,7 @@ impl crate::machine::Machine for Machine {
             }
             Place::World(quantity) => self.world.set(quantity, value),
             Place::Program => self.select(value as u32),
-            Place::PacketLength => self.world.skb.packet.resize(value as usize, 0),
+            Place::PacketLength => self.world.skb.resize(value as usize),
             Place::Cell { map, index } => {
                 if let Some(table) = self.world.tables.get_mut(usize::from(map)) {
                     table.set_cell(index, value as u32);

@@ -201,6 +201,19 @@ pub trait Observer {
     fn wrote(&mut self, place: Place, before: u64, after: u64);
     /// A line was printed, as `trace_pipe` shows it.
     fn printed(&mut self, line: &str);
+    /// A packet was sent.
+    fn sent(&mut self, _sent: &Sent) {}
+}
+
+/// A packet that a program sent while it ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The number of the interface.
+    pub ifindex: u32,
+    /// Whether it came in there instead of going out.
+    pub ingress: bool,
+    /// Its bytes.
+    pub packet: Vec<u8>,
 }
 
 impl Observer for () {

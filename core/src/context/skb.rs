@@ -200,6 +200,12 @@ impl Skb {
         self
     }
 
+    /// Makes the packet so many bytes long, by cutting it or by zeros.
+    pub fn resize(&mut self, length: usize) {
+        self.len = self.len.wrapping_add(length as u32).wrapping_sub(self.packet.len() as u32);
+        self.packet.resize(length, 0);
+    }
+
     /// Where in `packet` a load at `offset` finds its `size` bytes, or `None` when they are not all there.
     /// Negative offsets are the windows: `bpf_internal_load_pointer_neg_helper()`.
     #[must_use]
@@ -225,7 +231,7 @@ impl Skb {
 }
 
 /// The EtherType Linux gives an Ethernet frame: `eth_type_trans()`.
-fn ether_protocol(packet: &[u8]) -> u16 {
+pub(crate) fn ether_protocol(packet: &[u8]) -> u16 {
     const ETH_P_802_3: u16 = 1;
     const ETH_P_802_2: u16 = 4;
     match packet.get(12..14).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]])) {

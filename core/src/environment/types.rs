@@ -5,11 +5,14 @@ pub(super) mod trace;
 use super::{Argument, Entry, Environment, PacketAccess, Verdict, World};
 use crate::context::skb::{self, SK_BUFF, SK_BUFF_CGROUP, SK_BUFF_TC};
 use crate::context::{Description, seccomp, xdp};
-use crate::helpers;
 use crate::helpers::classic::ANCILLARY;
 use crate::helpers::flow::FLOW;
 use crate::helpers::maps::MAPS;
+use crate::helpers::print::PRINT;
+use crate::helpers::probe::{PROBE, PROBE_ANY};
 use crate::helpers::system::SYSTEM;
+use crate::helpers::text::TEXT;
+use crate::helpers::{self, checksum, packet, redirect};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
@@ -65,7 +68,7 @@ pub static SOCKET_FILTER: Environment = Environment {
     entry: sk_buff,
     stored: keep_sk_buff,
     packet: PacketAccess { legacy: true, writable: false, from_network: false },
-    functions: &[MAPS, SYSTEM, FLOW, ANCILLARY],
+    functions: SOCKET,
     verdict: |r0| match r0 as u32 {
         0 => Verdict::Dropped,
         kept => Verdict::Accepted { kept },
@@ -157,7 +160,7 @@ pub static XDP: Environment = Environment {
     entry: |_, world| with_context(xdp::context(&world.skb)),
     stored: keep_nothing,
     packet: PacketAccess { legacy: false, writable: true, from_network: false },
-    functions: EVERYWHERE,
+    functions: DRIVER,
     verdict: |r0| match r0 as u32 {
         0 => Verdict::Action("XDP_ABORTED"),
         1 => Verdict::Action("XDP_DROP"),
@@ -183,11 +186,31 @@ pub static SECCOMP: Environment = Environment {
     returns: None,
 };
 
-/// What every program type may call.
-static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM, FLOW];
-static TRAFFIC_CONTROL: helpers::Functions = &[MAPS, SYSTEM, FLOW];
-static CONTROL_GROUP: helpers::Functions = &[MAPS, SYSTEM, FLOW];
-static TRACING: helpers::Functions = &[MAPS, SYSTEM, FLOW];
+/// What every program type may call (`bpf_base_func_proto`, of privileged users' programs).
+static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT];
+/// `sk_filter_func_proto`; and what stands for classic programs' ancillary loads.
+static SOCKET: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT, packet::READ, ANCILLARY];
+/// `tc_cls_act_func_proto`
+static TRAFFIC_CONTROL: helpers::Functions = &[
+    MAPS,
+    SYSTEM,
+    FLOW,
+    PROBE,
+    PRINT,
+    TEXT,
+    packet::READ,
+    packet::CHANGE,
+    checksum::SUM,
+    checksum::REPLACE,
+    redirect::TRAFFIC_CONTROL,
+];
+/// `xdp_func_proto`
+static DRIVER: helpers::Functions =
+    &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT, helpers::xdp::XDP, checksum::SUM, redirect::XDP];
+/// `cg_skb_func_proto`
+static CONTROL_GROUP: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT, packet::READ];
+/// `bpf_tracing_func_proto`
+static TRACING: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PROBE_ANY, PRINT, TEXT];
 
 /// A context of no bytes.
 static NOTHING: Description =

@@ -145,7 +145,7 @@ pub enum Redirect {
 
 impl Redirect {
     /// As a number that is not 0.
-    const fn code(self) -> u64 {
+    pub(crate) const fn code(self) -> u64 {
         match self {
             Redirect::Device { ifindex, ingress } => 1 << 62 | (ingress as u64) << 32 | ifindex as u64,
             Redirect::Map { map, index } => 2 << 62 | (map as u64) << 32 | index as u64,

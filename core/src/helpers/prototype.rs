@@ -35,8 +35,10 @@ pub enum Arg {
     MapValueOut,
     /// Memory that is read, as long as the next argument says (`ARG_PTR_TO_MEM | MEM_RDONLY`).
     Memory,
-    /// The same, or 0 (`PTR_MAYBE_NULL`).
+    /// The same, or 0, whose size must be 0 then (`PTR_MAYBE_NULL`).
     MemoryOrNull,
+    /// The same, of memory that is written (`ARG_PTR_TO_MEM_OR_NULL | MEM_WRITE`).
+    MemoryOutOrNull,
     /// Memory that is written, as long as the next argument says (`ARG_PTR_TO_MEM | MEM_UNINIT | MEM_WRITE`).
     MemoryOut,
     /// Memory of so many bytes that is read (`MEM_FIXED_SIZE`).

@@ -5,7 +5,7 @@ use super::memory::{number, pieces};
 use crate::environment::World;
 use crate::helpers::Host;
 use crate::isa::Reg;
-use crate::machine::{Observer, Place, Quantity, Region, TrapKind};
+use crate::machine::{Observer, Place, Quantity, Region, Sent, TrapKind};
 use crate::maps::{Access, Journal};
 
 /// A machine in the middle of a call.
@@ -58,7 +58,23 @@ impl<O: Observer> Host for Running<'_, O> {
         self.machine.overwrite(self.observer, Region::Context, offset, &value.to_le_bytes()[..size]);
     }
 
-    fn set_packet(&mut self, headroom: &[u8], packet: &[u8]) {
+    fn check(&mut self, address: u64, size: u32, write: bool) -> Result<(), TrapKind> {
+        match (size, write) {
+            (0, _) => Ok(()),
+            (_, true) => self.machine.writable(address, size).map(drop),
+            (_, false) => self.machine.readable(address, size).map(drop),
+        }
+    }
+
+    fn set_headroom(&mut self, headroom: &[u8]) {
+        self.machine.rewrite(self.observer, Region::Headroom, 0, headroom);
+    }
+
+    fn send(&mut self, sent: &Sent) {
+        self.observer.sent(sent);
+    }
+
+    fn set_packet(&mut self, packet: &[u8]) {
         let Running { machine, observer } = self;
         let before = machine.world.skb.packet.len();
         // What is cut off becomes 0 first, so that going back finds it again.
@@ -67,10 +83,9 @@ impl<O: Observer> Host for Running<'_, O> {
         }
         if packet.len() != before {
             observer.wrote(Place::PacketLength, before as u64, packet.len() as u64);
-            machine.world.skb.packet.resize(packet.len(), 0);
+            machine.world.skb.resize(packet.len());
         }
         machine.rewrite(*observer, Region::Packet, 0, packet);
-        machine.rewrite(*observer, Region::Headroom, 0, headroom);
     }
 
     fn key(&mut self, key: &[u8]) -> u64 {

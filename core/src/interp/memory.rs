@@ -63,11 +63,11 @@ impl Machine {
         HEADROOM as u32 - self.world.skb.headroom.metadata
     }
 
-    fn readable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
+    pub(super) fn readable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
         self.locate(address, bytes).ok_or(TrapKind::Access { address, size: bytes, write: false })
     }
 
-    fn writable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
+    pub(super) fn writable(&mut self, address: u64, bytes: u32) -> Result<(Region, u32), TrapKind> {
         let (region, offset) =
             self.locate(address, bytes).ok_or(TrapKind::Access { address, size: bytes, write: true })?;
         let writable = match region {
