@@ -18,6 +18,7 @@ mod packet;
 mod program;
 mod progress;
 mod run;
+mod target;
 mod verify;
 
 use clap::{ArgAction, Parser, Subcommand};

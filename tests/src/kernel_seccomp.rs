@@ -22,16 +22,31 @@ use std::time::Duration;
 /// How long the worker may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Calls that do no harm whatever their arguments are, since they have none: sched_yield, getpid, getuid, getgid,
+/// geteuid, getegid, getppid, gettid; and numbers that are none, one of them with x32's bit.
+pub const HARMLESS: [u32; 10] = [24, 39, 102, 104, 107, 108, 110, 186, 1000, 0x4000_0027];
+/// The one by the 32-bit convention: getpid.
+pub const HARMLESS_32_BIT: u32 = 20;
+
 /// What a child is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
     /// The filters, installed in this order.
     pub filters: Vec<Vec<Raw>>,
-    /// The call that is then made, if one is.
+    /// The call that is then made, if one is. It must be harmless, or the filters must be those of [`asking`], which
+    /// never allow it.
     pub call: Option<Call>,
 }
 
-/// A call that a child makes.
+impl Call {
+    /// Whether it may be made: children are root's when the tests are, and most calls change something.
+    #[must_use]
+    pub fn is_harmless(&self) -> bool {
+        if self.is_32_bit { self.nr == HARMLESS_32_BIT } else { HARMLESS.contains(&self.nr) }
+    }
+}
+
+/// A call that a child makes, or that its filters keep it from making.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// By the 32-bit convention's instruction, `int 0x80`.
@@ -49,7 +64,7 @@ pub struct Answer {
     pub installed: usize,
     /// The error number of the one that was not, or 0.
     pub errno: i32,
-    /// What the call returns without filters.
+    /// What the call returns without filters; 0 for one that is not harmless, which is never made without.
     pub usual: i64,
     /// What came of the call, if it was made.
     pub outcome: Option<Outcome>,
@@ -112,6 +127,18 @@ pub fn guarded(filter: &[Raw], call: &Call) -> Vec<Raw> {
     [&guard, filter].concat()
 }
 
+/// Whether a filter is one of [`asking`], for this call: none of its returns behind the guard but an error.
+fn denies(filter: &[Raw], call: &Call) -> bool {
+    let errors = [YES, NO].map(|errno| Action::Errno(errno as u16).value());
+    let guard = guarded(&[], call);
+    filter.strip_prefix(guard.as_slice()).is_some_and(|rest| {
+        rest.iter().all(|raw| match raw.code {
+            RETURN_K => errors.contains(&raw.k),
+            code => code != RETURN_A,
+        })
+    })
+}
+
 /// How many instructions [`asking`] adds.
 pub const ASKING_ADDS: usize = 7;
 /// The error number of a call whose filter returns what was asked for.
@@ -172,7 +199,7 @@ impl Worker {
             Ok(answer) => return Err(format!("filters cannot be installed here: {answer:?}")),
             Err(error) => return Err(error.to_string()),
         }
-        (call.is_32_bit, call.nr) = (true, 20);
+        (call.is_32_bit, call.nr) = (true, HARMLESS_32_BIT);
         let has_32_bit = ask(call).is_ok_and(|answer| matches!(answer.outcome, Some(Outcome::Returned(1..))));
         worker.has_32_bit = has_32_bit;
         Ok(worker)
@@ -193,6 +220,11 @@ impl Worker {
     /// # Errors
     /// The worker does not answer.
     pub fn ask(&mut self, question: &Question) -> io::Result<Answer> {
+        let is_safe =
+            |call: &Call| call.is_harmless() || question.filters.iter().any(|filter| denies(filter, call));
+        if !question.call.as_ref().is_none_or(is_safe) {
+            return Err(io::Error::other("this call could be made, and is not known to be harmless"));
+        }
         writeln!(self.input, "{}", worker::write(question))?;
         self.input.flush()?;
         let line = self.line()?;
@@ -241,6 +273,11 @@ mod tests {
             let other = SeccompData { nr: data.nr ^ 1, ..data };
             assert_eq!(Action::of(run(&guarded(&raw, &call), &other)), Action::Allow, "{seed}");
             assert_eq!(asking(&raw, &call, value).len(), raw.len() + ASKING_ADDS);
+            assert!(denies(&asking(&raw, &call, value), &call), "{seed}");
+            // What is taken for a filter that denies does so, whatever it was made for.
+            if denies(&guarded(&raw, &call), &call) {
+                assert!(matches!(Action::of(value), Action::Errno(1 | 2) | Action::KillThread), "{seed}");
+            }
         }
     }
 }

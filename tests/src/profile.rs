@@ -3,9 +3,32 @@
 //! Core compiles a profile; here it is simply looked at, rule by rule, for each call.
 
 use crate::generate::Generator;
+use crate::suite;
+use bpf64_core::classic::Program;
 use bpf64_core::context::seccomp::{Action, SeccompData};
-use bpf64_core::seccomp::{Arch, syscalls};
+use bpf64_core::diagnostic::Diagnostic;
+use bpf64_core::load::{Form, Request, load};
+use bpf64_core::seccomp::{Arch, Target, syscalls};
 use std::fmt::Write as _;
+use std::fs;
+use std::rc::Rc;
+
+/// A profile of `profiles/`, compiled for an ordinary container, and what is odd in it.
+///
+/// # Panics
+/// When it is not there, or not one.
+#[must_use]
+pub fn real(file: &str, arch: Arch) -> (Vec<Diagnostic>, Rc<Program>) {
+    let text =
+        fs::read(suite::folder().join("profiles").join(file)).unwrap_or_else(|why| panic!("{file}: {why}"));
+    let target = Target::new(arch);
+    let request = Request { target: Some(&target), ..Request::default() };
+    let loaded = load(&text, &request).unwrap_or_else(|faults| panic!("{file}: {faults:?}"));
+    match loaded.form {
+        Form::Classic(program, _) => (loaded.warnings, Rc::new(program)),
+        Form::Ebpf(_) => panic!("{file} is eBPF"),
+    }
+}
 
 /// A profile for x86-64.
 #[derive(Debug, Clone)]

@@ -3,13 +3,16 @@
 use bpf64_core::classic::{Program, text};
 use bpf64_core::context::seccomp::Action;
 use bpf64_core::load::{Form, Request, load};
-use bpf64_core::seccomp::Filter;
+use bpf64_core::seccomp::{Arch, Chain, Filter, matrix};
 use bpf64_tests::kernel::skipped;
 #[cfg(target_os = "linux")]
 use bpf64_tests::libseccomp::Libseccomp;
-use bpf64_tests::profile::Profile;
+use bpf64_tests::profile::{self, Profile};
 use bpf64_tests::property::check;
-use bpf64_tests::seccomp::result;
+use bpf64_tests::seccomp::{self, result};
+use bpf64_tests::suite;
+use std::collections::BTreeSet;
+use std::fs;
 use std::rc::Rc;
 
 fn compiled(profile: &Profile) -> Result<Rc<Program>, String> {
@@ -86,4 +89,40 @@ fn libseccomp_decides_the_same() {
         Ok(())
     });
     println!("{ours} instructions; libseccomp {theirs}");
+}
+
+/// The profiles of `profiles/`, written after real ones: their calls do what is expected, and every architecture has a
+/// filter of them that goes through the matrix without being given up.
+#[test]
+fn real_profiles() {
+    let expected = fs::read_to_string(suite::folder().join("profiles/expected.txt")).expect("it is there");
+    let lines = expected.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut calls = 0;
+    for line in lines.clone() {
+        let (file, rest) = line.split_once(' ').expect("a line begins with a file");
+        let (call, action) = rest.rsplit_once(" = ").expect("a line ends with an action");
+        let (_, program) = profile::real(file, Arch::X86_64);
+        let found = result(&program, &seccomp::parse(call).expect("a call is understood"));
+        assert_eq!(found.map(|value| Action::of(value).to_string()).as_deref(), Ok(action), "{line}");
+        calls += 1;
+    }
+    let files: BTreeSet<&str> = lines.filter_map(|line| Some(line.split_once(' ')?.0)).collect();
+    for file in files {
+        for arch in Arch::ALL {
+            let (warnings, program) = profile::real(file, arch);
+            let nowhere =
+                warnings.iter().find(|warning| warning.message.contains("no system call is called"));
+            assert_eq!(nowhere, None, "{file} on {}", arch.name());
+            let mut chain = Chain::default();
+            let filter = Filter::new(Rc::clone(&program)).expect("profiles are seccomp's");
+            chain.push(filter).expect("it is not too long");
+            let matrix = matrix(&chain, arch);
+            for row in &matrix.rows {
+                let cases = &row.outcome.cases;
+                let shown = cases.iter().all(|case| case.example.is_some());
+                assert!(row.outcome.complete && shown, "{file} on {}: {row:?}", arch.name());
+            }
+        }
+    }
+    println!("{calls} calls");
 }

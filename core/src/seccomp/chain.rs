@@ -3,6 +3,7 @@
 //! A process adds filters and never loses one. Each system call is shown to all of them, and the result that allows
 //! least counts: `seccomp_run_filters()`, kernel/seccomp.c.
 
+use super::arch::Arch;
 use crate::classic::{AluOp, CmpOp};
 use crate::classic::{Insn, Operand, Program, Returned, Rules, interp};
 use crate::context::seccomp::{Action, SeccompData};
@@ -107,11 +108,25 @@ pub struct Decision {
     pub by: Option<usize>,
 }
 
+/// Whether Linux makes this call without asking any filter: those of its own uprobes on x86-64, which programs do not
+/// know that they make (`seccomp_uprobe_exception()`, kernel/seccomp.c, since 6.14).
+#[must_use]
+pub fn is_exempt(data: &SeccompData) -> bool {
+    const URETPROBE: u32 = 335;
+    const UPROBE: u32 = 336;
+    data.arch == Arch::X86_64.audit() && matches!(data.nr, URETPROBE | UPROBE)
+}
+
 impl Decision {
-    /// Of these results, the oldest filter's first, the one that counts: the lowest action, and the newest filter's
+    /// What these results, the oldest filter's first, decide about a call: the lowest action, and the newest filter's
     /// among equals.
     #[must_use]
-    pub fn of(results: &[u32]) -> Self {
+    pub fn about(data: &SeccompData, results: &[u32]) -> Self {
+        if is_exempt(data) { Decision::of(&[]) } else { Decision::of(results) }
+    }
+
+    /// The same, of calls about which filters are asked.
+    pub(super) fn of(results: &[u32]) -> Self {
         let allow = Decision { value: Action::Allow.value(), by: None };
         results.iter().enumerate().rev().fold(allow, |least, (by, &value)| {
             if Action::rank(value) < Action::rank(least.value) {
@@ -154,7 +169,7 @@ impl Chain {
     #[must_use]
     pub fn run(&self, data: &SeccompData) -> Decision {
         let results: Vec<u32> = self.filters.iter().map(|filter| filter.run(data)).collect();
-        Decision::of(&results)
+        Decision::about(data, &results)
     }
 }
 

@@ -132,6 +132,18 @@ impl Failure {
     }
 }
 
+/// What is odd in a program, for people: the failure's form, with another word in front.
+pub(crate) fn draw_warnings(source: &Source, warnings: &[Diagnostic]) -> String {
+    let drawings: Vec<String> =
+        warnings.iter().take(SHOWN).map(|warning| draw_at(source, warning, Level::WARNING)).collect();
+    let more = match warnings.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        1 => "\n\nand 1 more warning".to_owned(),
+        more => format!("\n\nand {more} more warnings"),
+    };
+    drawings.join("\n\n") + &more
+}
+
 /// Whether the text was understood and only its program refused.
 pub(crate) fn is_refusal(faults: &[Diagnostic]) -> bool {
     faults.iter().all(|fault| fault.refused.is_some())
@@ -153,7 +165,11 @@ fn described(source: &Source, fault: &Diagnostic) -> Fault {
 }
 
 fn draw_fault(source: &Source, fault: &Diagnostic) -> String {
-    let group = Group::with_title(Level::ERROR.primary_title(&fault.message));
+    draw_at(source, fault, Level::ERROR)
+}
+
+fn draw_at(source: &Source, fault: &Diagnostic, level: Level<'_>) -> String {
+    let group = Group::with_title(level.primary_title(&fault.message));
     let group = match Place::of(source, &fault.span) {
         // Only the one line is handed over: the renderer would number and measure a megabyte for each fault.
         Some(place) => group.element(

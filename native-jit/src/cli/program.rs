@@ -1,9 +1,12 @@
 //! `PROGRAM`, the argument nearly every command has.
 
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::input::{self, Source};
+use super::output;
+use super::target::TargetArguments;
 use bpf64_core::environment::{ALL, Environment};
 use bpf64_core::load::{self, Form, Format, Loaded, Request};
+use bpf64_core::seccomp::Arch;
 use std::path::{Path, PathBuf};
 
 /// The most that is read of a program: its longest binary form is 8 MB, and longer text is refused by the core,
@@ -33,6 +36,8 @@ pub(crate) struct ProgramArguments {
     /// Section of an object file that holds the program
     #[arg(long, value_name = "NAME")]
     section: Option<String>,
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 fn format_named(name: &str) -> Result<Format, String> {
@@ -68,14 +73,26 @@ impl ProgramArguments {
 
     /// The program in what [`ProgramArguments::read`] gave.
     pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
+        let target = self.target.target();
         let request = Request {
             format: self.format,
             program_type: self.environment.map(Into::into),
             function: self.function.as_deref(),
             section: self.section.as_deref(),
+            target: Some(&target),
             ..Request::default()
         };
-        load::load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))
+        let loaded =
+            load::load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))?;
+        if !loaded.warnings.is_empty() {
+            output::warn(failure::draw_warnings(source, &loaded.warnings));
+        }
+        Ok(loaded)
+    }
+
+    /// The architecture of system calls.
+    pub(crate) fn arch(&self) -> Arch {
+        self.target.arch()
     }
 
     /// The format asked for, if one was.

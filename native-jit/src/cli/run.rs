@@ -2,34 +2,45 @@
 
 mod capture;
 mod engine;
+mod matrix;
 mod single;
+mod syscall;
 
 use super::Status;
 use super::failure::Failure;
 use super::input::Source;
 use super::output::Output;
 use super::packet::{self, PacketArguments, Packets};
-use super::program::ProgramArguments;
-use bpf64_core::environment::{MEMORY, ProgramType};
-use bpf64_core::load::Form;
+use super::program::{self, ProgramArguments};
+use bpf64_core::environment::{MEMORY, ProgramType, SECCOMP};
+use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::Trap;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
+use std::path::PathBuf;
+use syscall::{Filters, How, SyscallArguments};
 
 const EXAMPLES: &str = "\
 Examples:
   bpf64 run filter.txt --pcap traffic.pcap              a line for every packet
   bpf64 run filter.txt --pcap traffic.pcap --index 6    one of them, in full
-  bpf64 run -e 'ldh [12]' -e 'ret a' --packet ffffffffffff0200000000010806";
+  bpf64 run -e 'ldh [12]' -e 'ret a' --packet ffffffffffff0200000000010806
+  bpf64 run profile.json --syscall openat --arg -100    what a seccomp profile does with a call
+  bpf64 run profile.json more.json --matrix             what several do with every call";
 
-/// Run a program over a packet or a capture
+/// Run a program over a packet or a capture, or seccomp filters over system calls
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES, disable_help_flag = true, override_usage = "bpf64 run [OPTIONS] PROGRAM")]
+#[command(after_help = EXAMPLES, disable_help_flag = true, override_usage = "bpf64 run [OPTIONS] PROGRAM...")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     program: ProgramArguments,
+    /// More seccomp filters, installed after the first: all are asked, and the action that allows least counts
+    #[arg(value_name = "PROGRAM")]
+    more: Vec<PathBuf>,
     #[command(flatten)]
     packets: PacketArguments,
+    #[command(flatten)]
+    syscall: SyscallArguments,
     /// Memory instead of a packet: r1 is its address, r2 its length
     #[arg(long, value_name = "HEX", conflicts_with_all = ["packet", "pcap"])]
     mem: Option<String>,
@@ -73,6 +84,13 @@ pub(crate) fn r0_text(value: u64) -> String {
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let source = arguments.program.read()?;
     let loaded = arguments.program.load(&source)?;
+    if arguments.syscall.is_given() || loaded.program_type == ProgramType::from(&SECCOMP) {
+        return seccomp(arguments, (source, loaded), out);
+    }
+    if !arguments.more.is_empty() {
+        return Err(Failure::not_understood("only seccomp filters run together, and this program is none")
+            .help("say `--syscall NAME` or `--matrix`, or run the programs one by one"));
+    }
     let (environment, packets) = match &arguments.mem {
         Some(_) if matches!(loaded.form, Form::Classic(..)) => {
             return Err(Failure::not_understood("a classic program sees a packet, not memory")
@@ -89,6 +107,23 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         Packets::One(packet) => single::run(&job, packet, out),
         Packets::All(capture, name) => capture::run(&job, &capture, &name, out),
     }
+}
+
+/// Filters of system calls, one or several.
+fn seccomp(arguments: &Arguments, first: (Source, Loaded), out: &mut Output) -> Result<Status, Failure> {
+    let mut programs = vec![first];
+    for path in &arguments.more {
+        let source = program::read_file(path)?;
+        let loaded = arguments.program.load(&source)?;
+        programs.push((source, loaded));
+    }
+    let filters = Filters::new(programs)?;
+    let arch = arguments.program.arch();
+    if arguments.syscall.matrix {
+        return matrix::run(&filters, arch, out);
+    }
+    let Arguments { engine, repeat, limit, .. } = *arguments;
+    syscall::run(&arguments.syscall, &filters, &How { engine, repeat, limit, arch }, out)
 }
 
 impl Job<'_> {

@@ -1,15 +1,12 @@
 //! Filters of system calls, and calls that have something to do with them.
 
 use super::Generator;
+use crate::kernel_seccomp::HARMLESS;
 use bpf64_core::classic::encoding::{self, Raw};
 use bpf64_core::classic::{AluOp, CmpOp, Insn, MAX_INSNS, Operand, PacketOffset, Program, Returned, Value};
 use bpf64_core::context::seccomp::{SIZE, SeccompData};
 use bpf64_core::isa::Size;
 use bpf64_core::seccomp::Arch;
-
-/// Calls that do no harm whatever their arguments are, since they have none: sched_yield, getpid, getuid, getgid,
-/// geteuid, getegid, getppid, gettid; and numbers that are none, one of them with x32's bit.
-pub(super) const HARMLESS: [u32; 10] = [24, 39, 102, 104, 107, 108, 110, 186, 1000, 0x4000_0027];
 
 /// The upper half of results: every action, and some that are none.
 const ACTIONS: [u32; 12] = [0x8000, 0, 3, 5, 5, 0x7fc0, 0x7ff0, 0x7ffc, 0x7fff, 0x7fff, 1, 0xffff];

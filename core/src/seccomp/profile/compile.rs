@@ -2,7 +2,7 @@
 
 use super::branch::{Branch, Wanted, chain};
 use super::code::{Graph, Node, Test, Word};
-use super::{Compiled, Condition, Name, Profile, Rule};
+use super::{Compiled, Name, Profile, Rule};
 use crate::classic::{CmpOp, MAX_INSNS};
 use crate::context::seccomp::Action;
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
@@ -20,7 +20,7 @@ const MAX_BRANCHES: usize = 100_000;
 
 /// The call that stands for many, and those it stands for with the number in its first argument that tells them apart
 /// (include/uapi/linux/net.h and ipc.h).
-const MULTIPLEXED: [(&str, &[(&str, u32)]); 2] = [
+static MULTIPLEXED: [(&str, &[(&str, u32)]); 2] = [
     (
         "socketcall",
         &[
@@ -116,7 +116,7 @@ fn conventions(profile: &Profile, target: &Target) -> Vec<Arch> {
 /// Names that are left out: what no convention knows is most likely misspelt; what others have is said once.
 fn unknown_names(rules: &[&Rule], archs: &[Arch]) -> Vec<Diagnostic> {
     const SHOWN: usize = 8;
-    let has = |name: &Name| archs.iter().any(|&arch| syscalls::number(arch, &name.text).is_some());
+    let has = |name: &Name| archs.iter().any(|&arch| numbers_of(arch, &name.text).next().is_some());
     let missing: Vec<&Name> = rules.iter().flat_map(|rule| &rule.names).filter(|name| !has(name)).collect();
     let (elsewhere, nowhere): (Vec<&Name>, Vec<&Name>) =
         missing.into_iter().partition(|name| syscalls::exists(&name.text));
@@ -140,8 +140,9 @@ fn unknown_names(rules: &[&Rule], archs: &[Arch]) -> Vec<Diagnostic> {
             more => format!(" and {more} more"),
         };
         let archs: Vec<&str> = archs.iter().map(|arch| arch.name()).collect();
+        let (noun, ignored) = if names.len() == 1 { ("call", "it is") } else { ("calls", "they are") };
         let message =
-            format!("{} has no calls {}{more}; they are ignored", archs.join("/"), shown.join(", "));
+            format!("{} has no {noun} {}{more}; {ignored} ignored", archs.join("/"), shown.join(", "));
         warnings.push(Diagnostic::new(first.span.clone(), message));
     }
     warnings
@@ -239,23 +240,23 @@ fn branches<'a>(rules: &[&'a Rule], archs: &[Arch]) -> Result<Branches<'a>, Diag
 /// The numbers of `arch` that a rule is for by one of its names, each with the conditions it has there.
 fn places<'a>(arch: Arch, name: &str, rule: &'a Rule) -> Vec<(u32, Vec<Wanted<'a>>)> {
     let mut found = Vec::new();
-    if let Some(number) = syscalls::number(arch, name) {
-        found.extend(
-            rule.alternatives()
-                .into_iter()
-                .map(|list| (number, list.into_iter().map(Wanted::Condition).collect())),
-        );
-    }
-    for (whole, parts) in MULTIPLEXED {
-        let part = parts.iter().find(|(part, _)| *part == name);
-        if let Some((&(_, part), number)) = part.zip(syscalls::number(arch, whole)) {
-            // The first argument says which; what is said of the others is kept, as libseccomp does.
-            let others = |list: Vec<&'a Condition>| {
-                let others = list.into_iter().filter(|condition| condition.index != 0).map(Wanted::Condition);
-                [Wanted::First(part)].into_iter().chain(others).collect()
-            };
-            found.extend(rule.alternatives().into_iter().map(|list| (number, others(list))));
-        }
+    for (number, part) in numbers_of(arch, name) {
+        found.extend(rule.alternatives().into_iter().map(|list| {
+            // The first argument says which part; what is said of the others is kept, as libseccomp does.
+            let others = list.into_iter().filter(|condition| part.is_none() || condition.index != 0);
+            let first = part.map(Wanted::First).into_iter();
+            (number, first.chain(others.map(Wanted::Condition)).collect())
+        }));
     }
     found
+}
+
+/// The numbers under which a call is made: its own, and that of the call it is a part of, with the part's.
+fn numbers_of(arch: Arch, name: &str) -> impl Iterator<Item = (u32, Option<u32>)> {
+    let own = syscalls::number(arch, name).map(|number| (number, None));
+    let as_part = MULTIPLEXED.iter().filter_map(move |(whole, parts)| {
+        let (_, part) = parts.iter().find(|(part, _)| *part == name)?;
+        Some((syscalls::number(arch, whole)?, Some(*part)))
+    });
+    own.into_iter().chain(as_part)
 }

@@ -131,11 +131,7 @@ impl Reader {
         }
         if !name.starts_with("SCMP_ARCH_") {
             let fault = value.fault(format_args!("`{name}` is no architecture"));
-            let known = Arch::ALL.map(Arch::oci_name);
-            return Err(match nearest(&format!("SCMP_ARCH_{}", name.to_uppercase()), known) {
-                Some(name) => fault.help(format!("did you mean `{name}`?")),
-                None => fault.help(format!("known are {}", known.join(", "))),
-            });
+            return Err(suggesting(fault, &name, "SCMP_ARCH_", &Arch::ALL.map(Arch::oci_name)));
         }
         Ok(None)
     }
@@ -259,12 +255,8 @@ fn action(of: &Value<'_>, said: Said<'_>, field: &str) -> Fault<(Action, Span)> 
     };
     let name = value.text()?;
     let Some(&(_, action)) = ACTIONS.iter().find(|row| row.0 == name) else {
-        let known = ACTIONS.map(|row| row.0);
         let fault = value.fault(format_args!("there is no action `{name}`"));
-        return Err(match nearest(&name, known) {
-            Some(name) => fault.help(format!("did you mean `{name}`?")),
-            None => fault.help(format!("there are {}", known.join(", "))),
-        });
+        return Err(suggesting(fault, &name, "SCMP_ACT_", &ACTIONS.map(|row| row.0)));
     };
     let number = match (said.number, said.name) {
         // Podman writes both, and some write a number that is none for "none".
@@ -299,11 +291,17 @@ fn comparison(value: &Value<'_>) -> Fault<Comparison> {
         return Ok(row.1);
     }
     let fault = value.fault(format_args!("there is no comparison `{name}`"));
-    let known = COMPARISONS.map(|row| row.0);
-    Err(match nearest(&name, known) {
-        Some(name) => fault.help(format!("did you mean `{name}`?")),
+    Err(suggesting(fault, &name, "SCMP_CMP_", &COMPARISONS.map(|row| row.0)))
+}
+
+/// The fault with the nearest of the names that there are, or with all. The common prefix would make any two near.
+fn suggesting(fault: Diagnostic, name: &str, prefix: &'static str, known: &[&'static str]) -> Diagnostic {
+    let word = name.to_uppercase();
+    let word = word.strip_prefix(prefix).unwrap_or(&word);
+    match nearest(word, known.iter().filter_map(|name| name.strip_prefix(prefix))) {
+        Some(near) => fault.help(format!("did you mean `{prefix}{near}`?")),
         None => fault.help(format!("there are {}", known.join(", "))),
-    })
+    }
 }
 
 /// "4.8"
