@@ -171,6 +171,8 @@ fn tables(function: &Function) -> Option<Vec<MapDef>> {
     constants.entries = vec![(vec![0; 4], vec![0; ROOM as usize])];
     let wanted = match function.id {
         12 => MapDef::new("programs", maps::kind("prog_array")?, 4, 4, 1),
+        87..=89 => MapDef::new("waiting", maps::kind("queue")?, 0, ROOM as u32, 1),
+        195 => MapDef::new("each", maps::kind("percpu_array")?, 4, ROOM as u32, 1),
         _ => values.clone(),
     };
     Some(vec![values, constants, wanted])
