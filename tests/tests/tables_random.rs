@@ -436,7 +436,8 @@ fn lru() {
             evictions += usize::from(updated && before == model.1 && model.0.len() == before);
             let mut here: Vec<_> = table.entries().collect();
             let mut there = model.0.clone();
-            (here.sort(), there.sort());
+            here.sort();
+            there.sort();
             if here != there {
                 return Err(format!("{def}\nafter operation {number}: {here:x?}, and the model {there:x?}"));
             }

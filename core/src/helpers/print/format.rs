@@ -30,7 +30,7 @@ pub(super) fn format(host: &mut dyn Host, text: &[u8], arguments: &[u64]) -> Res
     let mut out = Vec::new();
     while let Some(byte) = reader.peek(0) {
         reader.at += 1;
-        if !(b' '..=b'~').contains(&byte) && !(is_space(byte) && byte.is_ascii()) {
+        if !((b' '..=b'~').contains(&byte) || is_space(byte) && byte.is_ascii()) {
             return Err(Errno::EINVAL);
         }
         if byte != b'%' {

@@ -47,6 +47,8 @@ pub(super) fn read(
         .ok_or_else(|| fault(format!("the types in section `.BTF` do not say what map `{name}` is")))?;
     let said = said(&btf, name, declaration.variable)?;
     let mut def = definition(&btf, name, &said)?;
+    // A damaged declaration may place them behind its own end.
+    let slots = |at: u64| bytes.start.saturating_add(at).min(bytes.end)..bytes.end;
     if let Some((inner, at)) = said.inner {
         let name = format!("{name}.inner");
         let inner = self::said(&btf, &name, inner)?;
@@ -54,10 +56,9 @@ pub(super) fn read(
             return Err(fault(format!("map `{name}` holds tables itself; one level is all there is")));
         }
         def.inner = Some(Box::new(definition(&btf, &name, &inner)?));
-        def.entries = held(tables, &def, section, bytes.start.saturating_add(at)..bytes.end)?;
+        def.entries = held(tables, &def, section, slots(at))?;
     } else if let Some(at) = said.programs {
-        let slots = bytes.start.saturating_add(at)..bytes.end;
-        if tables.object.sections[section].relocations.range(slots).next().is_some() {
+        if tables.object.sections[section].relocations.range(slots(at)).next().is_some() {
             return Err(fault(format!(
                 "map `{name}` holds programs from the start, and this version loads one program at a time"
             )));
