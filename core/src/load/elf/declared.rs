@@ -57,12 +57,12 @@ pub(super) fn read(
         }
         def.inner = Some(Box::new(definition(&btf, &name, &inner)?));
         def.entries = held(tables, &def, section, slots(at))?;
-    } else if let Some(at) = said.programs {
-        if tables.object.sections[section].relocations.range(slots(at)).next().is_some() {
-            return Err(fault(format!(
-                "map `{name}` holds programs from the start, and this version loads one program at a time"
-            )));
-        }
+    } else if let Some(at) = said.programs
+        && tables.object.sections[section].relocations.range(slots(at)).next().is_some()
+    {
+        return Err(fault(format!(
+            "map `{name}` holds programs from the start, and this version loads one program at a time"
+        )));
     }
     Ok(def)
 }
