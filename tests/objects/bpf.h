@@ -24,6 +24,7 @@ enum {
 	HASH = 1,
 	ARRAY = 2,
 	ARRAY_OF_MAPS = 12,
+	HASH_OF_MAPS = 13,
 	SK_STORAGE = 24,
 };
 

@@ -1,4 +1,4 @@
-/* Maps in a map, there from the start. */
+/* Maps in a map, there from the start; and a map that has none in it yet. */
 #include "bpf.h"
 
 struct inner {
@@ -25,4 +25,24 @@ int sort(struct sk_buff *skb)
 	u64 *count = inner ? map_lookup(inner, &zero) : 0;
 
 	return count ? (*count)++ : TC_SHOT;
+}
+
+struct {
+	NUMBER(type, HASH_OF_MAPS);
+	NUMBER(max_entries, 2);
+	TYPE(key, u32);
+	VALUES(values, struct {
+		NUMBER(type, HASH);
+		NUMBER(max_entries, 4);
+		TYPE(key, u64);
+		TYPE(value, u16);
+	});
+} later SEC(".maps");
+
+SEC("tc")
+int nothing_yet(struct sk_buff *skb)
+{
+	u32 key = skb->len;
+
+	return map_lookup(&later, &key) ? TC_SHOT : 7;
 }

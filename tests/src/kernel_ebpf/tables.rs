@@ -127,7 +127,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Every key with its value, in the order of the keys' bytes: the kernel's own order is random for some kinds.
+    /// Every key with its value, in the order of the keys' bytes: the kernel's own order is random for some kinds. What
+    /// has a key and nothing there is left out: elements of arrays of tables.
     ///
     /// # Errors
     /// The kernel's.
@@ -136,8 +137,10 @@ impl<'a> Table<'a> {
         let mut key = self.next_key(None)?;
         while let Some(here) = key {
             key = self.next_key(Some(&here))?;
-            let value = self.read(&here)?;
-            found.push((here, value));
+            match self.read(&here) {
+                Err(error) if error.raw_os_error() == Some(ENOENT) => {}
+                value => found.push((here, value?)),
+            }
         }
         found.sort();
         Ok(found)

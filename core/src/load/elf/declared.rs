@@ -24,6 +24,7 @@ struct Said {
     value: (u32, Id),
     max_entries: u32,
     flags: u32,
+    extra: u32,
     /// The type of the tables inside, and where in the declaration those are that it holds from the start.
     inner: Option<(Id, u64)>,
     /// Where in the declaration the programs are.
@@ -74,7 +75,7 @@ fn definition(btf: &Rc<Btf>, name: &str, said: &Said) -> Result<MapDef> {
     if (said.inner.is_some() || said.kind == PROG_ARRAY) && def.value_size == 0 {
         def.value_size = 4;
     }
-    def.flags = said.flags;
+    (def.flags, def.extra) = (said.flags, said.extra);
     def.types = Some(Rc::new(Types { btf: Rc::clone(btf), key: said.key.1, value: said.value.1 }));
     Ok(def)
 }
@@ -101,6 +102,7 @@ fn said(btf: &Btf, name: &str, declaration: Id) -> Result<Said> {
             "type" => said.kind = number()?,
             "max_entries" => said.max_entries = number()?,
             "map_flags" => said.flags = number()?,
+            "map_extra" => said.extra = extra(btf, member).ok_or_else(wrong)?,
             "key_size" => said.key = sized(said.key, (number()?, Id(0)))?,
             "value_size" => said.value = sized(said.value, (number()?, Id(0)))?,
             "key" => said.key = sized(said.key, pointed()?)?,
@@ -120,7 +122,7 @@ fn said(btf: &Btf, name: &str, declaration: Id) -> Result<Said> {
             _ => {
                 return Err(fault(format!("map `{name}` has `{field}`, which this version does not know"))
                     .help(
-                        "known are type, key, key_size, value, value_size, max_entries, map_flags and values",
+                        "known are type, key, key_size, value, value_size, max_entries, map_flags, map_extra, values",
                     ));
             }
         }
@@ -133,6 +135,14 @@ fn number(btf: &Btf, member: &Member) -> Option<u32> {
     let Kind::Pointer(to) = *btf.kind(member.of) else { return None };
     let Kind::Array { count, .. } = *btf.kind(to) else { return None };
     Some(count)
+}
+
+/// `__ulong`: the one value of the enumeration that a member is of; older macros have lengths for this, too.
+fn extra(btf: &Btf, member: &Member) -> Option<u32> {
+    match btf.kind(member.of) {
+        Kind::Enum { values, .. } => values.first().and_then(|(_, value)| u32::try_from(*value).ok()),
+        _ => number(btf, member),
+    }
 }
 
 fn wrong(name: &str, field: &str) -> Diagnostic {

@@ -78,12 +78,23 @@ impl<'o, 'a> Tables<'o, 'a> {
     pub(super) fn finish(self) -> Vec<MapDef> {
         let mut found: Vec<MapDef> = self.used.into_iter().filter_map(|used| used.def).collect();
         super::make_unique(found.iter_mut().map(|def| &mut def.name));
-        // A listing names a table that those inside are like: one of the program's own, where there is one.
+        // A listing names a table that those inside are like: one of the program's own, or one made for that.
         for at in 0..found.len() {
             let Some(inner) = found[at].inner.take() else { continue };
-            let like = found.iter().find(|other| other.inner.is_none() && other.same_inside(&inner));
-            let name = like.map(|other| other.name.clone());
-            found[at].inner = Some(Box::new(MapDef { name: name.unwrap_or(inner.name.clone()), ..*inner }));
+            let same = |other: &MapDef| {
+                other.inner.is_none()
+                    && other.same_inside(&inner)
+                    && (other.max_entries, other.extra) == (inner.max_entries, inner.extra)
+            };
+            let name = match found.iter().find(|other| same(other)) {
+                Some(like) => like.name.clone(),
+                None => {
+                    found.push((*inner).clone());
+                    super::make_unique(found.iter_mut().map(|def| &mut def.name));
+                    found.last().map_or_else(String::new, |made| made.name.clone())
+                }
+            };
+            found[at].inner = Some(Box::new(MapDef { name, ..*inner }));
         }
         found
     }
