@@ -10,7 +10,7 @@ pub use types::trace::{KPROBE, PERF_EVENT, RAW_TRACEPOINT, TRACEPOINT, record};
 pub use types::{
     ALL, CGROUP_SKB, CGROUP_SKB_EGRESS, MEMORY, SCHED_ACT, SCHED_CLS, SECCOMP, SOCKET_FILTER, XDP,
 };
-pub use world::{Process, Random, Redirect, Stretch, World};
+pub use world::{Process, Random, Redirect, Stacks, Stretch, World};
 
 use crate::context::Description;
 use crate::helpers::{Function, Functions};

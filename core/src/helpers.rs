@@ -5,6 +5,7 @@
 
 pub mod checksum;
 pub mod classic;
+pub mod events;
 pub mod flow;
 pub mod maps;
 pub mod packet;
@@ -12,6 +13,7 @@ pub mod print;
 pub mod probe;
 pub mod prototype;
 pub mod redirect;
+pub mod ringbuf;
 pub mod system;
 pub mod text;
 pub mod xdp;
@@ -57,11 +59,14 @@ pub enum Implementation {
 pub struct Turn {
     /// r1 to r5 of the call.
     pub arguments: [u64; 5],
-    /// What it said with its last callback, to know where it was; 0 at the call.
-    pub state: u64,
+    /// What it said with its last callback, to know where it was; zeros at the call.
+    pub state: State,
     /// What the callback returned; `None` at the call.
     pub returned: Option<u64>,
 }
+
+/// What a function that calls back keeps from one callback to the next: numbers of its own.
+pub type State = [u32; 3];
 
 /// What runs next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +80,7 @@ pub enum Next {
         /// r1 to r5.
         with: [u64; 5],
         /// What to be told then.
-        state: u64,
+        state: State,
     },
     /// Another program, from its start and without return; the caller, when there is none of that number, or too many
     /// have followed each other already.
@@ -119,6 +124,9 @@ pub trait Host {
 
     /// The address of byte `offset` of a table's memory.
     fn value_address(&self, map: u16, offset: u32) -> u64;
+
+    /// The table and the offset that [`Host::value_address`] gives this address for; none when it gives it for no table.
+    fn value_of(&self, address: u64) -> Option<(u16, u32)>;
 
     /// Changes a quantity of the world.
     fn set(&mut self, quantity: Quantity, value: u64);
@@ -186,6 +194,14 @@ impl std::fmt::Debug for Function {
     }
 }
 
+/// Names of the 2014 proposal, and who does today what they did there. Only the names are taken: arguments are today's.
+const FORMERLY: [(&str, &str); 4] = [
+    ("table_lookup", "map_lookup_elem"),
+    ("table_update", "map_update_elem"),
+    ("load_pointer", "probe_read_kernel"),
+    ("memcmp", "strncmp"),
+];
+
 /// Groups of functions; a program type has several.
 pub type Functions = &'static [&'static [Function]];
 
@@ -222,7 +238,11 @@ impl FunctionNames for Functions {
     }
 
     fn number(&self, name: &str) -> Option<i32> {
-        self.iter().copied().flatten().find(|function| function.name == name).map(|function| function.id)
+        let number = |name| {
+            self.iter().copied().flatten().find(|function| function.name == name).map(|function| function.id)
+        };
+        number(name)
+            .or_else(|| FORMERLY.iter().find(|(old, _)| *old == name).and_then(|(_, new)| number(new)))
     }
 
     fn all(&self) -> Vec<&str> {

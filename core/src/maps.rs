@@ -23,6 +23,7 @@ mod lpm;
 mod outside;
 mod queue;
 pub mod ringbuf;
+pub mod stack_trace;
 mod table;
 
 pub use array::{ARRAY, PERCPU_ARRAY};
@@ -37,16 +38,18 @@ pub use lpm::LPM_TRIE;
 pub use outside::update;
 pub use queue::{QUEUE, STACK};
 pub use ringbuf::RINGBUF;
+pub use stack_trace::STACK_TRACE;
 pub use table::{Access, Journal, Table};
 
 /// The table kinds of this version, in the order of their numbers.
-pub static KINDS: [&dyn Kind; 19] = [
+pub static KINDS: [&dyn Kind; 20] = [
     HASH,
     ARRAY,
     PROG_ARRAY,
     PERF_EVENT_ARRAY,
     PERCPU_HASH,
     PERCPU_ARRAY,
+    STACK_TRACE,
     LRU_HASH,
     LRU_PERCPU_HASH,
     LPM_TRIE,

@@ -274,11 +274,12 @@ impl Map {
         unsafe { bpf(MAP_FREEZE, &mut attr) }.map(drop).map_err(|error| errno(&error))
     }
 
-    /// The data pages of a ring buffer of `size` bytes, whose second half shows the first again.
+    /// The data pages of a ring buffer of `size` bytes, whose second half shows the first again, and how many bytes
+    /// programs have ever taken of it.
     ///
     /// # Errors
     /// When they cannot be mapped.
-    pub fn pages(&self, size: usize) -> io::Result<Vec<u8>> {
+    pub fn pages(&self, size: usize) -> io::Result<(Vec<u8>, u64)> {
         const READ: i32 = 1;
         const SHARED: i32 = 1;
         /// The first page is the reader's, the second says how far programs have written.
@@ -295,8 +296,9 @@ impl Map {
             let mut copy = vec![0; 2 * size];
             let pages = std::ptr::with_exposed_provenance::<u8>(start as usize + PAGES_BEFORE);
             std::ptr::copy_nonoverlapping(pages, copy.as_mut_ptr(), copy.len());
+            let written = std::ptr::with_exposed_provenance::<u64>(start as usize).read_volatile();
             syscall(unmap, start, length);
-            Ok(copy)
+            Ok((copy, written))
         }
     }
 }

@@ -31,6 +31,14 @@ fn functions(environment: &'static Environment) -> impl Iterator<Item = &'static
     environment.functions.iter().copied().flatten().filter(|function| function.id < CLASSIC)
 }
 
+/// `ringbuf_reserve` and `ringbuf_discard`.
+const RESERVE: i32 = 131;
+const DISCARD: i32 = 133;
+
+fn unless_zero(dst: Reg, offset: i16) -> Insn {
+    Insn::Branch { width: Width::W64, op: CmpOp::Ne, dst, src: Src::Imm(0), offset }
+}
+
 fn mov(dst: Reg, src: impl Into<Src>) -> Insn {
     Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: src.into() }
 }
@@ -57,10 +65,12 @@ enum Given {
     Packet,
     /// A table's handle.
     Map,
+    /// A record of a ring buffer.
+    Record,
     Callback,
 }
 
-const GIVEN: [Given; 13] = [
+const GIVEN: [Given; 14] = [
     Given::Unset,
     Given::Constant(0),
     Given::Constant(8),
@@ -73,12 +83,17 @@ const GIVEN: [Given; 13] = [
     Given::ConstantValue,
     Given::Packet,
     Given::Map,
+    Given::Record,
     Given::Callback,
 ];
 
 /// Whether Linux takes this for an argument whose neighbours are as they should be.
 fn takes(function: &Function, environment: &Environment, at: usize, given: Given) -> bool {
     let arg = function.prototype.args[at];
+    // A record must be handed back, which nobody else does.
+    if given == Given::Record && !function.prototype.args.contains(&Arg::Record) {
+        return false;
+    }
     let packet = function.prototype.packet_access;
     let readable = match given {
         Given::Stack | Given::Unaligned | Given::Value | Given::ConstantValue => true,
@@ -108,7 +123,7 @@ fn takes(function: &Function, environment: &Environment, at: usize, given: Given
         Arg::Size => given == Given::Constant(8),
         Arg::SizeOrZero => matches!(given, Given::Constant(0 | 8)),
         Arg::AllocSize => matches!(given, Given::Constant(_)),
-        Arg::Record => false,
+        Arg::Record => given == Given::Record,
         Arg::Callback => given == Given::Callback,
         Arg::StackOrNull => matches!(given, Given::Stack | Given::Unaligned | Given::Constant(0)),
         Arg::ConstString => given == Given::ConstantValue,
@@ -126,7 +141,7 @@ fn right(arg: Arg) -> Given {
         Arg::Memory | Arg::MemoryOut | Arg::MemoryOrNull | Arg::MemoryOutOrNull => Given::Stack,
         Arg::Fixed(_) | Arg::FixedOut(_) | Arg::StackOrNull => Given::Stack,
         Arg::Size | Arg::SizeOrZero | Arg::AllocSize => Given::Constant(8),
-        Arg::Record => Given::Unset,
+        Arg::Record => Given::Record,
         Arg::Callback => Given::Callback,
         Arg::ConstString => Given::ConstantValue,
     }
@@ -148,6 +163,7 @@ fn give(reg: Reg, given: Given, map: i32) -> Vec<Insn> {
         Given::ConstantValue => wide(WideImm::MapFdValue { fd: CONSTANTS, offset: 0 }),
         Given::Packet => vec![mov(reg, Reg::R8)],
         Given::Map => wide(WideImm::MapFd(map)),
+        Given::Record => vec![mov(reg, Reg::R9)],
         Given::Callback => wide(CALLBACK),
     }
 }
@@ -171,6 +187,10 @@ fn tables(function: &Function) -> Option<Vec<MapDef>> {
     constants.entries = vec![(vec![0; 4], vec![0; ROOM as usize])];
     let wanted = match function.id {
         12 => MapDef::new("programs", maps::kind("prog_array")?, 4, 4, 1),
+        25 => MapDef::new("listeners", maps::kind("perf_event_array")?, 4, 4, 1),
+        27 => MapDef::new("stacks", maps::kind("stack_trace")?, 4, 8, 1),
+        51 => MapDef::new("devices", maps::kind("devmap")?, 4, 4, 1),
+        130..=134 => MapDef::new("records", maps::kind("ringbuf")?, 0, 0, 4096),
         87..=89 => MapDef::new("waiting", maps::kind("queue")?, 0, ROOM as u32, 1),
         195 => MapDef::new("each", maps::kind("percpu_array")?, 4, ROOM as u32, 1),
         _ => values.clone(),
@@ -197,6 +217,14 @@ fn program(
     } else if given.contains(&Given::Packet) {
         return None;
     }
+    if given.contains(&Given::Record) {
+        if !(130..=134).contains(&function.id) {
+            return None;
+        }
+        insns.extend(give(Reg::R1, Given::Map, WANTED));
+        insns.extend([mov(Reg::R2, ROOM), mov(Reg::R3, 0), Insn::Call(Callee::Helper(RESERVE))]);
+        insns.extend([unless_zero(Reg::R0, 2), mov(Reg::R0, 0), Insn::Exit, mov(Reg::R9, Reg::R0)]);
+    }
     // This leaves r1 to r5 unset.
     insns.extend([Insn::Call(Callee::Helper(7)), mov(Reg::R7, Reg::R0)]);
     for (reg, given) in ARGUMENTS.into_iter().zip(given) {
@@ -204,6 +232,11 @@ fn program(
     }
     insns.push(Insn::Call(Callee::Helper(function.id)));
     insns.extend(after);
+    if function.prototype.ret == Ret::RecordOrNull {
+        // What was given out is handed back.
+        insns.extend([unless_zero(Reg::R0, 2), mov(Reg::R0, 0), Insn::Exit]);
+        insns.extend([mov(Reg::R1, Reg::R0), mov(Reg::R2, 0), Insn::Call(Callee::Helper(DISCARD))]);
+    }
     insns.extend([mov(Reg::R0, 0), Insn::Exit]);
     let callback: u32 = insns.iter().map(Insn::slots).sum();
     if given.contains(&Given::Callback) {

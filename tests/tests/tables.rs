@@ -123,6 +123,7 @@ fn usual(kind: &'static dyn Kind) -> MapDef {
     match kind.name() {
         "lpm_trie" => def.flags = flag::NO_PREALLOC,
         "ringbuf" => def.max_entries = 4096,
+        "stack_trace" => def.value_size = 16,
         _ if kind.holds() == Holds::Tables => def.inner = Some(Box::new(usual(maps::ARRAY))),
         _ => {}
     }

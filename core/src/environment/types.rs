@@ -10,9 +10,10 @@ use crate::helpers::flow::FLOW;
 use crate::helpers::maps::MAPS;
 use crate::helpers::print::PRINT;
 use crate::helpers::probe::{PROBE, PROBE_ANY};
+use crate::helpers::ringbuf::RINGBUF;
 use crate::helpers::system::SYSTEM;
 use crate::helpers::text::TEXT;
-use crate::helpers::{self, checksum, packet, redirect};
+use crate::helpers::{self, checksum, events, packet, redirect};
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
@@ -187,12 +188,14 @@ pub static SECCOMP: Environment = Environment {
 };
 
 /// What every program type may call (`bpf_base_func_proto`, of privileged users' programs).
-static EVERYWHERE: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT];
+static EVERYWHERE: helpers::Functions = &[MAPS, RINGBUF, SYSTEM, FLOW, PROBE, PRINT, TEXT];
 /// `sk_filter_func_proto`; and what stands for classic programs' ancillary loads.
-static SOCKET: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT, packet::READ, ANCILLARY];
+static SOCKET: helpers::Functions =
+    &[MAPS, RINGBUF, SYSTEM, FLOW, PROBE, PRINT, TEXT, packet::READ, events::PACKETS, ANCILLARY];
 /// `tc_cls_act_func_proto`
 static TRAFFIC_CONTROL: helpers::Functions = &[
     MAPS,
+    RINGBUF,
     SYSTEM,
     FLOW,
     PROBE,
@@ -200,17 +203,31 @@ static TRAFFIC_CONTROL: helpers::Functions = &[
     TEXT,
     packet::READ,
     packet::CHANGE,
+    events::PACKETS,
     checksum::SUM,
     checksum::REPLACE,
     redirect::TRAFFIC_CONTROL,
 ];
 /// `xdp_func_proto`
-static DRIVER: helpers::Functions =
-    &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT, helpers::xdp::XDP, checksum::SUM, redirect::XDP];
+static DRIVER: helpers::Functions = &[
+    MAPS,
+    RINGBUF,
+    SYSTEM,
+    FLOW,
+    PROBE,
+    PRINT,
+    TEXT,
+    helpers::xdp::XDP,
+    checksum::SUM,
+    redirect::XDP,
+    events::PACKETS,
+];
 /// `cg_skb_func_proto`
-static CONTROL_GROUP: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PRINT, TEXT, packet::READ];
+static CONTROL_GROUP: helpers::Functions =
+    &[MAPS, RINGBUF, SYSTEM, FLOW, PROBE, PRINT, TEXT, packet::READ, events::PACKETS];
 /// `bpf_tracing_func_proto`
-static TRACING: helpers::Functions = &[MAPS, SYSTEM, FLOW, PROBE, PROBE_ANY, PRINT, TEXT];
+static TRACING: helpers::Functions =
+    &[MAPS, RINGBUF, SYSTEM, FLOW, PROBE, PROBE_ANY, PRINT, TEXT, events::TRACES];
 
 /// A context of no bytes.
 static NOTHING: Description =

@@ -32,6 +32,8 @@ pub struct World {
     pub process: Process,
     /// Memory of the kernel and of the process, as far as programs may want to look at it. Stretches do not overlap.
     pub memory: Vec<Stretch>,
+    /// Where the program was called from.
+    pub stacks: Stacks,
     /// Where the packet goes when the program says that it is redirected.
     pub redirect: Option<Redirect>,
 }
@@ -108,6 +110,15 @@ pub struct Process {
     pub gid: u32,
     /// The thread's name, with a 0 behind it (`TASK_COMM_LEN`).
     pub comm: [u8; 16],
+}
+
+/// Where a program was called from: addresses of instructions, the innermost first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stacks {
+    /// In the kernel.
+    pub kernel: Vec<u64>,
+    /// In the process.
+    pub user: Vec<u64>,
 }
 
 /// A stretch of memory. What begins below [`Stretch::KERNEL`] is the process's.

@@ -116,10 +116,15 @@ pub static MAPS: &[Function] = &[
 
 /// The table whose handle is in r1, if `function` takes it.
 pub(super) fn table(host: &mut dyn Host, function: i32, handle: u64) -> Result<u16, TrapKind> {
-    let map = host.map(Reg::R1, handle)?;
+    table_in(host, Reg::R1, function, handle)
+}
+
+/// The table whose handle is in `reg`, if `function` takes it.
+pub(super) fn table_in(host: &mut dyn Host, reg: Reg, function: i32, handle: u64) -> Result<u16, TrapKind> {
+    let map = host.map(reg, handle)?;
     let takes = host.with_table(map, |table| table.def().kind.takes(function));
     let expected = "a map of a kind that it is for";
-    if takes { Ok(map) } else { Err(TrapKind::Argument { reg: Reg::R1, value: handle, expected }) }
+    if takes { Ok(map) } else { Err(TrapKind::Argument { reg, value: handle, expected }) }
 }
 
 /// The same, if programs may change the table.

@@ -2,7 +2,7 @@
 
 use super::host::Running;
 use super::{MAX_FRAMES, Machine, STACK_SIZE};
-use crate::helpers::{Function, Implementation, Next, Turn};
+use crate::helpers::{Function, Implementation, Next, State, Turn};
 use crate::isa::Reg;
 use crate::machine::{Observer, Place, Region, TrapKind};
 use crate::program::{Pc, Program, Slot};
@@ -28,7 +28,7 @@ pub(super) struct Frame {
 struct Pending {
     function: &'static Function,
     arguments: [u64; 5],
-    state: u64,
+    state: State,
 }
 
 /// Registers that a call keeps.
@@ -51,9 +51,12 @@ impl Machine {
                 self.force(observer, Reg::R0, value);
                 Ok(return_to)
             }
-            Implementation::Control(_) => {
-                self.decide(observer, Pending { function, arguments, state: 0 }, None, return_to)
-            }
+            Implementation::Control(_) => self.decide(
+                observer,
+                Pending { function, arguments, state: State::default() },
+                None,
+                return_to,
+            ),
         }
     }
 

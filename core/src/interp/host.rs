@@ -44,6 +44,15 @@ impl<O: Observer> Host for Running<'_, O> {
         Region::Values(map).address(offset)
     }
 
+    fn value_of(&self, address: u64) -> Option<(u16, u32)> {
+        match Region::of(address)? {
+            (Region::Values(map), offset) if usize::from(map) < self.machine.world.tables.len() => {
+                Some((map, offset))
+            }
+            _ => None,
+        }
+    }
+
     fn set(&mut self, quantity: Quantity, value: u64) {
         let before = self.machine.world.get(quantity);
         if before != value {

@@ -113,6 +113,10 @@ impl Kind for Places {
         function == function::REDIRECT_MAP || function == function::LOOKUP && self.of != Of::Cpus
     }
 
+    fn floods(&self) -> bool {
+        self.of == Of::Devices
+    }
+
     fn holds(&self) -> Holds {
         Holds::Facts
     }
@@ -230,6 +234,10 @@ impl Kind for DeviceHash {
 
     fn takes(&self, function: i32) -> bool {
         matches!(function, function::REDIRECT_MAP | function::LOOKUP)
+    }
+
+    fn floods(&self) -> bool {
+        true
     }
 
     fn holds(&self) -> Holds {

@@ -35,6 +35,8 @@ pub mod function {
     pub const TAIL_CALL: i32 = 12;
     /// `perf_event_output`
     pub const PERF_EVENT_OUTPUT: i32 = 25;
+    /// `get_stackid`
+    pub const GET_STACKID: i32 = 27;
     /// `redirect_map`
     pub const REDIRECT_MAP: i32 = 51;
     /// `ringbuf_output`
@@ -49,7 +51,7 @@ pub mod function {
     pub const LOOKUP_PERCPU: i32 = 195;
 
     /// Those that take tables of some kinds only (`check_map_func_compatibility`), with those that are no functions
-    /// here yet: of perf events 22, 55, 111 and 121, `get_stackid` 27, of ring buffers 198 and 209. The kinds say
+    /// here yet: of perf events 22, 55, 111 and 121, of ring buffers 198 and 209. The kinds say
     /// which they are taken by.
     pub const SELECTIVE: [i32; 18] = [
         PUSH,
@@ -57,6 +59,7 @@ pub mod function {
         PEEK,
         TAIL_CALL,
         PERF_EVENT_OUTPUT,
+        GET_STACKID,
         REDIRECT_MAP,
         RINGBUF_OUTPUT,
         RINGBUF_RESERVE,
@@ -64,7 +67,6 @@ pub mod function {
         FOR_EACH,
         LOOKUP_PERCPU,
         22,
-        27,
         55,
         111,
         121,
@@ -118,6 +120,11 @@ pub trait Kind: fmt::Debug + Sync {
     /// What a lookup gives.
     fn holds(&self) -> Holds {
         Holds::Values
+    }
+
+    /// Whether a packet can be sent to everything it holds at once (`BPF_F_BROADCAST`).
+    fn floods(&self) -> bool {
+        false
     }
 
     /// Whether each CPU has a value of its own.

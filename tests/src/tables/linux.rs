@@ -85,20 +85,22 @@ impl Linux {
     /// What is behind the records' heads, which are a length with marks and four bytes more.
     fn records(&self, table: usize) -> Result<Vec<Vec<u8>>, String> {
         let size = self.defs[table].max_entries as usize;
-        let pages = self.maps[table].pages(size).map_err(|error| error.to_string())?;
+        let (pages, written) = self.maps[table].pages(size).map_err(|error| error.to_string())?;
         let (mut at, mut found) = (0, Vec::new());
-        loop {
+        // Cases fill it once at most.
+        while at < (written as usize).min(size) {
             let head = u32::from_le_bytes(pages[at..at + 4].try_into().expect("four bytes"));
             let length = (head & 0x3fff_ffff) as usize;
-            // Behind the last record is what was never written; a busy one ends what can be read.
-            if head == 0 || head >> 31 != 0 || at + 8 + length > size {
-                return Ok(found);
+            // A busy one ends what can be read.
+            if head >> 31 != 0 {
+                break;
             }
             if head >> 30 == 0 {
                 found.push(pages[at + 8..at + 8 + length].to_vec());
             }
             at += (length + 8).next_multiple_of(8);
         }
+        Ok(found)
     }
 }
 
