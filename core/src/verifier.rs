@@ -7,15 +7,17 @@
 //!
 //! Four places: what an instruction requires (`require`), what proves it (`check`), how it moves the state
 //! (`transfer`), what a refusal is (`rejection`). Beside them: when paths may end early (`prune`), which numbers that
-//! depends on (`precision`), the log (`trace`).
+//! depends on (`precision`), the log (`trace`), what holds at each instruction in the end (`facts`, `loss`).
 //!
 //! The judge is Linux 6.18, a program loaded with full privileges: the same programs are accepted, with the same
 //! number of instructions looked at, and the log says the same. Not yet: maps, functions with arguments, `may_goto`,
 //! callbacks.
 
 mod check;
+mod facts;
 mod links;
 mod liveness;
+mod loss;
 mod packet;
 mod precision;
 mod prune;
@@ -25,8 +27,11 @@ mod stack;
 mod state;
 mod trace;
 mod transfer;
+mod visits;
 
+pub use facts::{Fact, Facts, Pointee};
 pub use rejection::{Access, PointerName, Reason, Rejection};
+pub use visits::{Visit, Visits};
 
 use crate::cfg::Graph;
 use crate::domain::Contradiction;
@@ -35,6 +40,7 @@ use crate::helpers::Arg;
 use crate::isa::Reg;
 use crate::program::{Pc, Program};
 use liveness::Liveness;
+use loss::Losses;
 use prune::KeptStates;
 use require::Requirement;
 use state::{FRAMES, Frame, Kind, Register, STACK, State, Step};
@@ -52,6 +58,7 @@ pub struct Verified {
     program: Program,
     effort: Effort,
     log: String,
+    facts: Facts,
 }
 
 /// What a proof took.
@@ -80,6 +87,12 @@ impl Verified {
         self.effort
     }
 
+    /// What was found out of each instruction.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
     /// The log, as much of it as was asked for.
     #[must_use]
     pub fn log(&self) -> &str {
@@ -105,6 +118,28 @@ impl std::fmt::Display for Effort {
 /// # Errors
 /// The first thing that was not proved.
 pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result<Verified, Box<Rejection>> {
+    prove(program, environment, level, None)
+}
+
+/// The same, with the states in which paths came by instructions, also those of a proof that failed.
+///
+/// # Errors
+/// The first thing that was not proved.
+pub fn verify_with_visits(
+    program: &Program,
+    environment: &Environment,
+    level: u8,
+    visits: &mut Visits,
+) -> Result<Verified, Box<Rejection>> {
+    prove(program, environment, level, Some(visits))
+}
+
+fn prove(
+    program: &Program,
+    environment: &Environment,
+    level: u8,
+    visits: Option<&mut Visits>,
+) -> Result<Verified, Box<Rejection>> {
     let arguments = |id| {
         let args = environment.function(id)?.prototype.args;
         Some(args.iter().take_while(|&&arg| arg != Arg::None).count() as u32)
@@ -119,6 +154,7 @@ pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result
         }
     };
     let mut verifier = Verifier::new(program, environment, &graph, level);
+    verifier.visits = visits;
     verifier.log_graph();
     let result = verifier.explore().and_then(|()| verifier.check_depth());
     let pc = verifier.state.pc;
@@ -127,7 +163,9 @@ pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result
     match result {
         Ok(()) => {
             log.add(1, format_args!("{effort}\n"));
-            Ok(Verified { program: program.clone(), effort, log: log.into_text() })
+            let mut facts = verifier.facts;
+            verifier.losses.spread(program, &graph, &mut facts);
+            Ok(Verified { program: program.clone(), effort, log: log.into_text(), facts })
         }
         Err(reason) => {
             // Of an endless loop the log has told already, and shown its states.
@@ -175,6 +213,9 @@ struct Verifier<'a> {
     requirements: Vec<Requirement>,
     changed: Changed,
     log: Log,
+    facts: Facts,
+    losses: Losses,
+    visits: Option<&'a mut Visits>,
 }
 
 impl<'a> Verifier<'a> {
@@ -209,6 +250,9 @@ impl<'a> Verifier<'a> {
             requirements: Vec::new(),
             changed: Changed::ALL,
             log: Log::new(level),
+            facts: Facts::new(program, graph),
+            losses: Losses::default(),
+            visits: None,
         }
     }
 
@@ -226,7 +270,11 @@ impl<'a> Verifier<'a> {
             }
             self.state.last = before;
             let node = self.graph.node(pc);
+            self.visit(before);
             let seen = node.joins && self.seen_before()?;
+            if let Some(visits) = &mut self.visits {
+                visits.add(&self.state, before, seen);
+            }
             if seen {
                 self.log_safe(arrived, before);
             } else {
@@ -259,6 +307,14 @@ impl<'a> Verifier<'a> {
             self.liveness.moved();
             arrived = true;
         }
+    }
+
+    /// What is known here goes into the facts.
+    fn visit(&mut self, before: Option<Pc>) {
+        let pc = self.state.pc;
+        let alone = |before: &Pc| before.next() == pc && !self.graph.node(pc).joins;
+        let straight = before.filter(alone).and_then(|before| facts::written(self.program.insn(before)));
+        self.facts.visit(pc, self.state.frame(), self.state.depth(), straight);
     }
 
     fn step(&mut self) -> Result<Onward, Reason> {

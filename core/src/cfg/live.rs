@@ -27,6 +27,12 @@ impl Registers {
         self.0 >> reg.bits() & 1 == 1
     }
 
+    /// A bit for each, the lowest for r0.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
     const fn and(self, other: Registers) -> Registers {
         Registers(self.0 | other.0)
     }

@@ -108,6 +108,18 @@ impl<U: Word> Bounds<U> {
         }
     }
 
+    /// The numbers of either, and those between them.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Bounds { unsigned: self.unsigned.union(other.unsigned), signed: self.signed.union(other.signed) }
+    }
+
+    /// Whether all of these bounds are at least as wide as the other ones.
+    #[must_use]
+    pub fn includes(self, other: Self) -> bool {
+        self.unsigned.includes(other.unsigned) && self.signed.includes(other.signed)
+    }
+
     /// Improved by the bits that are known (`__update_reg32_bounds`, first half of `__update_reg64_bounds`).
     #[must_use]
     pub fn within(self, bits: Tnum) -> Self {

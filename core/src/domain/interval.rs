@@ -92,6 +92,12 @@ impl<T: Int> Interval<T> {
         Interval { min: self.min.max(other.min), max: self.max.min(other.max) }
     }
 
+    /// The smallest interval that holds the numbers of both; of an empty one, none.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Interval { min: self.min.min(other.min), max: self.max.max(other.max) }
+    }
+
     /// Whether there is a number in both.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {

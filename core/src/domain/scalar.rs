@@ -69,6 +69,23 @@ impl Scalar {
         self.bits.contains(number) && self.wide.contains(number) && self.low.contains(number as u32)
     }
 
+    /// Whether everything that is known of this is known of `other`, too: then each number that `other` can be is one
+    /// that this can be.
+    #[must_use]
+    pub fn includes(self, other: Scalar) -> bool {
+        self.wide.includes(other.wide) && self.low.includes(other.low) && self.bits.includes(other.bits)
+    }
+
+    /// What is known of a number that is one of these or one of those.
+    #[must_use]
+    pub fn union(self, other: Scalar) -> Self {
+        Scalar {
+            bits: self.bits.union(other.bits),
+            wide: self.wide.union(other.wide),
+            low: self.low.union(other.low),
+        }
+    }
+
     /// What is known of it in 32 bits is that of a constant, the high half being left as it is.
     #[must_use]
     pub fn with_low32(self, number: u32) -> Self {

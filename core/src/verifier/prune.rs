@@ -8,7 +8,6 @@ use super::rejection::Reason;
 use super::state::{Byte, Frame, Kept, Kind, Link, Register, SLOT, Slot, State};
 use super::trace::{Changed, Printed};
 use crate::cfg::Graph;
-use crate::domain::Scalar;
 use crate::isa::{Reg, Width};
 use crate::program::Pc;
 use std::collections::BTreeMap;
@@ -181,6 +180,7 @@ impl Verifier<'_> {
                     keep = false;
                 }
             } else if self.equal(old, Alike::Enough) {
+                self.losses.ends(self.graph, old, &self.state);
                 self.kept.get_mut(at).hits += 1;
                 if self.graph.node(pc).jumped_to {
                     self.note(|_| ());
@@ -335,25 +335,16 @@ fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mu
             !old.precise
                 || (old.link.id == 0 || plus(old.link) == plus(new.link))
                     && identities.same_numbers(raw(old.link), raw(new.link))
-                    && within(&old.value, &new.value)
+                    && old.value.includes(new.value)
         }
         Kind::Packet | Kind::PacketMeta => {
             old.range <= new.range
                 && old.offset == new.offset
                 && identities.same(raw(old.link), raw(new.link))
-                && within(&old.value, &new.value)
+                && old.value.includes(new.value)
         }
         Kind::Context | Kind::Stack(_) | Kind::PacketEnd => exactly(old, new, identities),
     }
-}
-
-/// Every number of `new` is one of `old`.
-fn within(old: &Scalar, new: &Scalar) -> bool {
-    old.wide.unsigned.includes(new.wide.unsigned)
-        && old.wide.signed.includes(new.wide.signed)
-        && old.low.unsigned.includes(new.low.unsigned)
-        && old.low.signed.includes(new.low.signed)
-        && old.bits.includes(new.bits)
 }
 
 fn stacks_equal(old: &[Slot], new: &[Slot], alike: Alike, identities: &mut Identities) -> bool {

@@ -1,7 +1,7 @@
 //! What is known at one place of a program: of every register and every byte of every stack frame.
 
 use crate::domain::Scalar;
-use crate::isa::{Reg, Width};
+use crate::isa::{AluOp, Reg, Width};
 use crate::program::Pc;
 
 /// Bytes of a stack slot, the unit in which registers are spilled.
@@ -124,6 +124,15 @@ impl Register {
     /// A pointer to the beginning of what it points to.
     pub(super) fn pointer(kind: Kind) -> Self {
         Register { kind, value: Scalar::constant(0), ..Register::UNSET }
+    }
+
+    /// How far a pointer is behind the beginning of what it points to, both parts of its offset together.
+    pub(super) fn whole_offset(&self) -> Scalar {
+        let fixed = i64::from(self.offset);
+        match self.value.as_constant() {
+            Some(variable) => Scalar::constant(fixed.wrapping_add(variable as i64) as u64),
+            None => Scalar::constant(fixed as u64).alu(Width::W64, AluOp::Add, self.value),
+        }
     }
 
     pub(super) fn is_scalar(&self) -> bool {

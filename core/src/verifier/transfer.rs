@@ -263,7 +263,11 @@ impl Verifier<'_> {
         if loaded.is_scalar() && size != Size::DW {
             let value = if signed { loaded.value.sign_extend(size) } else { loaded.value.truncate(size) };
             let value = self.sane(value, "ldx");
-            self.put(dst, Register { value, ..loaded });
+            // Linux 6.18 takes a negative number that was spilled without its sign for the same number, and believes
+            // of one what it learns of the other, which is not true.
+            let same = !signed || loaded.value.wide.unsigned.max < 1 << (size.bits_wide() - 1);
+            let link = if same { loaded.link } else { Link::default() };
+            self.put(dst, Register { value, link, ..loaded });
         }
     }
 
@@ -334,6 +338,7 @@ impl Verifier<'_> {
         };
         let ids = [source.map_or(0, |_| b.link.id), if a.is_scalar() { a.link.id } else { 0 }];
         let linked = self.linked(ids.into_iter().filter(|&id| id != 0));
+        self.losses.compares(&self.state, &linked);
         if linked.len() > 1 {
             self.note(|step| step.linked.clone_from(&linked));
         }
@@ -392,6 +397,7 @@ impl Verifier<'_> {
 
     fn enter(&mut self, pc: Pc, function: Pc) {
         let number = self.graph.function_of(function);
+        self.losses.enters(pc, function);
         let mut inner = Frame::new(Some(pc), number, self.state.frames.len() as u8);
         inner.registers[1..6].copy_from_slice(&self.state.frame().registers[1..6]);
         self.clobber();

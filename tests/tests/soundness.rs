@@ -1,0 +1,108 @@
+//! What the verifier accepts does no harm, and what it says of it is true: accepted programs run step by step on random
+//! input, and at every step every register is what the facts claim.
+
+use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP};
+use bpf64_core::isa::{Insn, Reg, Size};
+use bpf64_core::load::{Format, load};
+use bpf64_core::program::Program;
+use bpf64_core::verifier::{Fact, verify};
+use bpf64_tests::claims::{Followed, follow};
+use bpf64_tests::generate::Generator;
+use bpf64_tests::property::check;
+
+/// Steps of one run at most.
+const LONGEST: u64 = 20_000;
+
+fn run(program: &Program, environment: &'static Environment, world: World) -> Result<Followed, String> {
+    match verify(program, environment, 0) {
+        Ok(verified) => follow(&verified, environment, world, LONGEST),
+        Err(_) => Ok(Followed::default()),
+    }
+}
+
+/// Where every context that is used here has a number that may be read in part: `queue_mapping`, `rx_queue_index`.
+const NUMBER: i16 = 12;
+
+fn packet(make: &mut Generator) -> World {
+    let length = 14 + make.below(90);
+    World::new(bpf64_core::context::skb::Skb::ethernet(make.bytes(length)))
+}
+
+#[test]
+fn numbers_and_the_stack() {
+    let mut sum = Followed::default();
+    check("Facts hold of numbers and the stack", 3_000, |make| {
+        let program = Program::new(make.linked_program(40), Vec::new()).map_err(|error| error.to_string())?;
+        let Ok(verified) = verify(&program, &SOCKET_FILTER, 0) else { return Ok(()) };
+        for _ in 0..4 {
+            sum += follow(&verified, &SOCKET_FILTER, packet(make), LONGEST)?;
+        }
+        Ok(())
+    });
+    println!("{sum:?}");
+}
+
+#[test]
+fn packets_and_functions() {
+    let mut sum = Followed::default();
+    check("Facts hold of packets and functions", 3_000, |make| {
+        let environment = make.pick(&[&SOCKET_FILTER, &XDP, &SCHED_CLS]);
+        let (program, input) = make.accepted_program_for(environment, 16);
+        // The registers that it expects numbers in get them from the context: first those whose loads do not need r1.
+        let given = Reg::ALL.iter().copied().filter(|reg| ![Reg::R1, Reg::R6, Reg::R10].contains(reg));
+        let mut insns: Vec<Insn> = given
+            .map(|dst| {
+                let size = make.pick(&[Size::B, Size::H, Size::W]);
+                Insn::Load { size, signed: make.percent(20), dst, base: Reg::R1, offset: NUMBER }
+            })
+            .collect();
+        insns.extend(program.insns());
+        let program = Program::new(insns, Vec::new()).map_err(|error| error.to_string())?;
+        sum += run(&program, environment, input.world)?;
+        Ok(())
+    });
+    println!("{sum:?}");
+}
+
+/// The fact of a register before the line that says `; here`.
+fn at_here(text: &str, reg: usize) -> Fact {
+    let loaded = load(text.as_bytes(), &Format::Ebpf.into()).expect("it is a program");
+    let program = loaded.ebpf();
+    let verified = verify(&program, &loaded.program_type, 0).expect("it does no harm");
+    let end = text.find("; here").expect("a line says so");
+    let starts =
+        |pc: &bpf64_core::program::Pc| program.origin(*pc).text.clone().is_some_and(|span| span.start < end);
+    let pc = program.pcs().rfind(starts).expect("there is an instruction");
+    verified.facts().before(pc).expect("it is reached")[reg]
+}
+
+#[test]
+fn what_a_covered_path_brings_is_known() {
+    // The second path to `join` ends there, since nothing depends on r7, which is 7 on the first and 100 on the second.
+    let text = "\
+r6 = *(u32 *)(r1 + 0)
+r7 = 7
+if r6 > 5 goto other
+goto join
+other: r7 = 100
+join: r8 = r7
+r8 += 1
+r0 = r8  ; here
+exit
+";
+    let Fact::Number(number) = at_here(text, 8) else { panic!("r8 is a number") };
+    assert!(number.contains(8) && number.contains(101) && !number.contains(200), "{number}");
+}
+
+#[test]
+fn a_counter_is_known_by_its_loop() {
+    let text = "\
+r6 = 0
+loop: r6 += 2
+r0 = r6  ; here
+if r6 < 100 goto loop
+exit
+";
+    let Fact::Number(number) = at_here(text, 6) else { panic!("r6 is a number") };
+    assert_eq!((number.wide.unsigned.min, number.wide.unsigned.max), (2, 100));
+}
