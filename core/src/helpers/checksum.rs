@@ -19,9 +19,6 @@ pub static SUM: &[Function] = &[Function {
     call: Implementation::Value(|host, [from, from_size, to, to_size, seed]| {
         let (from_size, to_size, seed) = (from_size as u32, to_size as u32, seed as u32);
         let (from, to) = (host.bytes(from, from_size)?, host.bytes(to, to_size)?);
-        if !(from_size | to_size).is_multiple_of(4) {
-            return Ok(Errno::EINVAL.result());
-        }
         let sum = match (from_size, to_size) {
             (0, 0) => seed,
             (0, _) => sum_of(&to, seed),
@@ -139,10 +136,11 @@ const fn fold(sum: u32) -> u16 {
     add16(sum as u16, (sum >> 16) as u16)
 }
 
-/// The sum of words, added to another (`csum_partial`).
+/// The sum of words, the last filled up with zeros, added to another (`csum_partial`).
 fn sum_of(bytes: &[u8], seed: u32) -> u32 {
-    let (words, _) = bytes.as_chunks();
-    words.iter().fold(seed, |sum, word| add(sum, u32::from_le_bytes(*word)))
+    bytes.chunks(4).fold(seed, |sum, word| {
+        add(sum, word.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    })
 }
 
 #[cfg(test)]

@@ -46,14 +46,20 @@ pub static PROBE_ANY: &[Function] = &[
         name: "probe_read",
         doc: "copies r2 bytes from r3 to r1; 0, or a negative error and zeros",
         prototype: READ,
-        call: Implementation::Value(|host, arguments| read(host, Whose::of(arguments[2]), arguments)),
+        call: Implementation::Value(|host, arguments| {
+            let whose = Whose::of(host, arguments[2]);
+            read(host, whose, arguments)
+        }),
     },
     Function {
         id: 45,
         name: "probe_read_str",
         doc: "copies a string from r3 to the r2 bytes at r1; its length with its zero, or a negative error and zeros",
         prototype: READ,
-        call: Implementation::Value(|host, arguments| read_text(host, Whose::of(arguments[2]), arguments)),
+        call: Implementation::Value(|host, arguments| {
+            let whose = Whose::of(host, arguments[2]);
+            read_text(host, whose, arguments)
+        }),
     },
 ];
 
@@ -70,15 +76,19 @@ pub(super) enum Whose {
 
 impl Whose {
     /// Whose an address is.
-    pub(super) const fn of(address: u64) -> Self {
-        // No region of the program's has so high a number that it lies beyond what processes have.
-        if address < Stretch::KERNEL && crate::machine::Region::of(address).is_none() {
-            Whose::User
-        } else {
+    pub(super) fn of(host: &mut dyn Host, address: u64) -> Self {
+        if address >= Stretch::KERNEL || host.check(address, 1, false).is_ok() {
             Whose::Kernel
+        } else {
+            Whose::User
         }
     }
 }
+
+/// The first address of the kernel's, of addresses with 48 bits: what is between it and those of processes is none.
+const LOWEST_KERNEL: u64 = 0xffff_8000_0000_0000;
+/// A page of the kernel's that is shown to processes.
+const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
 
 /// Copies memory that may not be there.
 pub(super) fn peek(host: &mut dyn Host, whose: Whose, address: u64, buffer: &mut [u8]) -> Result<(), Errno> {
@@ -86,18 +96,12 @@ pub(super) fn peek(host: &mut dyn Host, whose: Whose, address: u64, buffer: &mut
     if own || buffer.is_empty() {
         return Ok(());
     }
-    match (whose, Whose::of(address)) {
-        (Whose::User, Whose::User) | (Whose::Kernel, Whose::Kernel) => {
-            if host.world().peek(address, buffer) {
-                Ok(())
-            } else {
-                Err(Errno::EFAULT)
-            }
-        }
-        (Whose::User, Whose::Kernel) => Err(Errno::EFAULT),
-        // Linux does not even try (`copy_from_kernel_nofault_allowed`).
-        (Whose::Kernel, Whose::User) => Err(Errno::ERANGE),
+    // Linux does not even try what can be no address of the kernel's (`copy_from_kernel_nofault_allowed`).
+    if whose == Whose::Kernel && (address < LOWEST_KERNEL || address & !0xfff == VSYSCALL) {
+        return Err(Errno::ERANGE);
     }
+    let there = (whose == Whose::Kernel || address < Stretch::KERNEL) && host.world().peek(address, buffer);
+    if there { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
 /// A string of at most `room` bytes with its zero, cut to fit (`strncpy_from_kernel_nofault`).

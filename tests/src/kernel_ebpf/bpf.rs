@@ -333,7 +333,7 @@ impl Loaded {
     /// Runs the program once on `packet`: its result's low half, and the packet as it is then.
     pub(super) fn run(&self, packet: &[u8]) -> io::Result<(u32, Vec<u8>)> {
         // A program may make a packet longer; what does not fit is told by an error.
-        let mut after = vec![0; packet.len() + 256];
+        let mut after = vec![0; packet.len() + 4096];
         let mut attr = TestRun {
             prog_fd: self.0.as_raw_fd() as u32,
             retval: 0,

@@ -132,7 +132,7 @@ fn conversion(
                 _ => return pointer(host, reader, arguments, out, argument, how),
             }
         }
-        Some(b's') => Whose::of(argument),
+        Some(b's') => Whose::of(host, argument),
         Some(b'c') => {
             reader.at += 1;
             arguments.take(1)?;
