@@ -17,7 +17,7 @@ const captures = (await readdir(new URL("examples/", import.meta.url)))
 
 const { metafile } = await build({
   absWorkingDir: here,
-  entryPoints: ["main.js", "style.css", "icon.svg", ...captures],
+  entryPoints: ["main.js", "worker.js", "style.css", "icon.svg", ...captures],
   outbase: here,
   outdir: out,
   // The hash has the shape that xtask/src/serve/site.rs takes as "never changes".
@@ -31,7 +31,7 @@ const { metafile } = await build({
   // Nested rules, light-dark() and constructed style sheets: what the page needs anyway.
   target: ["chrome123", "firefox128", "safari17.5"],
   // These names stand for files of which only xtask knows the place.
-  alias: { "bpf64-editor": "./editor/editor.js", "bpf64-glue": glue, "bpf64-wasm": wasm },
+  alias: { "bpf64-glue": glue, "bpf64-wasm": wasm },
   loader: { ".wasm": "file", ".svg": "copy", ".pcap": "copy", ".pcapng": "copy" },
   metafile: true,
   logLevel: "warning",

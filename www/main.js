@@ -1,16 +1,23 @@
-// The page's first script: fetches the wasm, starts it, and says so in the page when that is not possible.
+// The page's first script: fetches the wasm, starts the page in it, and says so in the page when that is not possible.
+//
+// What Rust takes from JavaScript lies in `globalThis.bpf64`: the editor, and how a worker is started. The worker runs
+// the same module, which is compiled once and handed over.
 
-import init from "bpf64-glue";
+import init, { start_page as startPage } from "bpf64-glue";
 import wasmFile from "bpf64-wasm";
+import { Editor } from "./editor/editor.js";
 
-/** The module's response; `index.html` preloads it, so it is on its way since before this script was. */
-async function fetchModule() {
+/** The compiled module; `index.html` preloads it, so it is on its way since before this script was. */
+async function compileModule() {
   const response = await fetch(new URL(wasmFile, import.meta.url));
   if (!response.ok) {
     throw new Error(`the server answered ${response.status} for ${response.url}`);
   }
-  return response;
+  return WebAssembly.compileStreaming(response);
 }
+
+/** Where a file of the page lies; `index.html` lists them. */
+const place = (name) => JSON.parse(document.getElementById("files").textContent)[name];
 
 /** Puts a sentence where the page would have been, for eyes and for screen readers. */
 function show(sentence, detail) {
@@ -25,13 +32,27 @@ function show(sentence, detail) {
   document.getElementById("app").replaceChildren(alert);
 }
 
+async function start() {
+  const module = await compileModule();
+  globalThis.bpf64 = {
+    Editor,
+    startWorker() {
+      const worker = new Worker(new URL(place("worker.js"), document.baseURI), { type: "module" });
+      worker.postMessage(module);
+      return worker;
+    },
+  };
+  await init({ module_or_path: module });
+  startPage();
+}
+
 if (typeof WebAssembly !== "object") {
   show(
     "The playground needs WebAssembly, which this browser does not offer.",
     "Use a current Firefox, Chrome, Edge or Safari; some switch WebAssembly off in a lockdown mode.",
   );
 } else {
-  init({ module_or_path: fetchModule() }).catch((error) => {
+  start().catch((error) => {
     show("The playground could not start. Check the connection, then reload the page.", String(error));
     // Also where developers look; nothing else would say where it came from.
     console.error(error);

@@ -92,7 +92,7 @@ playTest("scratch memory shows what is stored, and when", {}, async ({ play }) =
 
 playTest("an eBPF source has one level, which is stepped", {}, async ({ play }) => {
   await play.at("step-classic").click();
-  await play.program("r0 = 7\nr3 = r0\nexit", "unverified");
+  await play.program("r0 = 7\nr3 = r0\nexit");
   await play.at("classic-listing").waitFor({ state: "detached" });
   assert.equal(await play.at("step-classic").count(), 0);
   await play.press("step");
@@ -103,7 +103,7 @@ playTest("an eBPF source has one level, which is stepped", {}, async ({ play }) 
 });
 
 playTest("the stack shows what a program writes, as it writes it", {}, async ({ play }) => {
-  await play.program("r1 = 0x1122\n*(u64 *)(r10 - 8) = r1\nr0 = *(u16 *)(r10 - 8)\nexit", "unverified");
+  await play.program("r1 = 0x1122\n*(u64 *)(r10 - 8) = r1\nr0 = *(u16 *)(r10 - 8)\nexit");
   assert.match(await play.at("stack-bytes").innerText(), /not written/);
   await play.press("step");
   await play.press("step");

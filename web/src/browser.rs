@@ -102,6 +102,15 @@ pub fn mark_interactive() {
     }
 }
 
+/// Puts the focus on the first element of this selector, if there is one.
+pub fn focus(selector: &str) {
+    let found = window().document().and_then(|document| document.query_selector(selector).ok().flatten());
+    if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+        // Fails only for elements that take no focus.
+        let _ = element.focus();
+    }
+}
+
 /// Whether the event comes from where text is typed, so that letters are not commands.
 #[must_use]
 pub fn is_typing(event: &Event) -> bool {

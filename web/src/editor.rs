@@ -5,12 +5,13 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use web_sys::Element;
 
-#[wasm_bindgen(raw_module = "bpf64-editor")]
+#[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_name = Editor)]
+    // Looked up when it is used: the worker runs the same module and has no editor.
+    #[wasm_bindgen(js_namespace = bpf64, js_name = Editor)]
     type JsEditor;
 
-    #[wasm_bindgen(constructor, js_class = "Editor")]
+    #[wasm_bindgen(constructor, js_namespace = bpf64, js_class = "Editor")]
     fn new(parent: &Element, text: &str, callbacks: &JsValue) -> JsEditor;
 
     #[wasm_bindgen(method, js_class = "Editor", js_name = setText)]

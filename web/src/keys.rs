@@ -16,7 +16,7 @@ pub struct Press<'a> {
 }
 
 /// What a key press asks for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Wish {
     /// An action of the state.
     Do(Action),
@@ -67,10 +67,10 @@ mod tests {
     #[test]
     fn letters_are_for_the_page_only_outside_text() {
         let press = |key, typing| Press { key, shift: false, modified: false, typing };
-        assert_eq!(wish(press("s", false)), Some(Wish::Do(Action::Step)));
-        assert_eq!(wish(press("s", true)), None);
-        assert_eq!(wish(press("F10", true)), Some(Wish::Do(Action::Step)));
-        assert_eq!(wish(Press { shift: true, ..press("F10", true) }), Some(Wish::Do(Action::Back)));
-        assert_eq!(wish(Press { modified: true, ..press("c", false) }), None, "Ctrl+C copies");
+        assert!(matches!(wish(press("s", false)), Some(Wish::Do(Action::Step))));
+        assert!(wish(press("s", true)).is_none());
+        assert!(matches!(wish(press("F10", true)), Some(Wish::Do(Action::Step))));
+        assert!(matches!(wish(Press { shift: true, ..press("F10", true) }), Some(Wish::Do(Action::Back))));
+        assert!(wish(Press { modified: true, ..press("c", false) }).is_none(), "Ctrl+C copies");
     }
 }

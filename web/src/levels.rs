@@ -87,12 +87,16 @@ impl Problem {
     }
 }
 
-/// Reads the source.
+/// Reads the source. A language and a program type that are not given are taken from the text.
 ///
 /// # Errors
 /// What is wrong with it, in the order of the text.
-pub fn read(source: &str, language: Option<Format>) -> Result<Levels, Vec<Problem>> {
-    let loaded = load(source.as_bytes(), &Request { format: language, ..Request::default() })
+pub fn read(
+    source: &str,
+    language: Option<Format>,
+    program_type: Option<ProgramType>,
+) -> Result<Levels, Vec<Problem>> {
+    let loaded = load(source.as_bytes(), &Request { format: language, program_type, ..Request::default() })
         .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
     let lines = LineStarts::of(source);
     let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| lines.line(span.start));
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_converted_program_is_linked_to_its_source() {
-        let levels = read("; ARP?\nldh [12]\njeq #0x806, 2, 3\nret #1\nret #0\n", None).unwrap();
+        let levels = read("; ARP?\nldh [12]\njeq #0x806, 2, 3\nret #1\nret #0\n", None, None).unwrap();
         assert_eq!((levels.format, levels.source_level()), (Format::Cbpf, Level::Classic));
         assert_eq!(&*levels.lines, [2, 3, 4, 5]);
         assert_eq!(levels.ebpf_rows[0].key, None, "the prologue comes from nowhere");
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn problems_are_placed_in_utf16() {
-        let problems = read("; 🦀\nldq [12]\n", Some(Format::Cbpf)).unwrap_err();
+        let problems = read("; 🦀\nldq [12]\n", Some(Format::Cbpf), None).unwrap_err();
         assert_eq!((problems[0].line, problems[0].column), (2, 1));
         assert_eq!((problems[0].from, problems[0].to), (5, 8));
     }

@@ -1,7 +1,8 @@
 //! The bpf64 playground: a Yew page around `bpf64_core`.
 //!
-//! Data flows one way: edit → [`state::reduce`] → [`ui`]. Everything up to the components is pure and tested
-//! natively; what touches the browser is in [`browser`] and [`editor`].
+//! Data flows one way: edit → [`state::reduce`] → [`ui`]; what takes long goes through the [`worker`] and comes back as
+//! an action like any other. Everything up to the components is pure and tested natively; what touches the browser is
+//! in [`browser`], [`editor`] and [`worker`].
 
 pub mod browser;
 pub mod editor;
@@ -14,13 +15,22 @@ pub mod player;
 pub mod say;
 pub mod state;
 pub mod ui;
+pub mod work;
+pub mod worker;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the page's boot script once the module is there.
-#[wasm_bindgen(start)]
-pub fn start() {
+#[wasm_bindgen]
+pub fn start_page() {
     console_error_panic_hook::set_once();
     let root = browser::element("app");
     yew::Renderer::<ui::App>::with_root(root).render();
+}
+
+/// Called by the worker's script, in the worker.
+#[wasm_bindgen]
+pub fn start_worker() {
+    console_error_panic_hook::set_once();
+    worker::serve();
 }

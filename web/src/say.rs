@@ -37,7 +37,7 @@ mod tests {
     use bpf64_core::environment::World;
 
     fn played(source: &str, level: Level, packet: &[u8]) -> (Levels, Player) {
-        let levels = read(source, None).unwrap();
+        let levels = read(source, None, None).unwrap();
         let player = Player::new(&levels, level, World::new(Skb::ethernet(packet.to_vec())));
         (levels, player)
     }

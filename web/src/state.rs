@@ -4,26 +4,23 @@
 //! soon as what it depends on changes. Tested natively.
 
 mod input;
+mod reports;
 mod share;
 
 use crate::examples::{EXAMPLES, Example};
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
 use crate::player::Player;
+use crate::work::{Order, Report};
 use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::debugger::End;
-use bpf64_core::environment::World;
+use bpf64_core::environment::{Environment, World};
 use bpf64_core::link;
 use bpf64_core::load::Format;
 use bpf64_core::packet::{self, Capture, Layer};
 use bpf64_core::program::Pc;
-use bpf64_core::{classic, interp};
+pub use reports::{Judged, Verification};
 use std::rc::Rc;
-
-/// How many instructions a packet of the list is given; the packet that is stepped has the debugger's limit.
-const LIST_LIMIT: u64 = 50_000;
-/// Captures up to this many packets are judged as a whole on every edit, which takes a few milliseconds.
-const TALLY_LIMIT: usize = 2_000;
 
 /// What the page shows and knows.
 #[derive(Debug, Clone)]
@@ -32,6 +29,8 @@ pub struct State {
     pub source: Rc<str>,
     /// The language chosen; `None` recognises it.
     pub language: Option<Format>,
+    /// The program type chosen; `None` takes it from the text.
+    pub program_type: Option<&'static Environment>,
     /// The example the page shows, until its text is edited.
     pub example: Option<&'static Example>,
     /// The program of the last text that could be read.
@@ -56,10 +55,24 @@ pub struct State {
     pub lit: Option<Key>,
     /// What fills the screen of a phone.
     pub tab: Tab,
+    /// What is shown below the machine.
+    pub dock: Dock,
+    /// The eBPF instruction that is looked at, if it is not the one where execution stands.
+    pub looked_at: Option<Pc>,
     /// Something the person should know: what could not be opened.
     pub notice: Option<Rc<str>>,
-    /// How many packets of the capture the program accepts.
-    pub accepted: Option<usize>,
+    /// The number of the text that [`State::levels`] is of: it grows with each that can be read.
+    pub order: Order,
+    /// What the verifier says of it.
+    pub verification: Verification,
+    /// What came of the capture's packets.
+    pub judged: Rc<Judged>,
+    /// How many captures were opened.
+    captures: u32,
+    /// How often the worker was told to stop.
+    pub stops: u32,
+    /// Whether it has ended before it was done.
+    halted: bool,
 }
 
 /// A capture and what it is called.
@@ -69,6 +82,10 @@ pub struct OpenCapture {
     pub name: String,
     /// Its packets.
     pub packets: Capture,
+    /// The file.
+    pub file: Rc<[u8]>,
+    /// Told apart from captures before by this.
+    pub number: u32,
 }
 
 /// The packet as it goes in.
@@ -102,10 +119,6 @@ impl PacketInput {
     }
 }
 
-/// A packet's result that nobody knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unknown;
-
 /// What a phone shows one of at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tab {
@@ -129,13 +142,42 @@ impl Tab {
     ];
 }
 
+/// What the place below the machine shows one of at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dock {
+    /// The packet's bytes and layers.
+    Packet,
+    /// What the verifier says.
+    Proof,
+}
+
+impl Dock {
+    /// Every pane in the order of the tabs.
+    pub const ALL: [Dock; 2] = [Dock::Packet, Dock::Proof];
+
+    /// What its tab says.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Dock::Packet => "Packet",
+            Dock::Proof => "Proof",
+        }
+    }
+}
+
 /// Everything that can happen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Action {
     /// The text was edited.
     Edit(String),
     /// A language was chosen.
     Language(Option<Format>),
+    /// A program type was chosen.
+    ProgramType(Option<&'static Environment>),
+    /// The worker has found something out.
+    Report(Report),
+    /// The worker is to stop what it does.
+    Stop,
     /// An example was chosen; its capture follows as [`Action::ExampleCapture`].
     Example(&'static Example),
     /// An example's capture arrived. It counts if the page still shows that example, or an edit of it.
@@ -168,6 +210,10 @@ pub enum Action {
     Light(Option<Key>),
     /// Another tab of the phone's layout.
     Tab(Tab),
+    /// Another pane below the machine.
+    Dock(Dock),
+    /// An eBPF instruction is to be brought into view; the next step brings back where execution stands.
+    LookAt(Pc),
     /// A link was followed.
     OpenLink(String),
     /// Something to tell.
@@ -182,6 +228,7 @@ impl Default for State {
         let mut state = State {
             source: first.source.into(),
             language: None,
+            program_type: None,
             example: Some(first),
             levels: None,
             problems: Rc::from([]),
@@ -194,8 +241,15 @@ impl Default for State {
             breakpoints: Vec::new(),
             lit: None,
             tab: Tab::Program,
+            dock: Dock::Packet,
+            looked_at: None,
             notice: None,
-            accepted: None,
+            order: 0,
+            verification: Verification::Pending,
+            judged: Rc::default(),
+            captures: 0,
+            stops: 0,
+            halted: false,
         };
         state.read_source();
         state
@@ -222,7 +276,14 @@ impl State {
                 self.language = language;
                 self.read_source();
             }
+            Action::ProgramType(program_type) => {
+                self.program_type = program_type;
+                self.read_source();
+            }
+            Action::Report(report) => self.hear(report),
+            Action::Stop => self.stops += 1,
             Action::Example(example) => {
+                self.program_type = None;
                 self.example = Some(example);
                 self.source = example.source.into();
                 self.language = None;
@@ -250,6 +311,11 @@ impl State {
             Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
             Action::Light(key) => self.lit = key,
             Action::Tab(tab) => self.tab = tab,
+            Action::Dock(dock) => self.dock = dock,
+            Action::LookAt(pc) => {
+                self.looked_at = Some(pc);
+                self.tab = Tab::Program;
+            }
             Action::OpenLink(link) => match link::decode(&link) {
                 Ok(document) => self.open(document),
                 Err(error) => self.notice = Some(error.to_string().into()),
@@ -261,7 +327,7 @@ impl State {
 
     /// Reads the text; on success everything behind it is made anew.
     fn read_source(&mut self) {
-        match levels::read(&self.source, self.language) {
+        match levels::read(&self.source, self.language, self.program_type.map(Into::into)) {
             Ok(levels) => {
                 if levels.classic.is_none() {
                     self.level = Level::Ebpf;
@@ -269,8 +335,11 @@ impl State {
                 self.levels = Some(Rc::new(levels));
                 self.problems = Rc::from([]);
                 self.lit = None;
+                self.looked_at = None;
+                self.order += 1;
+                self.verification = Verification::Pending;
+                self.forget_judged();
                 self.record();
-                self.judge_capture();
             }
             Err(problems) => self.problems = problems.into(),
         }
@@ -295,10 +364,12 @@ impl State {
     }
 
     fn play(&mut self, action: fn(&mut Player)) {
+        self.looked_at = None;
         self.player.as_mut().map(action);
     }
 
     fn seek(&mut self, position: usize) {
+        self.looked_at = None;
         if let Some(player) = &mut self.player {
             player.seek(position);
         }
@@ -362,35 +433,6 @@ impl State {
         if let Some(player) = &mut self.player {
             player.set_breakpoints(&self.breakpoints);
         }
-    }
-
-    fn judge_capture(&mut self) {
-        let open = self.capture.as_ref().filter(|open| open.packets.len() <= TALLY_LIMIT);
-        // A program that does not end over one packet is not asked about the others.
-        let count = open.and_then(|open| {
-            let accepted =
-                |index| self.result_of(index).ok().map(|r0| usize::from(r0.unwrap_or(0) as u32 != 0));
-            (0..open.packets.len()).map(accepted).sum()
-        });
-        self.accepted = count;
-    }
-
-    /// r0 after the program has run over packet `index` of the capture; `None` for a trap.
-    ///
-    /// # Errors
-    /// When there is no such packet or no program, or the program does not come to an end.
-    pub fn result_of(&self, index: usize) -> Result<Option<u64>, Unknown> {
-        let (levels, open) = self.levels.as_ref().zip(self.capture.as_ref()).ok_or(Unknown)?;
-        if self.player.as_ref().is_some_and(|player| matches!(player.end(), End::Limit(_))) {
-            return Err(Unknown);
-        }
-        let world = World::new(open.packets.get(index).ok_or(Unknown)?.skb());
-        if let Some(program) = &levels.classic {
-            return Ok(Some(classic::interp::run(program, world).0.into()));
-        }
-        let mut machine = interp::Machine::new(Rc::clone(&levels.ebpf), levels.program_type.clone(), world);
-        let end = machine.run(LIST_LIMIT).end.ok_or(Unknown)?;
-        Ok(end.ok().map(|(value, _)| value))
     }
 
     /// The value the run ends with.

@@ -3,6 +3,7 @@
 mod app;
 mod capture;
 mod controls;
+mod dock;
 mod footer;
 mod header;
 mod help;
@@ -10,7 +11,9 @@ mod listing;
 mod machine;
 mod packet;
 mod program;
+mod proof;
 mod source;
+mod stop;
 mod virtual_list;
 
 pub use app::App;

@@ -15,7 +15,7 @@ use crate::options::{Accepted, Options};
 use crate::process;
 use crate::tools::node::Node;
 use crate::tools::wasm_rust::WasmRust;
-use crate::wasm::{self, Module};
+use crate::wasm::{self, Care, Module};
 use crate::workspace;
 
 /// What marks a folder as one of ours, which may be replaced as a whole.
@@ -25,30 +25,45 @@ const MARK: &str = r#"<meta name="generator" content="bpf64">"#;
 const DEFAULT_CAPTURE: &str = "ssh.pcap";
 
 pub(crate) fn task(given: &[String]) -> Outcome {
-    let options = Options::parse(given, &Accepted { flags: &[], values: &["--out"], words: false })?;
+    let options = Options::parse(given, &Accepted { flags: &["--draft"], values: &["--out"], words: false })?;
+    let care = if options.flag("--draft") { Care::Draft } else { Care::Release };
     // Relative to where the command was given, as every program takes it.
-    let out = options.value("--out").map_or_else(default_folder, PathBuf::from);
-    build(&out)
+    let out = options.value("--out").map_or_else(|| folder_of(care), PathBuf::from);
+    build(&out, care)
 }
 
-/// Where the page is built if nothing else is said.
+/// Where a page of this care is built if nothing else is said.
+pub(crate) fn folder_of(care: Care) -> PathBuf {
+    match care {
+        Care::Release => default_folder(),
+        Care::Draft => workspace::path("target/draft"),
+    }
+}
+
+/// Where the page that visitors get is built.
 pub(crate) fn default_folder() -> PathBuf {
     workspace::path("target/dist")
 }
 
-/// Builds the page into `out`, prints what it weighs, and fails if that is too much.
-pub(crate) fn build(out: &Path) -> Outcome {
+/// Builds the page into `out`, prints what it weighs, and fails if that is too much. A draft is neither compressed nor
+/// weighed.
+pub(crate) fn build(out: &Path, care: Care) -> Outcome {
     check_replaceable(out)?;
     let _lock = workspace::exclusive()?;
     let node = Node::find()?;
     let rust = WasmRust::find()?;
-    let module = wasm::build(&rust, &node)?;
+    let module = wasm::build(&rust, &node, care)?;
 
     // Made beside and moved at the end: a server or a reader of `out` never sees half a page.
     let fresh = workspace::path("target/page/site");
     workspace::remove_folder(&fresh)?;
     let bundle = bundle(&node, &module, &fresh)?;
     write_index(&bundle, &fresh)?;
+    if care == Care::Draft {
+        replace(out, &fresh)?;
+        println!("a draft of the page is in {}\n", workspace::shown(out));
+        return Ok(());
+    }
     let sizes = sizes::compress(&fresh, &bundle.later)?;
     replace(out, &fresh)?;
 
@@ -67,6 +82,9 @@ struct Bundle {
     /// Scripts that are imported when they are needed.
     later: Vec<String>,
 }
+
+/// The script of the worker, which the page starts by itself.
+const WORKER: &str = "worker.js";
 
 /// Bundles script, style, wasm, icon and captures.
 fn bundle(node: &Node, module: &Module, folder: &Path) -> Outcome<Bundle> {
@@ -89,11 +107,12 @@ fn write_index(Bundle { names, parts, .. }: &Bundle, folder: &Path) -> Outcome {
                 .mend("add the file, or its import in www/main.js")
         })
     };
-    let captures: BTreeMap<&str, &str> = names
+    let mut files: BTreeMap<&str, &str> = names
         .iter()
         .filter_map(|(key, name)| Some((key.strip_prefix("examples/")?, name.as_str())))
         .collect();
-    let captures = serde_json::to_string(&captures).context(|| "cannot list the captures".to_owned())?;
+    files.insert(WORKER, name(WORKER)?);
+    let files = serde_json::to_string(&files).context(|| "cannot list the files".to_owned())?;
     let parts: Vec<String> =
         parts.iter().map(|name| format!(r#"<link rel="modulepreload" href="{name}">"#)).collect();
     let page = template::fill(
@@ -106,7 +125,7 @@ fn write_index(Bundle { names, parts, .. }: &Bundle, folder: &Path) -> Outcome {
             ("wasm", name("bpf64.wasm")?),
             ("default-capture", name(&format!("examples/{DEFAULT_CAPTURE}"))?),
             // Inside a script element, where only this sign could end it.
-            ("files", &captures.replace('<', "\\u003c")),
+            ("files", &files.replace('<', "\\u003c")),
         ],
     )
     .map_err(|problem| Failure::new(format!("{}: {problem}", workspace::shown(&source))))?;

@@ -33,14 +33,14 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "serve",
-        usage: "[--port N] [--base /PATH/] [--no-build]",
+        usage: "[--port N] [--base /PATH/] [--no-build] [--draft]",
         help: "build the page and serve it at http://127.0.0.1:8064/",
         run: serve::task,
     },
     Task {
         name: "dist",
-        usage: "[--out DIR]",
-        help: "build the page as a folder of static files (target/dist) and weigh it",
+        usage: "[--out DIR] [--draft]",
+        help: "build the page as a folder of static files (target/dist) and weigh it; a draft is soon built and large",
         run: dist::task,
     },
     Task {

@@ -18,6 +18,7 @@ use self::site::{Answer, Site};
 use crate::dist;
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::options::{Accepted, Options};
+use crate::wasm::Care;
 use crate::workspace;
 
 const PORT: u16 = 8064;
@@ -28,7 +29,8 @@ const MAX_HEAD: u64 = 32 * 1024;
 const SILENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn task(given: &[String]) -> Outcome {
-    let accepted = Accepted { flags: &["--no-build"], values: &["--port", "--base"], words: false };
+    let accepted =
+        Accepted { flags: &["--no-build", "--draft"], values: &["--port", "--base"], words: false };
     let options = Options::parse(given, &accepted)?;
     let port = match options.value("--port") {
         Some(text) => {
@@ -37,10 +39,12 @@ pub(crate) fn task(given: &[String]) -> Outcome {
         None => PORT,
     };
     let base = options.value("--base").unwrap_or("/");
+    let care = if options.flag("--draft") { Care::Draft } else { Care::Release };
+    let folder = dist::folder_of(care);
     if !options.flag("--no-build") {
-        dist::build(&dist::default_folder())?;
+        dist::build(&folder, care)?;
     }
-    let serving = start(dist::default_folder(), base, port)?;
+    let serving = start(folder, base, port)?;
     println!("bpf64 is at {} (Ctrl+C ends it)", serving.url);
     serving.wait();
     Ok(())

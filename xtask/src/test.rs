@@ -14,6 +14,7 @@ use crate::serve;
 use crate::tidy;
 use crate::tools::node::Node;
 use crate::tools::{cargo, chromium};
+use crate::wasm::Care;
 use crate::workspace;
 
 struct Step {
@@ -141,7 +142,7 @@ fn web() -> Outcome<Verdict> {
 }
 
 fn build() -> Outcome<Verdict> {
-    dist::build(&dist::default_folder()).map(|()| Verdict::Passed)
+    dist::build(&dist::default_folder(), Care::Release).map(|()| Verdict::Passed)
 }
 
 fn browser(earlier: &Earlier<'_>) -> Outcome<Verdict> {

@@ -27,6 +27,25 @@ const FEATURES: [&str; 6] = [
 /// gained is lost again, and 8 kB more. Functions up to this size gain.
 const OPTIMISATION: [&str; 2] = ["-Oz", "--one-caller-inline-max-function-size=20"];
 
+/// For whom the module is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// For visitors: as small as can be.
+    Release,
+    /// For whoever is at work on the page: soon there, three times as large.
+    Draft,
+}
+
+impl Care {
+    /// The profile in `Cargo.toml`, which is also the folder below `target`.
+    fn profile(self) -> &'static str {
+        match self {
+            Care::Release => "web",
+            Care::Draft => "web-draft",
+        }
+    }
+}
+
 /// The page's wasm, ready to be bundled.
 pub(crate) struct Module {
     /// The optimised module.
@@ -37,9 +56,9 @@ pub(crate) struct Module {
 
 /// Compiles, binds and optimises. The last two are skipped when the compiler gave the same bytes again, so that
 /// work on the style or the editor does not wait for them.
-pub(crate) fn build(rust: &WasmRust, node: &Node) -> Outcome<Module> {
-    let compiled = compile(rust)?;
-    let folder = workspace::path("target/page");
+pub(crate) fn build(rust: &WasmRust, node: &Node, care: Care) -> Outcome<Module> {
+    let compiled = compile(rust, care)?;
+    let folder = workspace::path("target/page").join(care.profile());
     workspace::make_folder(&folder)?;
     let module = Module { wasm: folder.join("bpf64.wasm"), glue: folder.join("bpf64_web.js") };
 
@@ -65,28 +84,30 @@ pub(crate) fn build(rust: &WasmRust, node: &Node) -> Outcome<Module> {
         .map_err(|error| {
             Failure::new(format!("wasm-bindgen cannot bind {}: {error:?}", compiled.display()))
         })?;
+    let bound = folder.join("bpf64_web_bg.wasm");
+    if care == Care::Draft {
+        fs::copy(&bound, &module.wasm).context(|| format!("cannot copy {}", bound.display()))?;
+        stamp.write()?;
+        return Ok(module);
+    }
     println!("optimising: wasm-opt -Oz (some ten seconds)");
     let mut optimise = node.script("www/node_modules/binaryen/bin/wasm-opt");
-    optimise
-        .args(OPTIMISATION)
-        .args(FEATURES)
-        .arg(folder.join("bpf64_web_bg.wasm"))
-        .arg("-o")
-        .arg(&module.wasm);
+    optimise.args(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&module.wasm);
     process::run("optimising the wasm", &mut optimise)?;
     stamp.write()?;
     Ok(module)
 }
 
 /// Its own target folder, because cargo may be another one, and so that its lock keeps nobody waiting.
-fn compile(rust: &WasmRust) -> Outcome<PathBuf> {
+fn compile(rust: &WasmRust, care: Care) -> Outcome<PathBuf> {
     println!("compiling the page to wasm (minutes the first time, seconds after)");
     let target = workspace::path("target/web");
     let mut cargo = rust.cargo_build();
-    cargo.args(["--package", "bpf64-web", "--lib", "--profile", "web", "--target-dir"]).arg(&target);
+    let profile = care.profile();
+    cargo.args(["--package", "bpf64-web", "--lib", "--profile", profile, "--target-dir"]).arg(&target);
     cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags = [{}]", remap_paths()));
     process::run("compiling the page", &mut cargo)?;
-    Ok(target.join("wasm32-unknown-unknown/web/bpf64_web.wasm"))
+    Ok(target.join("wasm32-unknown-unknown").join(profile).join("bpf64_web.wasm"))
 }
 
 /// Panics name their source files; these flags cut off where the checkout and cargo's registry lie on this

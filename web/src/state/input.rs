@@ -17,8 +17,10 @@ impl State {
                     self.notice = Some(format!("{name} holds no packets.").into());
                 }
                 let last = packets.len().saturating_sub(1);
-                self.capture = Some(Rc::new(OpenCapture { name, packets }));
-                self.judge_capture();
+                self.captures += 1;
+                let (file, number) = (bytes.into(), self.captures);
+                self.capture = Some(Rc::new(OpenCapture { name, packets, file, number }));
+                self.forget_judged();
                 self.chosen = None;
                 self.select_packet(index.min(last));
             }

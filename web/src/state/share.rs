@@ -43,7 +43,10 @@ impl State {
 
     pub(super) fn open(&mut self, document: Document) {
         let Document { source, language, packet, breakpoints, step, classic } = document;
-        *self = State { tab: self.tab, ..State::default() };
+        // Numbers go on: what the worker still reports is of what was there before.
+        let (order, stops, captures) = (self.order, self.stops, self.captures);
+        *self = State { tab: self.tab, dock: self.dock, stops, captures, ..State::default() };
+        self.order += order;
         self.example = EXAMPLES.iter().find(|example| example.source == source);
         self.source = source.into();
         self.language = Format::named(&language);

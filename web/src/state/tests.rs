@@ -1,6 +1,7 @@
 //! The reducer, without a browser.
 
 use super::*;
+use crate::work::{Desk, Judgement, Request};
 
 const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
@@ -29,6 +30,24 @@ fn capture(packets: &[&[u8]]) -> Rc<[u8]> {
         file.extend(*packet);
     }
     file.into()
+}
+
+/// The state after the worker has done all it was asked for.
+fn told(state: &State) -> State {
+    let mut desk = Desk::default();
+    let language = state.language.map(Format::name).unwrap_or_default().to_owned();
+    let (order, source) = (state.order, state.source.to_string());
+    desk.take(Request::Program { order, source, language, program_type: String::new(), start: true });
+    if let Some(open) = &state.capture {
+        desk.take(Request::Capture { number: open.number, bytes: open.file.to_vec() });
+    }
+    let mut state = state.clone();
+    while desk.is_busy() {
+        for report in desk.turn(|| 0) {
+            state = reduce(&state, Action::Report(report));
+        }
+    }
+    state
 }
 
 #[test]
@@ -115,10 +134,13 @@ fn hits_of_the_classic_level_follow_from_ebpf() {
 fn a_capture_is_judged_and_its_packets_chosen() {
     let file = capture(&[&PACKET, &[0; 20]]);
     let state = arp([Action::OpenFile("two.pcap".to_owned(), file)]);
-    assert_eq!((state.chosen, state.accepted, state.result()), (Some(0), Some(1), Some(7)));
+    assert_eq!((state.chosen, state.result(), state.judged.get(0)), (Some(0), Some(7), None));
+    assert!(state.is_working());
+    let state = told(&state);
+    assert_eq!((state.judged.accepted, state.judged.done, state.is_working()), (1, 2, false));
     assert_eq!(
-        (state.result_of(0), state.result_of(1), state.result_of(2)),
-        (Ok(Some(7)), Ok(Some(0)), Err(Unknown))
+        (state.judged.get(0), state.judged.get(1), state.judged.get(2)),
+        (Some(Judgement::Value(7)), Some(Judgement::Value(0)), None)
     );
     let state = reduce(&state, Action::SelectPacket(1));
     assert_eq!((state.packet.bytes.len(), state.result()), (20, Some(0)));
@@ -213,7 +235,8 @@ fn an_endless_loop_is_stopped() {
     assert_eq!(player.end(), End::Limit(player.steps()));
     assert_eq!(state.result(), None);
     let state = reduce(&state, Action::OpenFile("two.pcap".to_owned(), capture(&[&PACKET, &PACKET])));
-    assert_eq!((state.accepted, state.result_of(1)), (None, Err(Unknown)), "and not tried on every packet");
+    let state = told(&state);
+    assert_eq!((state.judged.accepted, state.judged.get(1)), (0, Some(Judgement::NoEnd)));
 }
 
 #[test]
@@ -221,4 +244,43 @@ fn ebpf_source_has_one_level() {
     let state = arp([Action::Level(Level::Classic), Action::Edit("r0 = 3\nexit".to_owned())]);
     assert_eq!((state.level, state.result()), (Level::Ebpf, Some(3)));
     assert_eq!(reduce(&state, Action::Level(Level::Classic)).level, Level::Ebpf);
+}
+
+#[test]
+fn the_verdict_is_of_the_program_that_is_shown() {
+    let state = arp([Action::Edit("r0 = r3\nexit".to_owned())]);
+    assert_eq!(state.verification, Verification::Pending);
+    let refused = told(&state);
+    assert_eq!(refused.refused_at().map(|place| place.slot), Some(0));
+    // A report about an earlier text changes nothing.
+    let edited = reduce(&refused, Action::Edit("r0 = 3\nexit".to_owned()));
+    let Verification::Done(proof) = &refused.verification else { panic!("{:?}", refused.verification) };
+    let late = Report::Proved { order: refused.order, proof: (**proof).clone() };
+    let edited = reduce(&edited, Action::Report(late));
+    assert_eq!((&edited.verification, edited.refused_at()), (&Verification::Pending, None));
+    let Verification::Done(proof) = told(&edited).verification else { panic!("no proof") };
+    assert_eq!(proof.refusal, None);
+}
+
+#[test]
+fn the_converted_form_of_every_classic_example_is_verified() {
+    for example in EXAMPLES.iter().filter(|example| example.source.len() < 2000) {
+        let state = told(&reduce(&State::default(), Action::Example(example)));
+        let Verification::Done(proof) = &state.verification else { panic!("{}", example.id) };
+        assert!(proof.refusal.as_ref().is_none_or(|refusal| refusal.unknown), "{}: {proof:?}", example.id);
+    }
+}
+
+#[test]
+fn stopping_ends_what_goes_on_until_the_next_edit() {
+    let state = arp([Action::OpenFile("two.pcap".to_owned(), capture(&[&PACKET, &PACKET]))]);
+    let stopped = [Action::Stop, Action::Report(Report::Stopped)]
+        .into_iter()
+        .fold(state, |state, action| reduce(&state, action));
+    assert_eq!((stopped.stops, stopped.is_working()), (1, false));
+    assert_eq!(stopped.verification, Verification::Stopped);
+    assert!(reduce(&stopped, Action::Edit("ret #1".to_owned())).is_working());
+    let dead = arp([Action::Report(Report::Died)]);
+    assert_eq!(dead.verification, Verification::Failed);
+    assert!(dead.notice.is_some() && dead.result() == Some(7), "the page goes on without it");
 }

@@ -1,11 +1,11 @@
 //! The whole page: the state, its connections to the browser, the panes in their order.
 
 use super::capture::CapturePane;
+use super::dock::DockPane;
 use super::footer::Footer;
 use super::header::Header;
 use super::help::Help;
 use super::machine::Machine;
-use super::packet::PacketPane;
 use super::program::Program;
 use super::source::Source;
 use super::{Page, PageProps};
@@ -14,6 +14,9 @@ use crate::examples::{EXAMPLES, Example};
 use crate::keys::{self, Press, Wish};
 use crate::levels::Level;
 use crate::state::{Action, State, Tab, reduce};
+use crate::work::Request;
+use crate::worker::Client;
+use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
@@ -53,6 +56,7 @@ pub fn App() -> Html {
     use_browser(&newest, &help);
     use_address(&page);
     use_interactive_mark(&page);
+    use_worker(&page);
 
     let show = page_callback(&newest, |page, example: &'static Example| show_example(page, example));
     let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
@@ -73,7 +77,7 @@ pub fn App() -> Html {
             <main data-tab={tab}>
                 <div class="col left"><Source page={page.clone()} /><CapturePane page={page.clone()} {open} /></div>
                 <div class="col middle"><About page={page.clone()} /><Program page={page.clone()} /></div>
-                <div class="col right"><Machine page={page.clone()} /><PacketPane page={page.clone()} /></div>
+                <div class="col right"><Machine page={page.clone()} /><DockPane page={page.clone()} /></div>
             </main>
             <Footer page={page.clone()} />
             <Tabs page={page.clone()} />
@@ -289,4 +293,42 @@ fn use_interactive_mark(page: &Page) {
             browser::mark_interactive();
         }
     });
+}
+
+/// Keeps the worker up with the page: the program, the capture, and the wish to stop.
+#[hook]
+fn use_worker(page: &Page) {
+    let client = use_mut_ref(|| None::<Client>);
+    {
+        let (client, dispatch) = (Rc::clone(&client), page.dispatch.clone());
+        use_effect_with((), move |()| {
+            *client.borrow_mut() = Some(Client::new(move |report| dispatch.emit(Action::Report(report))));
+        });
+    }
+    let send = move |request: Option<Request>| {
+        if let (Some(client), Some(request)) = (&*client.borrow(), request) {
+            client.send(request);
+        }
+    };
+    let capture = page.state.capture.as_ref().map_or(0, |open| open.number);
+    {
+        let (send, state) = (send.clone(), Rc::clone(&page.state));
+        use_effect_with(capture, move |&number| {
+            let bytes = state.capture.as_ref().map(|open| open.file.to_vec()).unwrap_or_default();
+            send(Some(Request::Capture { number, bytes }));
+        });
+    }
+    {
+        let (send, state) = (send.clone(), Rc::clone(&page.state));
+        use_effect_with(page.state.order, move |&order| {
+            send(Some(Request::Program {
+                order,
+                source: state.source.to_string(),
+                language: state.language.map(Format::name).unwrap_or_default().to_owned(),
+                program_type: state.program_type.map(|known| known.name.to_string()).unwrap_or_default(),
+                start: true,
+            }));
+        });
+    }
+    use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
 }

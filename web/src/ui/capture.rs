@@ -1,8 +1,10 @@
 //! The capture pane: the packets of the open capture, each with its verdict.
 
+use super::stop::Stop;
 use super::virtual_list::VirtualList;
 use super::{PageProps, flag};
 use crate::state::Action;
+use crate::work::{Judgement, accepts};
 use bpf64_core::packet;
 use std::rc::Rc;
 use web_sys::HtmlInputElement;
@@ -22,10 +24,17 @@ pub(super) struct Props {
 pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
     let state = &page.state;
     let name = state.capture.as_ref().map_or("none is open", |open| open.name.as_str()).to_owned();
-    let tally = state.capture.as_ref().map(|open| match state.accepted {
-        Some(accepted) => format!("{accepted} of {} accepted", open.packets.len()),
-        None => format!("{} packets", open.packets.len()),
+    let tally = state.capture.as_ref().map(|open| {
+        let (judged, all) = (&state.judged, open.packets.len());
+        if judged.done == all {
+            format!("{} of {all} accepted", judged.accepted)
+        } else if state.is_working() {
+            format!("{} of {all} judged…", judged.done)
+        } else {
+            format!("stopped after {} of {all}", judged.done)
+        }
     });
+    let working = state.is_working() && state.capture.is_some();
     let onchange = {
         let open = open.clone();
         Callback::from(move |event: Event| {
@@ -41,6 +50,7 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
         <section class="pane capture" aria-label="Capture">
             <h2>{ "Capture" }<small>{ name }</small><span class="end">
                 if let Some(tally) = tally { <span class="chip" data-testid="tally">{ tally }</span> }
+                if working { <Stop page={page.clone()} /> }
                 <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
                     <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
                         accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
@@ -49,28 +59,31 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
     }
 }
 
-/// The list. Rows are judged as they come into view, so that a long capture costs no more than a short one.
+/// The list. Only rows in view are drawn, so that a long capture costs no more than a short one.
 #[component]
 fn Packets(PageProps { page }: &PageProps) -> Html {
     let Some(open) = &page.state.capture else { return Html::default() };
     let chosen = page.state.chosen;
     let row = {
         let (page, open) = (page.clone(), Rc::clone(open));
+        let program_type = page.state.levels.as_ref().map(|levels| levels.program_type.clone());
         Callback::from(move |index: usize| {
             let Some(captured) = open.packets.get(index) else { return Html::default() };
             let skb = captured.skb();
             let summary = packet::layers::summary(&packet::layers(&skb, captured.link_type));
-            let result = page.state.result_of(index);
-            let (mark, class, verdict) = match result {
-                Ok(Some(r0)) if r0 as u32 == 0 => ("–", "dropped", "dropped"),
-                Ok(Some(_)) => ("✓", "accepted", "accepted"),
-                Ok(None) => ("!", "dropped", "trapped"),
-                Err(_) => ("?", "dropped", "no end"),
+            let result = page.state.judged.get(index);
+            let accepted = |r0| program_type.as_ref().is_some_and(|program_type| accepts(program_type, r0));
+            let (mark, class, verdict, value) = match result {
+                Some(Judgement::Value(r0)) if accepted(r0) => ("✓", "accepted", "accepted", Some(r0)),
+                Some(Judgement::Value(r0)) => ("–", "dropped", "dropped", Some(r0)),
+                Some(Judgement::Trap) => ("!", "dropped", "trapped", None),
+                Some(Judgement::NoEnd) => ("?", "dropped", "no end", None),
+                None => ("·", "dropped", "not judged yet", None),
             };
             let selected = chosen == Some(index);
             html! {
                 <div key={index} role="listitem" class={classes!("packet-row", class, selected.then_some("selected"))}
-                    data-testid={format!("packet-{index}")} data-result={result.ok().flatten().map(|r0| format!("0x{r0:016x}"))} data-selected={flag(selected)}>
+                    data-testid={format!("packet-{index}")} data-result={value.map(|r0| format!("0x{r0:016x}"))} data-selected={flag(selected)}>
                     <button type="button" tabindex={if chosen.unwrap_or(0) == index { "0" } else { "-1" }}
                         aria-pressed={selected.to_string()} onclick={page.send(Action::SelectPacket(index))} title={summary.clone()}>
                         <span class="mark" aria-label={verdict} role="img">{ mark }</span>

@@ -30,6 +30,8 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
     let current = pc.and_then(partner);
     let breakpoints: Vec<Pc> = state.breakpoints.iter().copied().filter_map(partner).collect();
     let hits = state.hits_in(level);
+    let refused = (level == Level::Ebpf).then(|| state.refused_at()).flatten().map(|place| Pc(place.pc));
+    let looked_at = state.looked_at.and_then(|pc| levels.partner(Level::Ebpf, pc, level));
     let focus_row = current.unwrap_or(Pc(0));
     let row = {
         let page = page.clone();
@@ -51,6 +53,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
                     partner={row.key.is_some() && row.key == current_key}
                     breakpoint={breakpoints.contains(&row.pc)}
                     hits={hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0))}
+                    refused={refused == Some(row.pc)} looked_at={looked_at == Some(row.pc)}
                     focusable={focus_row == row.pc} {row} />
             }
         })
@@ -60,7 +63,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
         Level::Ebpf => ("ebpf-listing", "eBPF instructions"),
     };
     html! {
-        <VirtualList len={rows.len()} {row} follow={current.map(Pc::index)} {label} {testid}
+        <VirtualList len={rows.len()} {row} follow={looked_at.or(current).map(Pc::index)} {label} {testid}
             class={classes!("listing", "mono", state.is_stale().then_some("stale"))} />
     }
 }
@@ -79,6 +82,10 @@ struct RowProps {
     /// The pointer or the focus is on an instruction of the same origin.
     lit: bool,
     breakpoint: bool,
+    /// The verifier refuses the program for it.
+    refused: bool,
+    /// Somebody asked to see it.
+    looked_at: bool,
     /// How often the run executes it; unknown in the level that is not stepped.
     hits: Option<u32>,
     /// Whether the Tab key comes here.
@@ -88,7 +95,20 @@ struct RowProps {
 
 #[component]
 fn InsnRow(props: &RowProps) -> Html {
-    let RowProps { level, row, title, current, partner, lit, breakpoint, hits, focusable, dispatch } = props;
+    let RowProps {
+        level,
+        row,
+        title,
+        current,
+        partner,
+        lit,
+        breakpoint,
+        refused,
+        looked_at,
+        hits,
+        focusable,
+        dispatch,
+    } = props;
     let (level, pc, slot) = (*level, row.pc, row.slot);
     let name = match level {
         Level::Classic => "classic",
@@ -108,6 +128,8 @@ fn InsnRow(props: &RowProps) -> Html {
         current.then_some("now"),
         (*lit || *partner).then_some("lit"),
         breakpoint.then_some("brk"),
+        refused.then_some("refused"),
+        looked_at.then_some("looked-at"),
         (*hits == Some(0)).then_some("never")
     );
     html! {
@@ -115,7 +137,7 @@ fn InsnRow(props: &RowProps) -> Html {
             title={title.clone()} aria-current={current.then_some("step")}
             data-testid={format!("{name}-{slot}")} data-slot={slot.to_string()} data-from={row.from.map(|from| from.to_string())}
             data-hue={hue(row.key).map(|hue| hue.to_string())} data-current={flag(*current)} data-lit={flag(*lit)}
-            data-breakpoint={flag(*breakpoint)} data-hits={hits.map(|hits| hits.to_string())}
+            data-breakpoint={flag(*breakpoint)} data-refused={flag(*refused)} data-hits={hits.map(|hits| hits.to_string())}
             onmouseenter={move |_| on()} onmouseleave={move |_| off()}
             onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>
             <button class="dot" type="button" tabindex="-1" aria-pressed={breakpoint.to_string()}

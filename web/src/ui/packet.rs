@@ -14,23 +14,12 @@ const SHOWN: usize = 4096;
 
 /// The pane.
 #[component]
-pub fn PacketPane(PageProps { page }: &PageProps) -> Html {
-    let state = &page.state;
-    let title = match (&state.capture, state.chosen) {
-        (Some(open), Some(index)) => format!("{index} of {}", open.name),
-        _ => "edited".to_owned(),
-    };
-    let (captured, wire) = (state.packet.bytes.len(), state.packet.wire_len as usize);
-    let length =
-        if captured == wire { format!("{wire} bytes") } else { format!("{captured} of {wire} bytes") };
+pub(super) fn PacketPane(PageProps { page }: &PageProps) -> Html {
     html! {
-        <section class="pane packet" aria-label="Packet">
-            <h2>{ "Packet" }<small>{ title }</small><span class="end"><small>{ length }</small></span></h2>
-            <div class="packet-parts">
-                <Bytes page={page.clone()} />
-                <div class="packet-rest"><Layers page={page.clone()} /><Input page={page.clone()} /></div>
-            </div>
-        </section>
+        <div class="packet-parts">
+            <Bytes page={page.clone()} />
+            <div class="packet-rest"><Layers page={page.clone()} /><Input page={page.clone()} /></div>
+        </div>
     }
 }
 

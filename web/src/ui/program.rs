@@ -3,7 +3,7 @@
 use super::listing::Listing;
 use super::{Page, PageProps};
 use crate::levels::Level;
-use crate::state::Action;
+use crate::state::{Action, Verification};
 use bpf64_core::debugger::End;
 use bpf64_core::machine::Ending;
 use yew::prelude::*;
@@ -55,22 +55,59 @@ fn level(page: &Page, level: Level, name: &'static str) -> Html {
     }
 }
 
-/// Whether the program is accepted. Classic programs are checked by Linux's rules; the eBPF verifier is yet to come.
+/// Whether the program is accepted: by the checker if it is classic, and by the verifier.
 #[component]
 fn Verdict(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
+    let problems = count(state.problems.len(), "problem");
     let classic = state.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
-    let (verdict, class, text) = match (state.is_stale(), classic) {
-        (true, _) => ("error", "chip bad", format!("{} to mend", count(state.problems.len(), "problem"))),
-        (false, true) => ("accept", "chip good", "checked".to_owned()),
-        (false, false) => ("unverified", "chip", "not verified".to_owned()),
+    let (verdict, class, text, title) = match &state.verification {
+        _ if state.is_stale() => (
+            "error",
+            "chip bad",
+            format!("{problems} to mend"),
+            "The source cannot be read as a program; the problems stand below it".to_owned(),
+        ),
+        Verification::Pending => {
+            ("pending", "chip", "verifying…".to_owned(), "The verifier is at work".to_owned())
+        }
+        Verification::Stopped => {
+            ("unverified", "chip", "stopped".to_owned(), "The verifier was stopped".to_owned())
+        }
+        Verification::Failed => {
+            ("unverified", "chip", "not verified".to_owned(), "The verifier did not answer".to_owned())
+        }
+        Verification::Done(proof) => match &proof.refusal {
+            None => (
+                "accept",
+                "chip good",
+                "verified".to_owned(),
+                format!(
+                    "The verifier accepts it; {} looked at",
+                    count(proof.processed as usize, "instruction")
+                ),
+            ),
+            Some(refusal) if refusal.unknown && classic => (
+                "accept",
+                "chip good",
+                "checked".to_owned(),
+                format!(
+                    "Linux's checker accepts the classic program. Of what it became: {}",
+                    refusal.sentence
+                ),
+            ),
+            Some(refusal) if refusal.unknown => {
+                ("unverified", "chip", "not verified".to_owned(), refusal.sentence.clone())
+            }
+            Some(refusal) => (
+                "reject",
+                "chip bad",
+                format!("refused at {}", refusal.place.slot),
+                format!("{}\nThe kernel says: {}", refusal.sentence, refusal.kernel),
+            ),
+        },
     };
-    let title = match verdict {
-        "accept" => "Linux's checker for classic filters accepts this program",
-        "error" => "The source cannot be read as a program; the problems stand below it",
-        _ => "eBPF programs are run as they are, every access checked; the verifier is yet to come",
-    };
-    html! { <span {class} {title} data-testid="verdict" data-verdict={verdict}>{ text }</span> }
+    html! { <span {class} {title} data-testid="verdict" data-verdict={verdict} role="status">{ text }</span> }
 }
 
 fn count(number: usize, what: &str) -> String {

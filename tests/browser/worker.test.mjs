@@ -1,0 +1,56 @@
+// Nothing freezes the page: what takes long happens in the worker, can be stopped, and survives the worker.
+
+import assert from "node:assert/strict";
+
+import { pcap, tcp } from "./captures.mjs";
+import { playTest } from "./page.mjs";
+
+/** A loop that the verifier follows round by round: two seconds where the program itself takes a blink. */
+const LONG_PROOF = "r0 = 0\nl: r0 += 1\nif r0 < 400000 goto l\nexit";
+
+/** A loop of some thousand rounds: long for each of many packets, short for one. */
+const LOOP = "r0 = 0\nl: r0 += 1\nif r0 < 8000 goto l\nexit";
+
+playTest("judging a capture can be stopped, and goes on with the next edit", {}, async ({ play }) => {
+  await play.paste(LOOP);
+  await play.open("long.pcap", pcap(Array.from({ length: 60_000 }, () => tcp(1, 22))));
+  await play.at("tally").filter({ hasText: /judged/ }).waitFor();
+  await play.at("stop").click();
+  await play.at("tally").filter({ hasText: /stopped after/ }).waitFor();
+  await play.program("ret #1");
+  await play.at("tally").filter({ hasText: "60000 of 60000 accepted" }).waitFor();
+});
+
+playTest("a proof that takes long keeps nobody waiting", {}, async ({ play, page, t }) => {
+  await play.paste(LONG_PROOF);
+  await play.verdict("pending");
+  await play.at("dock-proof").click();
+  // The page itself goes on.
+  await play.press("step");
+  await play.stands(1);
+  const start = performance.now();
+  await play.at("dock-body").count();
+  await page.locator("#dock-body").getByTestId("stop").click();
+  await play.verdict("unverified");
+  t.diagnostic(`stopped in ${(performance.now() - start).toFixed(0)} ms`);
+  // The next worker knows nothing of it.
+  await play.program("r0 = r3\nexit", "reject");
+  await play.program("r0 = 3\nexit");
+});
+
+playTest("an edit does not wait for the proof of the text before it", {}, async ({ play }) => {
+  await play.paste(LONG_PROOF);
+  await play.verdict("pending");
+  await play.program("r0 = 3\nexit");
+  await play.holds("result", 3);
+});
+
+playTest("the page goes on when the worker dies, and another one takes its place", {}, async ({ play, page }) => {
+  const [worker] = page.workers();
+  await worker.evaluate(() => setTimeout(() => { throw new Error("as if it had crashed"); }));
+  await play.notice(/background worker has ended/);
+  await play.press("step");
+  await play.stands(1);
+  await play.program("r0 = r3\nexit", "reject");
+  assert.equal(page.workers().length, 1);
+});

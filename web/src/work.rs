@@ -1,0 +1,14 @@
+//! What takes long and therefore happens in the worker: proofs, whole captures, runs without an end in sight.
+//!
+//! Pure, and tested natively. [`Desk`] is the worker's whole mind: it takes [`Request`]s and does its work in slices, so
+//! that it can be told to stop between two of them. What it finds out are [`Report`]s, which the page's reducer takes
+//! like anything else that happens. Nothing else passes between page and worker.
+
+mod desk;
+mod judge;
+mod message;
+mod prove;
+
+pub use desk::Desk;
+pub use judge::{CHUNK, Judgement, accepts};
+pub use message::{Order, Place, Proof, Ran, Refusal, Report, Request, decode, encode};

@@ -1,0 +1,258 @@
+//! The worker's mind: what it was asked, and what it does next.
+
+use super::judge::{Judge, Part};
+use super::message::{Order, Ran, Report, Request};
+use super::prove::prove;
+use crate::levels::{self, Levels};
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::{Environment, World};
+use bpf64_core::interp;
+use bpf64_core::load::Format;
+use bpf64_core::packet::Capture;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Instructions of a run in a slice: some ten milliseconds.
+const SLICE: u64 = 200_000;
+/// Slices of a run between two reports.
+const QUIET: u64 = 5;
+
+/// Everything the worker knows. [`Desk::take`] never takes long; [`Desk::turn`] takes a slice, or as long as a proof.
+#[derive(Default)]
+pub struct Desk {
+    program: Option<(Order, Rc<Levels>)>,
+    capture: Option<(u32, Rc<Capture>)>,
+    reports: VecDeque<Report>,
+    /// Whether the program is still to be verified.
+    unproved: bool,
+    judge: Option<Judge>,
+    run: Option<Run>,
+}
+
+struct Run {
+    machine: interp::Machine,
+    executed: u64,
+    slices: u64,
+}
+
+impl Desk {
+    /// Takes a request in.
+    pub fn take(&mut self, request: Request) {
+        self.reports.push_back(Report::Heard);
+        match request {
+            Request::Program { order, source, language, program_type, start } => {
+                self.clear();
+                let program_type = Environment::named(&program_type).map(Into::into);
+                self.program = levels::read(&source, Format::named(&language), program_type)
+                    .ok()
+                    .map(|levels| (order, Rc::new(levels)));
+                self.unproved = start && self.program.is_some();
+                self.judge = self.judge().filter(|_| start);
+            }
+            Request::Capture { number, bytes } => {
+                self.capture = Capture::read(&bytes).ok().map(|capture| (number, Rc::new(capture)));
+                self.judge = self.judge();
+            }
+            Request::Run { order, packet, wire_len, link_type } => {
+                self.run = self.levels(order).map(|levels| {
+                    let world = World::new(Skb::captured(packet, wire_len, link_type));
+                    let program_type = levels.program_type.clone();
+                    let machine = interp::Machine::new(Rc::clone(&levels.ebpf), program_type, world);
+                    Run { machine, executed: 0, slices: 0 }
+                });
+            }
+            Request::Stop => {
+                if let (Some((order, _)), Some(run)) = (&self.program, &self.run) {
+                    let end = Some(Ran::Stopped);
+                    self.reports.push_back(Report::Ran { order: *order, executed: run.executed, end });
+                }
+                self.clear();
+                self.reports.push_back(Report::Stopped);
+            }
+        }
+    }
+
+    /// Forgets what is under way.
+    fn clear(&mut self) {
+        self.unproved = false;
+        self.judge = None;
+        self.run = None;
+    }
+
+    fn levels(&self, order: Order) -> Option<&Rc<Levels>> {
+        self.program.as_ref().filter(|(known, _)| *known == order).map(|(_, levels)| levels)
+    }
+
+    fn judge(&self) -> Option<Judge> {
+        let ((_, levels), (_, capture)) = self.program.as_ref().zip(self.capture.as_ref())?;
+        Some(Judge::new(Rc::clone(levels), Rc::clone(capture)))
+    }
+
+    /// Whether a turn would do anything.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        !self.reports.is_empty() || self.unproved || self.judge.is_some() || self.run.is_some()
+    }
+
+    /// Works for a slice and gives what there is to report. `now` is a clock in microseconds.
+    pub fn turn(&mut self, now: impl Fn() -> u64) -> Vec<Report> {
+        if self.reports.is_empty() {
+            self.work(now);
+        }
+        self.reports.drain(..).collect()
+    }
+
+    fn work(&mut self, now: impl Fn() -> u64) {
+        let Some((order, levels)) = self.program.clone() else { return };
+        if std::mem::take(&mut self.unproved) {
+            let start = now();
+            let mut proof = prove(&levels);
+            proof.micros = now().saturating_sub(start);
+            self.reports.push_back(Report::Proved { order, proof });
+        } else if let Some(run) = &mut self.run {
+            let report = run.turn(order);
+            if matches!(report, Some(Report::Ran { end: Some(_), .. })) {
+                self.run = None;
+            }
+            self.reports.extend(report);
+        } else if let (Some(judge), Some((capture, _))) = (&mut self.judge, &self.capture) {
+            if let Some(Part { first, results, hits, taken }) = judge.turn() {
+                let (capture, first) = (*capture, first as u32);
+                self.reports.push_back(Report::Judged { order, capture, first, results, hits, taken });
+            }
+            if judge.is_done() {
+                self.judge = None;
+            }
+        }
+    }
+}
+
+impl Run {
+    fn turn(&mut self, order: Order) -> Option<Report> {
+        let outcome = self.machine.run(SLICE);
+        self.executed += outcome.executed;
+        self.slices += 1;
+        let end = outcome.end.map(|end| match end {
+            Ok((value, _)) => Ran::Value(value),
+            Err(trap) => Ran::Trap(trap.to_string()),
+        });
+        let tell = end.is_some() || self.slices.is_multiple_of(QUIET);
+        tell.then_some(Report::Ran { order, executed: self.executed, end })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::{Judgement, decode, encode};
+
+    const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
+
+    fn program(source: &str) -> Request {
+        let (language, program_type) = (String::new(), String::new());
+        Request::Program { order: 1, source: source.to_owned(), language, program_type, start: true }
+    }
+
+    /// A capture of this many packets of 14 bytes: every other one is ARP.
+    fn capture(count: usize) -> Request {
+        let mut bytes =
+            vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+        for number in 0..count {
+            bytes.extend([0, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0, 14, 0, 0, 0]);
+            bytes.extend(PACKET[..13].iter().chain(&[if number % 2 == 0 { 6 } else { 0 }]));
+        }
+        Request::Capture { number: 7, bytes }
+    }
+
+    /// All that is reported until nothing is left to do, or for so many turns.
+    fn reports(desk: &mut Desk, turns: usize) -> Vec<Report> {
+        let mut all = Vec::new();
+        for _ in 0..turns {
+            if !desk.is_busy() {
+                break;
+            }
+            all.extend(desk.turn(|| 0));
+        }
+        all.retain(|report| *report != Report::Heard);
+        // What the page gets is what was sent.
+        all.iter().map(|report| decode(&encode(report)).unwrap()).collect()
+    }
+
+    fn asked(requests: impl IntoIterator<Item = Request>) -> Desk {
+        let mut desk = Desk::default();
+        requests.into_iter().for_each(|request| desk.take(decode(&encode(&request)).unwrap()));
+        desk
+    }
+
+    #[test]
+    fn a_program_is_verified() {
+        let found = reports(&mut asked([program("r0 = 7\nexit")]), 99);
+        let [Report::Proved { order: 1, proof }] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((&proof.refusal, proof.processed), (&None, 2));
+        let found = reports(&mut asked([program("r0 = *(u8 *)(r9 + 0)\nexit")]), 99);
+        let [Report::Proved { proof, .. }] = &found[..] else { panic!("{found:?}") };
+        let refusal = proof.refusal.as_ref().unwrap();
+        assert_eq!((refusal.place.slot, refusal.kernel.as_str()), (0, "R9 !read_ok"));
+        assert!(proof.log.contains("R9 !read_ok"));
+        // A text that is no program is none of the worker's business.
+        assert_eq!(reports(&mut asked([program("ldh [12")]), 99), []);
+    }
+
+    #[test]
+    fn a_capture_is_judged_in_parts_with_hits() {
+        let source = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
+        let found = reports(&mut asked([program(source), capture(5000)]), 999);
+        let parts: Vec<_> = found
+            .iter()
+            .filter_map(|report| match report {
+                Report::Judged { order: 1, capture: 7, first, results, hits, taken } => {
+                    Some((*first, results, hits, taken))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            parts.iter().map(|part| (part.0, part.1.len())).collect::<Vec<_>>(),
+            [(0, 2048), (2048, 2048), (4096, 904)]
+        );
+        let all: Vec<Judgement> = parts.iter().flat_map(|part| part.1.iter().copied()).collect();
+        assert_eq!(all[..3], [Judgement::Value(7), Judgement::Value(0), Judgement::Value(7)]);
+        let (_, _, hits, taken) = parts[2];
+        // The converted program: prologue, load, branch, two returns of two instructions.
+        assert_eq!((hits[0], hits[hits.len() - 1]), (5000, 2500));
+        assert_eq!(taken.iter().filter(|&&times| times == 2500).count(), 1, "{taken:?}");
+    }
+
+    #[test]
+    fn a_traced_capture_keeps_its_tables() {
+        let count = ".map seen array key=4 value=8 max=1\nr1 = map[seen]\n*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\n\
+                     call map_lookup_elem\nif r0 == 0 goto out\nr1 = 1\nlock *(u64 *)(r0 + 0) += r1\nr0 = *(u64 *)(r0 + 0)\nout: exit";
+        let found = reports(&mut asked([program(count), capture(3)]), 99);
+        let Some(Report::Judged { results, .. }) = found.last() else { panic!("{found:?}") };
+        assert_eq!(results[..], [1, 2, 3].map(Judgement::Value));
+    }
+
+    #[test]
+    fn a_run_without_end_is_stopped() {
+        let run = Request::Run { order: 1, packet: PACKET.to_vec(), wire_len: 14, link_type: 1 };
+        let mut desk = asked([program("l: goto l\nexit"), run.clone()]);
+        let found = reports(&mut desk, 20);
+        let Some(Report::Ran { executed, end: None, .. }) = found.last() else { panic!("{found:?}") };
+        assert!(*executed >= SLICE * QUIET);
+        desk.take(Request::Stop);
+        let found = reports(&mut desk, 9);
+        let [Report::Ran { end: Some(Ran::Stopped), .. }, Report::Stopped] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert!(!desk.is_busy());
+        // A run of a program that is no longer there is not begun.
+        let mut desk = asked([
+            program("r0 = 3\nexit"),
+            Request::Run { order: 2, packet: vec![], wire_len: 0, link_type: 1 },
+        ]);
+        assert!(reports(&mut desk, 9).iter().all(|report| !matches!(report, Report::Ran { .. })));
+        let mut desk = asked([program("r0 = 3\nexit"), run]);
+        let end = reports(&mut desk, 9).pop();
+        assert_eq!(end, Some(Report::Ran { order: 1, executed: 2, end: Some(Ran::Value(3)) }));
+    }
+}

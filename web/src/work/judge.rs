@@ -1,0 +1,131 @@
+//! A whole capture, packet by packet, and how often each instruction was needed for it.
+
+use crate::levels::Levels;
+use bpf64_core::environment::{ProgramType, Verdict, World};
+use bpf64_core::interp;
+use bpf64_core::machine::{Flow, Machine as _};
+use bpf64_core::maps::Table;
+use bpf64_core::packet::Capture;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+
+/// Packets in a report.
+pub const CHUNK: usize = 2048;
+/// How many instructions a packet is given.
+const LIMIT: u64 = 50_000;
+/// Instructions in a slice: some ten milliseconds.
+const SLICE: u64 = 150_000;
+/// Making a machine for a packet takes as long as so many instructions.
+const START: u64 = 40;
+
+/// What came of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Judgement {
+    /// This in r0.
+    Value(u64),
+    /// A trap.
+    Trap,
+    /// The program did not come to an end soon enough.
+    NoEnd,
+}
+
+/// Whether a program of this type lets a packet pass, or keeps it, by returning this.
+#[must_use]
+pub fn accepts(program_type: &ProgramType, r0: u64) -> bool {
+    match (program_type.verdict)(r0) {
+        Verdict::Dropped => false,
+        Verdict::Accepted { .. } => true,
+        Verdict::Action(name) => !matches!(
+            name,
+            "XDP_ABORTED" | "XDP_DROP" | "TC_ACT_SHOT" | "TC_ACT_STOLEN" | "TC_ACT_QUEUED" | "filtered out"
+        ),
+        Verdict::Number => r0 != 0,
+    }
+}
+
+/// A capture on its way through a program. What the program keeps in tables is there for the next packet.
+pub(super) struct Judge {
+    levels: Rc<Levels>,
+    capture: Rc<Capture>,
+    next: usize,
+    tables: Vec<Table>,
+    hits: Vec<u64>,
+    taken: Vec<u64>,
+    results: Vec<Judgement>,
+}
+
+/// A part that is ready: the first packet of it, and what came of each.
+pub(super) struct Part {
+    pub(super) first: usize,
+    pub(super) results: Vec<Judgement>,
+    pub(super) hits: Vec<u64>,
+    pub(super) taken: Vec<u64>,
+}
+
+impl Judge {
+    pub(super) fn new(levels: Rc<Levels>, capture: Rc<Capture>) -> Self {
+        let count = levels.ebpf.insns().len();
+        Judge {
+            levels,
+            capture,
+            next: 0,
+            tables: Vec::new(),
+            hits: vec![0; count],
+            taken: vec![0; count],
+            results: Vec::new(),
+        }
+    }
+
+    /// Whether every packet was judged and reported.
+    pub(super) fn is_done(&self) -> bool {
+        self.next == self.capture.len() && self.results.is_empty()
+    }
+
+    /// Judges for a slice; gives a part when one is ready.
+    pub(super) fn turn(&mut self) -> Option<Part> {
+        let mut spent = 0;
+        while self.next < self.capture.len() && self.results.len() < CHUNK {
+            if spent > SLICE {
+                return None;
+            }
+            spent += START + self.packet(self.next);
+            self.next += 1;
+        }
+        let results = std::mem::take(&mut self.results);
+        let first = self.next - results.len();
+        Some(Part { first, results, hits: self.hits.clone(), taken: self.taken.clone() })
+    }
+
+    /// Runs the program over a packet; gives the instructions executed.
+    fn packet(&mut self, index: usize) -> u64 {
+        let Some(captured) = self.capture.get(index) else { return 0 };
+        let mut world = World::new(captured.skb());
+        world.tables = std::mem::take(&mut self.tables);
+        let program_type = self.levels.program_type.clone();
+        let mut machine = interp::Machine::new(Rc::clone(&self.levels.ebpf), program_type, world);
+        let mut executed = 0;
+        let result = loop {
+            if executed == LIMIT {
+                break Judgement::NoEnd;
+            }
+            let pc = machine.pc();
+            match machine.step(&mut ()) {
+                Ok(flow) => {
+                    executed += 1;
+                    if let Some(hits) = self.hits.get_mut(pc.index()) {
+                        *hits += 1;
+                        let taken = matches!(flow, Flow::Next) && machine.pc() != pc.next();
+                        self.taken[pc.index()] += u64::from(taken);
+                    }
+                    if let Flow::End(value, _) = flow {
+                        break Judgement::Value(value);
+                    }
+                }
+                Err(_) => break Judgement::Trap,
+            }
+        };
+        self.tables = std::mem::take(&mut machine.world.tables);
+        self.results.push(result);
+        executed
+    }
+}

@@ -1,0 +1,152 @@
+//! The two message types between page and worker, and their bytes.
+
+use super::judge::Judgement;
+use serde::{Deserialize, Serialize};
+
+/// Which text a message is about: it grows by one with each that could be read.
+pub type Order = u32;
+
+/// What the page asks of the worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// The program from now on. It is verified, and judges the open capture; all that was under way for another ends.
+    Program {
+        /// Its number.
+        order: Order,
+        /// The text.
+        source: String,
+        /// The language by name, if one was chosen.
+        language: String,
+        /// The program type by name, if one was chosen.
+        program_type: String,
+        /// Whether to begin; otherwise the worker only knows it. Work that was stopped does not begin by itself again.
+        start: bool,
+    },
+    /// The capture from now on, as the file's bytes; empty for none.
+    Capture {
+        /// Its number.
+        number: u32,
+        /// The file.
+        bytes: Vec<u8>,
+    },
+    /// Runs the program to its end over a packet, however long that takes.
+    Run {
+        /// The program.
+        order: Order,
+        /// The packet's bytes.
+        packet: Vec<u8>,
+        /// Its length on the wire.
+        wire_len: u32,
+        /// Its link type.
+        link_type: u32,
+    },
+    /// Ends all that is under way.
+    Stop,
+}
+
+/// What the worker finds out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Report {
+    /// The worker is there.
+    Ready,
+    /// A request has arrived; what follows may take its time.
+    Heard,
+    /// The program was verified.
+    Proved {
+        /// The program.
+        order: Order,
+        /// What came of it.
+        proof: Proof,
+    },
+    /// A part of the capture was judged.
+    Judged {
+        /// The program.
+        order: Order,
+        /// The capture.
+        capture: u32,
+        /// The first packet of this part, a multiple of [`CHUNK`](super::CHUNK).
+        first: u32,
+        /// What came of each packet.
+        results: Vec<Judgement>,
+        /// How often each instruction was executed, over all packets so far.
+        hits: Vec<u64>,
+        /// How often each instruction was followed by another than the next one.
+        taken: Vec<u64>,
+    },
+    /// A run goes on, or is at its end.
+    Ran {
+        /// The program.
+        order: Order,
+        /// Instructions executed so far.
+        executed: u64,
+        /// Its end; `None` while it goes on.
+        end: Option<Ran>,
+    },
+    /// Everything has ended that was under way.
+    Stopped,
+    /// The worker is no more; said by the page's end of the line.
+    Died,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ran {
+    /// With this in r0.
+    Value(u64),
+    /// With a trap, in words.
+    Trap(String),
+    /// It was stopped.
+    Stopped,
+}
+
+/// What came of verifying a program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// Why it is refused; `None` if it is accepted.
+    pub refusal: Option<Refusal>,
+    /// Instructions looked at.
+    pub processed: u32,
+    /// The log in Linux's form, or its last part if it is very long.
+    pub log: String,
+    /// What this took, in microseconds, by the worker's clock.
+    pub micros: u64,
+}
+
+/// Why a program is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Where.
+    pub place: Place,
+    /// The kind of reason, as the command line names it.
+    pub code: String,
+    /// What is wrong and how to mend it.
+    pub sentence: String,
+    /// What Linux says.
+    pub kernel: String,
+    /// Whether this says nothing of the program: something that the verifier does not know.
+    pub unknown: bool,
+}
+
+/// An instruction of the eBPF level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its number.
+    pub pc: u32,
+    /// The slot it starts at.
+    pub slot: u32,
+}
+
+/// A message as bytes.
+///
+/// # Panics
+/// Never: strings, numbers and lists can always be written.
+#[must_use]
+pub fn encode(message: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(message).expect("strings, numbers and lists can always be written")
+}
+
+/// The message in these bytes; `None` if they are none.
+#[must_use]
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    postcard::from_bytes(bytes).ok()
+}

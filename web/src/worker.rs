@@ -1,0 +1,256 @@
+//! The worker in the browser, from both sides: [`Client`] is what the page holds, [`serve`] what runs in the worker.
+//!
+//! Messages are [`work::Request`]s and [`work::Report`]s as bytes. A worker that does not listen is ended and another
+//! one started: nothing is lost with it, since the page knows all that it was told.
+
+use crate::work::{Desk, Report, Request, decode, encode};
+use gloo_timers::callback::Timeout;
+use js_sys::{Array, Uint8Array};
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
+
+/// How long the worker may take to hear a request, in milliseconds: what it does when it is not in the middle of a proof.
+const PATIENCE: u32 = 250;
+/// The same for the wish to stop.
+const PATIENCE_TO_STOP: u32 = 60;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = bpf64, js_name = startWorker)]
+    fn start_worker() -> Result<Worker, JsValue>;
+}
+
+/// The page's end.
+pub struct Client(Rc<RefCell<Office>>);
+
+struct Office {
+    worker: Option<Employee>,
+    /// What waits until the worker is there.
+    waiting: Vec<Request>,
+    /// What a new worker must know.
+    program: Option<Request>,
+    capture: Option<Request>,
+    unheard: usize,
+    timer: Option<Timeout>,
+    tell: Rc<dyn Fn(Report)>,
+}
+
+struct Employee {
+    worker: Worker,
+    ready: bool,
+    /// The browser calls these as long as the worker lives.
+    _closures: (Closure<dyn Fn(MessageEvent)>, Closure<dyn Fn(ErrorEvent)>),
+}
+
+impl Drop for Employee {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Client {
+    /// Starts a worker; what it reports goes to `tell`.
+    #[must_use]
+    pub fn new(tell: impl Fn(Report) + 'static) -> Self {
+        let office = Office {
+            worker: None,
+            waiting: Vec::new(),
+            program: None,
+            capture: None,
+            unheard: 0,
+            timer: None,
+            tell: Rc::new(tell),
+        };
+        let office = Rc::new(RefCell::new(office));
+        hire(&office);
+        Client(office)
+    }
+
+    /// Asks something of the worker.
+    pub fn send(&self, request: Request) {
+        let patience = if request == Request::Stop { PATIENCE_TO_STOP } else { PATIENCE };
+        let mut office = self.0.borrow_mut();
+        match &request {
+            Request::Program { .. } => office.program = Some(request.clone()),
+            Request::Capture { .. } => office.capture = Some(request.clone()),
+            Request::Run { .. } | Request::Stop => {}
+        }
+        office.post(request);
+        if office.unheard > 0 {
+            let waiting = Rc::clone(&self.0);
+            office.timer = Some(Timeout::new(patience, move || replace_if_deaf(&waiting, patience)));
+        }
+    }
+}
+
+impl Office {
+    fn post(&mut self, request: Request) {
+        match self.worker.as_ref().filter(|employee| employee.ready) {
+            Some(employee) => {
+                let bytes = Uint8Array::from(&encode(&request)[..]);
+                let transfer = Array::of1(&bytes.buffer());
+                // Fails only for what cannot be sent at all; bytes can.
+                let _ = employee.worker.post_message_with_transfer(&bytes, &transfer);
+                self.unheard += 1;
+            }
+            None if request == Request::Stop => self.waiting.clear(),
+            None => self.waiting.push(request),
+        }
+    }
+}
+
+/// Puts a new worker into the place of one that has heard nothing since.
+fn replace_if_deaf(office: &Rc<RefCell<Office>>, patience: u32) {
+    let deaf = office.borrow().unheard > 0;
+    if !deaf {
+        return;
+    }
+    let stopped = patience == PATIENCE_TO_STOP;
+    {
+        let mut office = office.borrow_mut();
+        let start = |request: &Request| match request.clone() {
+            Request::Program { order, source, language, program_type, start } => {
+                Request::Program { order, source, language, program_type, start: start && !stopped }
+            }
+            other => other,
+        };
+        let known = [&office.capture, &office.program].into_iter().flatten().map(start).collect();
+        office.waiting = known;
+    }
+    hire(office);
+    if stopped {
+        let tell = Rc::clone(&office.borrow().tell);
+        tell(Report::Stopped);
+    }
+}
+
+/// Starts a worker in the place of the one that may be there.
+fn hire(office: &Rc<RefCell<Office>>) {
+    let worker = match start_worker() {
+        Ok(worker) => worker,
+        Err(_) => {
+            let tell = Rc::clone(&office.borrow().tell);
+            return tell(Report::Died);
+        }
+    };
+    let heard = {
+        let office = Rc::downgrade(office);
+        Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            if let (Some(office), Ok(bytes)) = (office.upgrade(), event.data().dyn_into::<Uint8Array>())
+                && let Some(report) = decode(&bytes.to_vec())
+            {
+                receive(&office, report);
+            }
+        })
+    };
+    let died = {
+        let office = Rc::downgrade(office);
+        Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
+            // Told in the page; the console has it from the worker itself.
+            event.prevent_default();
+            if let Some(office) = office.upgrade() {
+                bury(&office);
+            }
+        })
+    };
+    worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+    worker.set_onerror(Some(died.as_ref().unchecked_ref()));
+    let mut office = office.borrow_mut();
+    office.unheard = 0;
+    office.timer = None;
+    office.worker = Some(Employee { worker, ready: false, _closures: (heard, died) });
+}
+
+fn receive(office: &Rc<RefCell<Office>>, report: Report) {
+    let tell = {
+        let mut office = office.borrow_mut();
+        match report {
+            Report::Ready => {
+                if let Some(employee) = &mut office.worker {
+                    employee.ready = true;
+                }
+                for request in std::mem::take(&mut office.waiting) {
+                    office.post(request);
+                }
+            }
+            Report::Heard => office.unheard = office.unheard.saturating_sub(1),
+            _ => {}
+        }
+        if office.unheard == 0 {
+            office.timer = None;
+        }
+        Rc::clone(&office.tell)
+    };
+    if !matches!(report, Report::Ready | Report::Heard) {
+        tell(report);
+    }
+}
+
+/// A worker has died of what it did. The next one is told of it, but not to begin it again.
+fn bury(office: &Rc<RefCell<Office>>) {
+    let tell = {
+        let mut office = office.borrow_mut();
+        // One that never began to listen would be replaced for ever.
+        let began = office.worker.take().is_some_and(|employee| employee.ready);
+        let idle = office.program.clone().map(|request| match request {
+            Request::Program { order, source, language, program_type, .. } => {
+                Request::Program { order, source, language, program_type, start: false }
+            }
+            other => other,
+        });
+        office.program = idle.clone();
+        office.waiting = office.capture.clone().into_iter().chain(idle).collect();
+        (Rc::clone(&office.tell), began)
+    };
+    if tell.1 {
+        hire(office);
+    }
+    (tell.0)(Report::Died);
+}
+
+/// Runs in the worker: listens, works in slices, and listens again between them.
+pub fn serve() {
+    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
+    let desk = Rc::new(RefCell::new(Desk::default()));
+    let turning = Rc::new(RefCell::new(None::<Timeout>));
+    let heard = {
+        let (scope, desk) = (scope.clone(), Rc::clone(&desk));
+        Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            let bytes = event.data().dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
+            if let Some(request) = bytes.ok().and_then(|bytes| decode(&bytes)) {
+                desk.borrow_mut().take(request);
+                // At once: somebody waits to know that it was heard.
+                turn(&scope, &desk, &turning);
+            }
+        })
+    };
+    scope.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+    heard.forget();
+    post(&scope, &Report::Ready);
+}
+
+fn turn(
+    scope: &DedicatedWorkerGlobalScope,
+    desk: &Rc<RefCell<Desk>>,
+    turning: &Rc<RefCell<Option<Timeout>>>,
+) {
+    let performance = scope.performance();
+    let now = || performance.as_ref().map_or(0, |performance| (performance.now() * 1000.0) as u64);
+    for report in desk.borrow_mut().turn(now) {
+        post(scope, &report);
+    }
+    let next = desk.borrow().is_busy().then(|| {
+        let again = (scope.clone(), Rc::clone(desk), Rc::clone(turning));
+        Timeout::new(0, move || turn(&again.0, &again.1, &again.2))
+    });
+    *turning.borrow_mut() = next;
+}
+
+fn post(scope: &DedicatedWorkerGlobalScope, report: &Report) {
+    let bytes = Uint8Array::from(&encode(report)[..]);
+    let _ = scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()));
+}
