@@ -41,7 +41,8 @@ struct Employee {
     worker: Worker,
     ready: bool,
     /// The browser calls these as long as the worker lives.
-    _closures: (Closure<dyn Fn(MessageEvent)>, Closure<dyn Fn(ErrorEvent)>),
+    _heard: Closure<dyn Fn(MessageEvent)>,
+    _died: Closure<dyn Fn(ErrorEvent)>,
 }
 
 impl Drop for Employee {
@@ -162,7 +163,7 @@ fn hire(office: &Rc<RefCell<Office>>) {
     let mut office = office.borrow_mut();
     office.unheard = 0;
     office.timer = None;
-    office.worker = Some(Employee { worker, ready: false, _closures: (heard, died) });
+    office.worker = Some(Employee { worker, ready: false, _heard: heard, _died: died });
 }
 
 fn receive(office: &Rc<RefCell<Office>>, report: Report) {
