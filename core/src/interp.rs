@@ -13,7 +13,7 @@ use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideIm
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
 use crate::maps::Table;
 use crate::program::{Pc, Program};
-use frames::Frame;
+pub(crate) use frames::Frame;
 pub use frames::MAX_TAIL_CALLS;
 use std::rc::Rc;
 
@@ -32,15 +32,15 @@ pub struct Machine {
     /// The program that runs.
     program: Rc<Program>,
     /// Its number, as [`Place::Program`] has it.
-    running: u32,
+    pub(crate) running: u32,
     tail_calls: u32,
     environment: ProgramType,
-    pc: Pc,
+    pub(crate) pc: Pc,
     /// r0 to r10.
     pub registers: [u64; 11],
     /// Callers, the innermost last.
-    frames: Vec<Frame>,
-    may_goto_left: u32,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) may_goto_left: u32,
     /// The context's bytes.
     pub context: Vec<u8>,
     /// The stack of every frame, the main function's first.
@@ -64,33 +64,51 @@ impl Machine {
     /// A machine before the first instruction. Tables of the program that the world does not have yet are made.
     #[must_use]
     pub fn new(program: Rc<Program>, environment: impl Into<ProgramType>, mut world: World) -> Self {
-        let environment = environment.into();
-        let mut registers = [0; 11];
-        let Entry { context, arguments } = (environment.entry)(&environment, &world);
         for def in program.maps().iter().skip(world.tables.len()) {
             world.tables.push(Table::new(Rc::clone(def), world.cpus));
         }
-        [registers[Reg::R1.index()], registers[Reg::R2.index()]] = arguments.map(|argument| match argument {
-            Argument::Number(number) => number,
-            Argument::Context => Region::Context.address(0),
-            Argument::Packet => Region::Packet.address(0),
-        });
-        registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
-        Machine {
+        let mut machine = Machine {
             first: Rc::clone(&program),
             program,
             running: 0,
             tail_calls: 0,
-            environment,
+            environment: environment.into(),
             pc: Pc(0),
-            registers,
+            registers: [0; 11],
             frames: Vec::new(),
             may_goto_left: MAY_GOTO_BUDGET,
-            context,
+            context: Vec::new(),
             stack: vec![0; STACK_SIZE],
             keys: Vec::new(),
             world,
-        }
+        };
+        machine.begin();
+        machine
+    }
+
+    /// Fills in what a program finds when it begins.
+    pub(crate) fn begin(&mut self) {
+        let Entry { context, arguments } = (self.environment.entry)(&self.environment, &self.world);
+        self.context = context;
+        self.registers = [0; 11];
+        [self.registers[Reg::R1.index()], self.registers[Reg::R2.index()]] =
+            arguments.map(|argument| match argument {
+                Argument::Number(number) => number,
+                Argument::Context => Region::Context.address(0),
+                Argument::Packet => Region::Packet.address(0),
+            });
+        self.registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
+    }
+
+    /// Stands before the first instruction again, in the world as it is now; the stack stays as it is.
+    pub(crate) fn restart(&mut self) {
+        self.select(0);
+        self.tail_calls = 0;
+        self.pc = Pc(0);
+        self.frames.clear();
+        self.may_goto_left = MAY_GOTO_BUDGET;
+        self.keys.clear();
+        self.begin();
     }
 
     /// Runs to the end, a trap, or until `limit` instructions have been executed.
@@ -173,9 +191,8 @@ impl Machine {
             Insn::Swap { kind, size, dst } => {
                 self.set(observer, dst, eval::swap(kind, size, self.get(dst)))?
             }
-            Insn::LoadImm { dst, imm: WideImm::Const(value) } => self.set(observer, dst, value)?,
             Insn::LoadImm { dst, imm } => {
-                let value = self.reference(pc, imm).ok_or(TrapKind::Unresolved)?;
+                let value = wide(&self.program, pc, imm).ok_or(TrapKind::Unresolved)?;
                 self.set(observer, dst, value)?;
             }
             Insn::LoadPacket { size, from } => match self.load_packet(observer, size, from)? {
@@ -241,25 +258,6 @@ impl Machine {
         Ok(Flow::Next)
     }
 
-    /// The address that a wide load stands for.
-    fn reference(&self, pc: Pc, imm: WideImm) -> Option<u64> {
-        if let WideImm::Code(offset) = imm {
-            let target = self.program.code_target(pc, offset)?;
-            return Some(Region::Code.address(self.program.slot(target).0));
-        }
-        let map = self.program.map_of(imm)?;
-        match imm {
-            WideImm::MapFd(_) | WideImm::MapIndex(_) => Some(Region::Map(map).address(0)),
-            WideImm::MapFdValue { offset, .. } | WideImm::MapIndexValue { offset, .. } => {
-                let def = &self.program.maps()[usize::from(map)];
-                def.kind
-                    .direct_value(def)
-                    .then(|| Region::Values(map).address(0).wrapping_add_signed(offset.into()))
-            }
-            WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => None,
-        }
-    }
-
     fn target(&self, pc: Pc, offset: i32) -> Pc {
         self.program.target(pc, offset).expect("`Program::new` saw that every jump lands on an instruction")
     }
@@ -283,6 +281,25 @@ impl Machine {
         let value = self.world.skb.number_at(at, size).into();
         observer.read(Place::Memory { region: Region::Packet, offset: at as u32, size }, value);
         Ok(Some(value))
+    }
+}
+
+/// What the wide load at `pc` loads: a number, or the address that it stands for.
+pub(crate) fn wide(program: &Program, pc: Pc, imm: WideImm) -> Option<u64> {
+    match imm {
+        WideImm::Const(value) => Some(value),
+        WideImm::Code(offset) => {
+            let target = program.code_target(pc, offset)?;
+            Some(Region::Code.address(program.slot(target).0))
+        }
+        WideImm::MapFd(_) | WideImm::MapIndex(_) => Some(Region::Map(program.map_of(imm)?).address(0)),
+        WideImm::MapFdValue { offset, .. } | WideImm::MapIndexValue { offset, .. } => {
+            let map = program.map_of(imm)?;
+            let def = &program.maps()[usize::from(map)];
+            let start = Region::Values(map).address(0);
+            def.kind.direct_value(def).then(|| start.wrapping_add_signed(offset.into()))
+        }
+        WideImm::Variable { .. } => None,
     }
 }
 

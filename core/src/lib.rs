@@ -55,6 +55,7 @@ pub mod meaning;
 mod names;
 pub mod packet;
 pub mod program;
+pub mod running;
 pub mod seccomp;
 mod sort;
 pub mod verifier;

@@ -13,7 +13,7 @@ pub const MAX_TAIL_CALLS: u32 = 33;
 
 /// What a call has to restore.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     /// The caller: a program that was tail-called returns to the one that called the function it took the place of.
     program: u32,
     return_to: Pc,
@@ -21,6 +21,18 @@ pub(super) struct Frame {
     saved: [u64; 4],
     /// Who goes on when this frame is left, when it is not the caller.
     pending: Option<Pending>,
+}
+
+impl Frame {
+    /// What a function of the program leaves behind when it calls another one.
+    pub(crate) const fn new(program: u32, return_to: Pc, saved: [u64; 4]) -> Self {
+        Frame { program, return_to, saved, pending: None }
+    }
+
+    /// Where a return goes to and r6 to r9 then, if it is one within `program` and to the caller.
+    pub(crate) fn plain(&self, program: u32) -> Option<(Pc, [u64; 4])> {
+        (self.pending.is_none() && self.program == program).then_some((self.return_to, self.saved))
+    }
 }
 
 /// A function that waits for its callback to return.
@@ -38,7 +50,7 @@ const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
 impl Machine {
     /// Calls a function of the environment's; the instruction after it is at `return_to`.
-    pub(super) fn call(
+    pub(crate) fn call(
         &mut self,
         observer: &mut impl Observer,
         function: &'static Function,

@@ -1,0 +1,367 @@
+//! The loop that executes operations.
+//!
+//! One `match` in one loop over operations of equal size. Three designs were measured on this project's instructions,
+//! in one run, in nanoseconds an instruction (Rust 1.95, an AMD EPYC; an arithmetic loop, a checksum, a filter):
+//!
+//! | design | arithmetic | checksum | filter |
+//! | --- | --- | --- | --- |
+//! | one loop, one match | 0.93 | 0.95 | 1.4 |
+//! | functions that end by calling the next one | 5.7 | 6.4 | 1.7 |
+//! | closures called by a loop | 2.7 | 2.7 | 2.1 |
+//!
+//! The compiler copies the jump through the table to the end of each arm and keeps the loop's variables in machine
+//! registers; calls through pointers make it spill them. In wasm, functions that call each other would need room for
+//! every call, too.
+//!
+//! Nothing here is trusted: every index is checked by the slice it goes into. An access that is not where it was
+//! expected, and all that is rare, leaves the loop with [`Stop::Step`], and the stepping form does that one instruction.
+
+use super::Code;
+use super::op::{Op, operators};
+use crate::environment::World;
+use crate::interp::{Frame, MAX_FRAMES, Machine, STACK_SIZE};
+use crate::isa::{AluOp, CmpOp, Reg, Size, SwapKind, Width, eval};
+use crate::machine::{Ending, Region};
+use crate::program::Pc;
+
+/// Why the loop was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The program has ended, the value in r0.
+    End(Ending),
+    /// The next instruction is for the stepping form.
+    Step,
+    /// The next instruction calls this one of the code's functions.
+    Function(u32),
+    /// As many instructions as wanted were executed, or a few more.
+    Budget,
+}
+
+const STACK: u32 = Region::Stack.number() as u32;
+const PACKET: u32 = Region::Packet.number() as u32;
+const VALUES: u32 = Region::Values(0).number() as u32;
+
+/// The bytes at an offset, if they are there.
+#[inline(always)]
+fn read<const N: usize>(bytes: &[u8], at: u32) -> Option<[u8; N]> {
+    let at = at as usize;
+    bytes.get(at..at.wrapping_add(N))?.first_chunk().copied()
+}
+
+/// Puts bytes at an offset, if there is room.
+#[inline(always)]
+fn write<const N: usize>(bytes: &mut [u8], at: u32, value: [u8; N]) -> Option<()> {
+    let at = at as usize;
+    *bytes.get_mut(at..at.wrapping_add(N))?.first_chunk_mut()? = value;
+    Some(())
+}
+
+/// The little-endian number of that size.
+fn read_number(bytes: &[u8], at: u32, size: Size) -> Option<u64> {
+    Some(match size {
+        Size::B => u64::from(u8::from_le_bytes(read(bytes, at)?)),
+        Size::H => u64::from(u16::from_le_bytes(read(bytes, at)?)),
+        Size::W => u64::from(u32::from_le_bytes(read(bytes, at)?)),
+        Size::DW => u64::from_le_bytes(read(bytes, at)?),
+    })
+}
+
+/// Writes the low bytes of a number.
+fn write_number(bytes: &mut [u8], at: u32, size: Size, value: u64) -> Option<()> {
+    match size {
+        Size::B => write(bytes, at, (value as u8).to_le_bytes()),
+        Size::H => write(bytes, at, (value as u16).to_le_bytes()),
+        Size::W => write(bytes, at, (value as u32).to_le_bytes()),
+        Size::DW => write(bytes, at, value.to_le_bytes()),
+    }
+}
+
+/// A register's place. There are eleven; sixteen places make the bound a mask.
+#[inline(always)]
+const fn place(reg: Reg) -> usize {
+    reg.index() & 15
+}
+
+/// Executes from the machine's place on, until something is not for this loop or `limit` instructions have been
+/// executed, the `executed` ones before counted. The limit is looked at when a jump is taken, so that it may be exceeded
+/// by as many instructions as the program has.
+pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, limit: u64) -> Stop {
+    let ops = &code.ops[..];
+    let running = machine.running;
+    let mut r = [0u64; 16];
+    r[..11].copy_from_slice(&machine.registers);
+    let mut pc = machine.pc.index();
+    let World { skb, tables, .. } = &mut machine.world;
+    let (stack, packet, tables) = (&mut machine.stack[..], &mut skb.packet[..], &mut tables[..]);
+    let frames = &mut machine.frames;
+    // Instructions executed are this plus `pc`, so that only jumps have to count.
+    let mut counted = (*executed as i64).wrapping_sub(pc as i64);
+    let limit = limit.min(i64::MAX as u64) as i64;
+
+    let stop = loop {
+        // Behind the last instruction the stepping form says what is wrong.
+        let Some(&op) = ops.get(pc) else { break Stop::Step };
+        macro_rules! get {
+            ($reg:expr) => {
+                r[place($reg)]
+            };
+        }
+        macro_rules! set {
+            ($reg:expr, $value:expr) => {{
+                r[place($reg)] = $value;
+                next!()
+            }};
+        }
+        macro_rules! next {
+            () => {
+                pc += 1
+            };
+        }
+        // Goes on at `target`, the work of `$done` instructions done.
+        macro_rules! jump {
+            ($target:expr, $done:expr) => {{
+                let target = $target as usize;
+                counted += (pc + $done) as i64 - target as i64;
+                pc = target;
+                if counted > limit {
+                    break Stop::Budget;
+                }
+            }};
+        }
+        macro_rules! address {
+            ($base:expr, $offset:expr) => {
+                get!($base).wrapping_add_signed(i64::from($offset))
+            };
+        }
+        // The bytes of the region that an address is in.
+        macro_rules! region {
+            ($address:expr) => {
+                match ($address >> 32) as u32 {
+                    STACK => &mut *stack,
+                    PACKET => &mut *packet,
+                    other => match tables.get_mut(other.wrapping_sub(VALUES) as usize) {
+                        Some(table) => table.bytes_mut(),
+                        None => break Stop::Step,
+                    },
+                }
+            };
+        }
+        macro_rules! load {
+            ($type:ty, $bytes:expr, $dst:expr, $address:expr) => {
+                match read($bytes, $address as u32) {
+                    Some(found) => set!($dst, u64::from(<$type>::from_le_bytes(found))),
+                    None => break Stop::Step,
+                }
+            };
+        }
+        macro_rules! store {
+            ($type:ty, $bytes:expr, $src:expr, $address:expr) => {
+                match write($bytes, $address as u32, (get!($src) as $type).to_le_bytes()) {
+                    Some(()) => next!(),
+                    None => break Stop::Step,
+                }
+            };
+        }
+        // A packet load: in network order to r0, and outside the packet the end.
+        macro_rules! packet {
+            ($type:ty, $at:expr) => {
+                match read(packet, $at) {
+                    Some(found) => set!(Reg::R0, u64::from(<$type>::from_be_bytes(found))),
+                    None => {
+                        r[0] = 0;
+                        break Stop::End(Ending::OutsidePacket);
+                    }
+                }
+            };
+        }
+        // The same at a place that is not known before. Below zero are windows.
+        macro_rules! index {
+            ($type:ty, $src:expr, $offset:expr) => {{
+                let at = (get!($src) as i32).wrapping_add($offset);
+                if at < 0 {
+                    break Stop::Step;
+                }
+                packet!($type, at as u32)
+            }};
+        }
+        macro_rules! swap {
+            ($kind:ident, $size:ident, $dst:expr) => {
+                set!($dst, eval::swap(SwapKind::$kind, Size::$size, get!($dst)))
+            };
+        }
+        macro_rules! extend {
+            ($width:ident, $from:ident, $dst:expr, $src:expr) => {
+                set!($dst, eval::mov_sx(Width::$width, Size::$from, get!($src)))
+            };
+        }
+        macro_rules! dispatch {
+            (
+                alu { $($alu:ident: $ar:ident $ak:ident $ar32:ident $ak32:ident,)* }
+                branch { $($cmp:ident: $cr:ident $ck:ident $cr32:ident $ck32:ident,)* }
+            ) => {
+                match op {
+                    $(
+                        Op::$ar { dst, src } => {
+                            set!(dst, eval::alu(Width::W64, AluOp::$alu, get!(dst), get!(src)))
+                        }
+                        Op::$ak { dst, imm } => {
+                            set!(dst, eval::alu(Width::W64, AluOp::$alu, get!(dst), i64::from(imm) as u64))
+                        }
+                        Op::$ar32 { dst, src } => {
+                            set!(dst, eval::alu(Width::W32, AluOp::$alu, get!(dst), get!(src)))
+                        }
+                        Op::$ak32 { dst, imm } => {
+                            set!(dst, eval::alu(Width::W32, AluOp::$alu, get!(dst), i64::from(imm) as u64))
+                        }
+                    )*
+                    $(
+                        Op::$cr { dst, src, target } => {
+                            if eval::compare(Width::W64, CmpOp::$cmp, get!(dst), get!(src)) {
+                                jump!(target, 1)
+                            } else {
+                                next!()
+                            }
+                        }
+                        Op::$ck { dst, imm, target } => {
+                            if eval::compare(Width::W64, CmpOp::$cmp, get!(dst), i64::from(imm) as u64) {
+                                jump!(target, 1)
+                            } else {
+                                next!()
+                            }
+                        }
+                        Op::$cr32 { dst, src, target } => {
+                            if eval::compare(Width::W32, CmpOp::$cmp, get!(dst), get!(src)) {
+                                jump!(target, 1)
+                            } else {
+                                next!()
+                            }
+                        }
+                        Op::$ck32 { dst, imm, target } => {
+                            if eval::compare(Width::W32, CmpOp::$cmp, get!(dst), i64::from(imm) as u64) {
+                                jump!(target, 1)
+                            } else {
+                                next!()
+                            }
+                        }
+                    )*
+                    Op::Neg { dst } => set!(dst, eval::neg(Width::W64, get!(dst))),
+                    Op::Neg32 { dst } => set!(dst, eval::neg(Width::W32, get!(dst))),
+                    Op::Extend8 { dst, src } => extend!(W64, B, dst, src),
+                    Op::Extend16 { dst, src } => extend!(W64, H, dst, src),
+                    Op::Extend32 { dst, src } => extend!(W64, W, dst, src),
+                    Op::Extend8To32 { dst, src } => extend!(W32, B, dst, src),
+                    Op::Extend16To32 { dst, src } => extend!(W32, H, dst, src),
+                    Op::Cut16 { dst } => swap!(ToLe, H, dst),
+                    Op::Cut32 { dst } => swap!(ToLe, W, dst),
+                    Op::Swap16 { dst } => swap!(Always, H, dst),
+                    Op::Swap32 { dst } => swap!(Always, W, dst),
+                    Op::Swap64 { dst } => swap!(Always, DW, dst),
+                    Op::Constant { dst, low, high } => set!(dst, u64::from(high) << 32 | u64::from(low)),
+                    Op::PacketB { at } => packet!(u8, at),
+                    Op::PacketH { at } => packet!(u16, at),
+                    Op::PacketW { at } => packet!(u32, at),
+                    Op::IndexB { src, offset } => index!(u8, src, offset),
+                    Op::IndexH { src, offset } => index!(u16, src, offset),
+                    Op::IndexW { src, offset } => index!(u32, src, offset),
+                    Op::LoadB { dst, base, offset } => {
+                        let address = address!(base, offset);
+                        load!(u8, region!(address), dst, address)
+                    }
+                    Op::LoadH { dst, base, offset } => {
+                        let address = address!(base, offset);
+                        load!(u16, region!(address), dst, address)
+                    }
+                    Op::LoadW { dst, base, offset } => {
+                        let address = address!(base, offset);
+                        load!(u32, region!(address), dst, address)
+                    }
+                    Op::LoadD { dst, base, offset } => {
+                        let address = address!(base, offset);
+                        load!(u64, region!(address), dst, address)
+                    }
+                    Op::LoadSigned { size, dst, base, offset } => {
+                        let address = address!(base, offset);
+                        match read_number(region!(address), address as u32, size) {
+                            Some(found) => set!(dst, eval::sign_extend(size, found)),
+                            None => break Stop::Step,
+                        }
+                    }
+                    Op::StackB { dst, base, offset } => load!(u8, stack, dst, address!(base, offset)),
+                    Op::StackH { dst, base, offset } => load!(u16, stack, dst, address!(base, offset)),
+                    Op::StackW { dst, base, offset } => load!(u32, stack, dst, address!(base, offset)),
+                    Op::StackD { dst, base, offset } => load!(u64, stack, dst, address!(base, offset)),
+                    Op::StoreB { base, offset, src } => {
+                        let address = address!(base, offset);
+                        store!(u8, region!(address), src, address)
+                    }
+                    Op::StoreH { base, offset, src } => {
+                        let address = address!(base, offset);
+                        store!(u16, region!(address), src, address)
+                    }
+                    Op::StoreW { base, offset, src } => {
+                        let address = address!(base, offset);
+                        store!(u32, region!(address), src, address)
+                    }
+                    Op::StoreD { base, offset, src } => {
+                        let address = address!(base, offset);
+                        store!(u64, region!(address), src, address)
+                    }
+                    Op::StoreConstant { size, base, offset, imm } => {
+                        let address = address!(base, offset);
+                        match write_number(region!(address), address as u32, size, i64::from(imm) as u64) {
+                            Some(()) => next!(),
+                            None => break Stop::Step,
+                        }
+                    }
+                    Op::KeepB { base, offset, src } => store!(u8, stack, src, address!(base, offset)),
+                    Op::KeepH { base, offset, src } => store!(u16, stack, src, address!(base, offset)),
+                    Op::KeepW { base, offset, src } => store!(u32, stack, src, address!(base, offset)),
+                    Op::KeepD { base, offset, src } => store!(u64, stack, src, address!(base, offset)),
+                    Op::KeepConstant { size, base, offset, imm } => {
+                        let at = address!(base, offset) as u32;
+                        match write_number(stack, at, size, i64::from(imm) as u64) {
+                            Some(()) => next!(),
+                            None => break Stop::Step,
+                        }
+                    }
+                    Op::Jump { target } => jump!(target, 1),
+                    Op::MayGoto { target } => match machine.may_goto_left.checked_sub(1) {
+                        Some(left) => {
+                            machine.may_goto_left = left;
+                            next!()
+                        }
+                        None => jump!(target, 1),
+                    },
+                    Op::Local { target } => {
+                        if frames.len() + 1 >= MAX_FRAMES {
+                            break Stop::Step;
+                        }
+                        let saved = [r[6], r[7], r[8], r[9]];
+                        frames.push(Frame::new(running, Pc(pc as u32 + 1), saved));
+                        r[10] = r[10].wrapping_add(STACK_SIZE as u64);
+                        jump!(target, 1)
+                    }
+                    Op::Function { index } => break Stop::Function(index),
+                    Op::Exit => match frames.last() {
+                        None => break Stop::End(Ending::Returned),
+                        Some(frame) => match frame.plain(running) {
+                            None => break Stop::Step,
+                            Some((return_to, saved)) => {
+                                [r[6], r[7], r[8], r[9]] = saved;
+                                frames.pop();
+                                r[10] = r[10].wrapping_sub(STACK_SIZE as u64);
+                                jump!(return_to.0, 1)
+                            }
+                        },
+                    },
+                    Op::Step => break Stop::Step,
+                }
+            };
+        }
+        operators!(dispatch);
+    };
+    machine.registers.copy_from_slice(&r[..11]);
+    machine.pc = Pc(pc as u32);
+    *executed = counted.wrapping_add(pc as i64) as u64;
+    stop
+}

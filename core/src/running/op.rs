@@ -1,0 +1,158 @@
+//! What the running form executes: instructions with every question answered that can be answered beforehand.
+//!
+//! An operation stands where its instruction stands, so a place in the program has one number in both forms of the
+//! interpreter. One that does the work of several stands where the first of them does; the others still have their
+//! own, for those who jump there.
+
+use crate::isa::{AluOp, CmpOp, Reg, Size, Src, Width};
+
+/// Calls a macro with the operators of arithmetic and comparison, for each the names of the operations that do it: on
+/// 64 bits with a register and with a constant, on 32 bits the same.
+macro_rules! operators {
+    ($use:ident) => {
+        $use! {
+            alu {
+                Add: AddR AddK Add32R Add32K,
+                Sub: SubR SubK Sub32R Sub32K,
+                Mul: MulR MulK Mul32R Mul32K,
+                Div: DivR DivK Div32R Div32K,
+                SDiv: SDivR SDivK SDiv32R SDiv32K,
+                Or: OrR OrK Or32R Or32K,
+                And: AndR AndK And32R And32K,
+                Lsh: LshR LshK Lsh32R Lsh32K,
+                Rsh: RshR RshK Rsh32R Rsh32K,
+                Mod: ModR ModK Mod32R Mod32K,
+                SMod: SModR SModK SMod32R SMod32K,
+                Xor: XorR XorK Xor32R Xor32K,
+                Mov: MovR MovK Mov32R Mov32K,
+                Arsh: ArshR ArshK Arsh32R Arsh32K,
+            }
+            branch {
+                Eq: EqR EqK Eq32R Eq32K,
+                Gt: GtR GtK Gt32R Gt32K,
+                Ge: GeR GeK Ge32R Ge32K,
+                Set: SetR SetK Set32R Set32K,
+                Ne: NeR NeK Ne32R Ne32K,
+                SGt: SGtR SGtK SGt32R SGt32K,
+                SGe: SGeR SGeK SGe32R SGe32K,
+                Lt: LtR LtK Lt32R Lt32K,
+                Le: LeR LeK Le32R Le32K,
+                SLt: SLtR SLtK SLt32R SLt32K,
+                SLe: SLeR SLeK SLe32R SLe32K,
+            }
+        }
+    };
+}
+pub(super) use operators;
+
+macro_rules! declare {
+    (
+        alu { $($alu:ident: $ar:ident $ak:ident $ar32:ident $ak32:ident,)* }
+        branch { $($cmp:ident: $cr:ident $ck:ident $cr32:ident $ck32:ident,)* }
+    ) => {
+        /// An operation. `imm` is a constant to be sign-extended, `offset` is added to an address, `target` is the
+        /// number of the instruction to go on with.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Op {
+            $(
+                $ar { dst: Reg, src: Reg },
+                $ak { dst: Reg, imm: i32 },
+                $ar32 { dst: Reg, src: Reg },
+                $ak32 { dst: Reg, imm: i32 },
+            )*
+            $(
+                $cr { dst: Reg, src: Reg, target: u32 },
+                $ck { dst: Reg, imm: i32, target: u32 },
+                $cr32 { dst: Reg, src: Reg, target: u32 },
+                $ck32 { dst: Reg, imm: i32, target: u32 },
+            )*
+            Neg { dst: Reg },
+            Neg32 { dst: Reg },
+            /// Extends the sign of the low 8, 16, 32 bits.
+            Extend8 { dst: Reg, src: Reg },
+            Extend16 { dst: Reg, src: Reg },
+            Extend32 { dst: Reg, src: Reg },
+            /// The same to 32 bits.
+            Extend8To32 { dst: Reg, src: Reg },
+            Extend16To32 { dst: Reg, src: Reg },
+            /// Keeps the low 16, 32 bits.
+            Cut16 { dst: Reg },
+            Cut32 { dst: Reg },
+            /// Turns the low 16, 32, 64 bits around.
+            Swap16 { dst: Reg },
+            Swap32 { dst: Reg },
+            Swap64 { dst: Reg },
+            /// A number, or an address that is known beforehand.
+            Constant { dst: Reg, low: u32, high: u32 },
+            /// A number in network order from byte `at` of the packet to r0.
+            PacketB { at: u32 },
+            PacketH { at: u32 },
+            PacketW { at: u32 },
+            /// The same from `src + offset`.
+            IndexB { src: Reg, offset: i32 },
+            IndexH { src: Reg, offset: i32 },
+            IndexW { src: Reg, offset: i32 },
+            /// Loads from wherever the address points.
+            LoadB { dst: Reg, base: Reg, offset: i16 },
+            LoadH { dst: Reg, base: Reg, offset: i16 },
+            LoadW { dst: Reg, base: Reg, offset: i16 },
+            LoadD { dst: Reg, base: Reg, offset: i16 },
+            /// A load that extends the sign.
+            LoadSigned { size: Size, dst: Reg, base: Reg, offset: i16 },
+            /// Loads from the stack.
+            StackB { dst: Reg, base: Reg, offset: i16 },
+            StackH { dst: Reg, base: Reg, offset: i16 },
+            StackW { dst: Reg, base: Reg, offset: i16 },
+            StackD { dst: Reg, base: Reg, offset: i16 },
+            /// Stores to wherever the address points.
+            StoreB { base: Reg, offset: i16, src: Reg },
+            StoreH { base: Reg, offset: i16, src: Reg },
+            StoreW { base: Reg, offset: i16, src: Reg },
+            StoreD { base: Reg, offset: i16, src: Reg },
+            StoreConstant { size: Size, base: Reg, offset: i16, imm: i32 },
+            /// Stores to the stack.
+            KeepB { base: Reg, offset: i16, src: Reg },
+            KeepH { base: Reg, offset: i16, src: Reg },
+            KeepW { base: Reg, offset: i16, src: Reg },
+            KeepD { base: Reg, offset: i16, src: Reg },
+            KeepConstant { size: Size, base: Reg, offset: i16, imm: i32 },
+            Jump { target: u32 },
+            MayGoto { target: u32 },
+            /// Calls a function of the program.
+            Local { target: u32 },
+            /// Calls function number so-and-so of those that the program calls.
+            Function { index: u32 },
+            Exit,
+            /// What is done so rarely that the stepping form does it.
+            Step,
+        }
+
+        impl Op {
+            /// `dst op= src`
+            pub(super) const fn arithmetic(width: Width, op: AluOp, dst: Reg, src: Src) -> Op {
+                match (op, width, src) {
+                    $(
+                        (AluOp::$alu, Width::W64, Src::Reg(src)) => Op::$ar { dst, src },
+                        (AluOp::$alu, Width::W64, Src::Imm(imm)) => Op::$ak { dst, imm },
+                        (AluOp::$alu, Width::W32, Src::Reg(src)) => Op::$ar32 { dst, src },
+                        (AluOp::$alu, Width::W32, Src::Imm(imm)) => Op::$ak32 { dst, imm },
+                    )*
+                }
+            }
+
+            /// `if dst op src goto target`
+            pub(super) const fn branch(width: Width, op: CmpOp, dst: Reg, src: Src, target: u32) -> Op {
+                match (op, width, src) {
+                    $(
+                        (CmpOp::$cmp, Width::W64, Src::Reg(src)) => Op::$cr { dst, src, target },
+                        (CmpOp::$cmp, Width::W64, Src::Imm(imm)) => Op::$ck { dst, imm, target },
+                        (CmpOp::$cmp, Width::W32, Src::Reg(src)) => Op::$cr32 { dst, src, target },
+                        (CmpOp::$cmp, Width::W32, Src::Imm(imm)) => Op::$ck32 { dst, imm, target },
+                    )*
+                }
+            }
+        }
+    };
+}
+
+operators!(declare);
