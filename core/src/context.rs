@@ -122,27 +122,28 @@ impl Description {
 #[derive(Debug)]
 pub struct Image<'a> {
     description: &'a Description,
-    /// As many as the description says, or more.
-    pub bytes: Vec<u8>,
+    bytes: &'a mut Vec<u8>,
+    /// Where the next field is looked for first: they come in the order of the description, mostly.
+    next: usize,
 }
 
 impl<'a> Image<'a> {
-    /// All zeros.
+    /// All zeros, in place of what the buffer holds.
     #[must_use]
-    pub fn new(description: &'a Description) -> Self {
-        Image::of(description, Vec::new())
+    pub fn new(description: &'a Description, bytes: &'a mut Vec<u8>) -> Self {
+        bytes.clear();
+        bytes.resize(description.size, 0);
+        Image { description, bytes, next: 0 }
     }
 
-    /// These bytes, filled up with zeros.
-    #[must_use]
-    pub fn of(description: &'a Description, mut bytes: Vec<u8>) -> Self {
-        bytes.resize(bytes.len().max(description.size), 0);
-        Image { description, bytes }
-    }
-
-    fn place(&mut self, name: &str) -> &mut [u8] {
-        let field = self.description.field(name).expect("only fields of the description are filled in");
-        &mut self.bytes[field.offset..field.offset + field.size]
+    fn field(&mut self, name: &str) -> &'a Field {
+        let (before, behind) = self.description.fields.split_at(self.next);
+        let mut fields = (self.next..).zip(behind).chain((0..).zip(before));
+        let (at, field) = fields
+            .find(|(_, field)| field.name == name)
+            .expect("only fields of the description are filled in");
+        self.next = at + 1;
+        field
     }
 
     /// Sets a field of 1 to 8 bytes; what does not fit is cut.
@@ -150,9 +151,9 @@ impl<'a> Image<'a> {
     /// # Panics
     /// When there is no field of that name: [`Description::field`] tells.
     pub fn put(&mut self, name: &str, value: u64) {
-        let place = self.place(name);
-        let count = place.len().min(8);
-        place[..count].copy_from_slice(&value.to_le_bytes()[..count]);
+        let field = self.field(name);
+        let count = field.size.min(8);
+        self.bytes[field.offset..field.offset + count].copy_from_slice(&value.to_le_bytes()[..count]);
     }
 
     /// Writes bytes from the start of a field on, over those behind it, too.
@@ -160,8 +161,7 @@ impl<'a> Image<'a> {
     /// # Panics
     /// When there is no field of that name, or not so many bytes.
     pub fn put_bytes(&mut self, name: &str, bytes: &[u8]) {
-        let start =
-            self.description.field(name).expect("only fields of the description are filled in").offset;
+        let start = self.field(name).offset;
         self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
     }
 }

@@ -28,8 +28,10 @@ pub struct Environment {
     pub number: u32,
     /// What the context's bytes mean.
     pub context: Cow<'static, Description>,
-    /// What a run begins with.
-    pub entry: fn(&Environment, &World) -> Entry,
+    /// Fills in the context's bytes as a run finds them, over what the buffer holds.
+    pub fill: fn(&Environment, &World, &mut Vec<u8>),
+    /// r1 and r2 at entry.
+    pub arguments: fn(&World) -> [Argument; 2],
     /// What to do when the program has written its context at this offset: what was written is the world's, too.
     pub stored: fn(&mut World, &[u8], usize),
     /// How programs reach the packet.
@@ -100,15 +102,6 @@ impl From<Environment> for ProgramType {
     fn from(environment: Environment) -> Self {
         ProgramType(Owner::Shared(Rc::new(environment)))
     }
-}
-
-/// What a program finds when it begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The context's bytes.
-    pub context: Vec<u8>,
-    /// r1 and r2.
-    pub arguments: [Argument; 2],
 }
 
 /// A register at entry. Addresses are the engine's own, so they are said by name.

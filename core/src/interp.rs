@@ -8,7 +8,7 @@ mod host;
 mod memory;
 
 use crate::context::skb::Skb;
-use crate::environment::{Argument, Entry, ProgramType, World};
+use crate::environment::{Argument, ProgramType, World};
 use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, eval};
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
 use crate::maps::Table;
@@ -82,14 +82,16 @@ impl Machine {
             keys: Vec::new(),
             world,
         };
-        machine.begin();
+        machine.begin(true);
         machine
     }
 
-    /// Fills in what a program finds when it begins.
-    pub(crate) fn begin(&mut self) {
-        let Entry { context, arguments } = (self.environment.entry)(&self.environment, &self.world);
-        self.context = context;
+    /// Sets the registers as a program finds them when it begins, and the context if it wants it.
+    fn begin(&mut self, context: bool) {
+        if context {
+            (self.environment.fill)(&self.environment, &self.world, &mut self.context);
+        }
+        let arguments = (self.environment.arguments)(&self.world);
         self.registers = [0; 11];
         [self.registers[Reg::R1.index()], self.registers[Reg::R2.index()]] =
             arguments.map(|argument| match argument {
@@ -100,15 +102,16 @@ impl Machine {
         self.registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
     }
 
-    /// Stands before the first instruction again, in the world as it is now; the stack stays as it is.
-    pub(crate) fn restart(&mut self) {
+    /// Stands before the first instruction again, in the world as it is now; the context is what it was if it need not
+    /// be filled in, the stack is what it was in any case.
+    pub(crate) fn restart(&mut self, context: bool) {
         self.select(0);
         self.tail_calls = 0;
         self.pc = Pc(0);
         self.frames.clear();
         self.may_goto_left = MAY_GOTO_BUDGET;
         self.keys.clear();
-        self.begin();
+        self.begin(context);
     }
 
     /// Runs to the end, a trap, or until `limit` instructions have been executed.

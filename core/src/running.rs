@@ -10,6 +10,7 @@
 
 mod execute;
 mod lower;
+mod needs;
 mod op;
 
 use crate::environment::{ProgramType, World};
@@ -19,6 +20,7 @@ use crate::machine::{Ending, Flow, Machine as _, Observer, Trap};
 use crate::program::Program;
 use crate::verifier::Verified;
 use execute::{Stop, execute};
+use needs::Needs;
 use op::Op;
 use std::rc::Rc;
 
@@ -31,6 +33,7 @@ pub struct Code {
     ops: Vec<Op>,
     /// What it calls.
     functions: Vec<&'static Function>,
+    needs: Needs,
 }
 
 impl Code {
@@ -48,7 +51,8 @@ impl Code {
                 functions.len() - 1
             }) as u32)
         });
-        Code { program, environment, ops, functions }
+        let needs = Needs::of(&program);
+        Code { program, environment, ops, functions, needs }
     }
 
     /// The program.
@@ -79,7 +83,13 @@ impl Runner {
     /// A machine before the first instruction. Tables of the program that the world does not have yet are made.
     #[must_use]
     pub fn new(code: Rc<Code>, world: World) -> Self {
-        let mut machine = Machine::new(Rc::clone(&code.program), code.environment.clone(), world);
+        let machine = Machine::new(Rc::clone(&code.program), code.environment.clone(), world);
+        Runner::with(code, machine)
+    }
+
+    /// Goes on with a machine of the same program, wherever it is.
+    #[must_use]
+    pub fn with(code: Rc<Code>, mut machine: Machine) -> Self {
         machine.stack.resize(MAX_FRAMES * STACK_SIZE, 0);
         Runner { code, machine, executed: 0 }
     }
@@ -110,8 +120,8 @@ impl Runner {
     /// Stands before the first instruction again, in the world as it is now.
     pub fn restart(&mut self) {
         let machine = &mut self.machine;
-        machine.restart();
-        machine.stack.fill(0);
+        machine.restart(self.code.needs.context);
+        machine.stack[..self.code.needs.stack].fill(0);
         self.executed = 0;
     }
 

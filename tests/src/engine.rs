@@ -8,6 +8,8 @@ use bpf64_core::interp::Machine;
 use bpf64_core::isa::encoding;
 use bpf64_core::machine;
 use bpf64_core::program::Program;
+use bpf64_core::running::{Code, Runner};
+use bpf64_core::verifier::verify;
 use std::fmt;
 use std::rc::Rc;
 
@@ -131,9 +133,29 @@ impl Engine<classic::Program> for OptimisedSession {
     }
 }
 
+/// The optimised form in the running form of the interpreter.
+pub struct OptimisedRunning;
+
+impl Engine<classic::Program> for OptimisedRunning {
+    fn name(&self) -> &'static str {
+        "optimised, running form"
+    }
+
+    fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
+        running(machine_of(program, &convert(program), input)).map(low_half)
+    }
+}
+
 /// Every engine of classic programs in this process, the reference first.
-pub const CLASSIC: [&dyn Engine<classic::Program>; 6] =
-    [&Reference, &Converted, &Optimised, &ClassicSession, &ConvertedSession, &OptimisedSession];
+pub const CLASSIC: [&dyn Engine<classic::Program>; 7] = [
+    &Reference,
+    &Converted,
+    &Optimised,
+    &ClassicSession,
+    &ConvertedSession,
+    &OptimisedSession,
+    &OptimisedRunning,
+];
 
 /// The eBPF machine of the converted program, in what it was checked for.
 fn machine_of(program: &classic::Program, converted: &Conversion, input: &Input) -> Machine {
@@ -158,6 +180,19 @@ impl Engine<Program> for Interpreter {
 
     fn run(&self, program: &Rc<Program>, input: &Input) -> Result<Outcome, Skip> {
         Ok(there(machine(program, input)))
+    }
+}
+
+/// The running form of the interpreter, for what is verified.
+pub struct Running;
+
+impl Engine<Program> for Running {
+    fn name(&self) -> &'static str {
+        "running form"
+    }
+
+    fn run(&self, program: &Rc<Program>, input: &Input) -> Result<Outcome, Skip> {
+        running(machine(program, input))
     }
 }
 
@@ -202,8 +237,19 @@ pub fn machine(program: &Rc<Program>, input: &Input) -> Machine {
     machine
 }
 
+fn running(machine: Machine) -> Result<Outcome, Skip> {
+    let environment = machine.environment().clone();
+    let verified = verify(machine.program(), &environment, 0).map_err(|_| Skip("not verified"))?;
+    let outcome = Runner::with(Rc::new(Code::new(&verified, environment)), machine).run(LIMIT as u64, &mut ());
+    Ok(ended(outcome))
+}
+
 fn there(mut machine: Machine) -> Outcome {
-    match machine.run(LIMIT as u64).end {
+    ended(machine.run(LIMIT as u64))
+}
+
+fn ended(outcome: bpf64_core::interp::Outcome) -> Outcome {
+    match outcome.end {
         Some(Ok((value, _))) => Outcome::Value(value),
         Some(Err(trap)) => Outcome::Trap(trap.to_string()),
         None => Outcome::Endless,

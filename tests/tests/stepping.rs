@@ -6,7 +6,7 @@ use bpf64_core::interp;
 use bpf64_core::isa::Insn;
 use bpf64_core::machine::{Flow, Machine, Place, Region};
 use bpf64_core::program::{Pc, Program};
-use bpf64_tests::engine::{Engine, Interpreter, Reread, Stepped, agree, machine};
+use bpf64_tests::engine::{Engine, Interpreter, Reread, Running, Stepped, agree, machine};
 use bpf64_tests::generate::Generator;
 use bpf64_tests::input::Input;
 use bpf64_tests::property::check;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 use std::rc::Rc;
 
-const EBPF: [&dyn Engine<Program>; 3] = [&Interpreter, &Stepped, &Reread];
+const EBPF: [&dyn Engine<Program>; 4] = [&Interpreter, &Running, &Stepped, &Reread];
 
 fn same<T: PartialEq + Debug>(found: T, wanted: T, what: impl Display) -> Result<(), String> {
     if found == wanted { Ok(()) } else { Err(format!("{what}\nfound  {found:?}\nwanted {wanted:?}")) }

@@ -5,7 +5,7 @@ use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::machine::{Ending, Flow, Machine};
 use bpf64_core::program::{Pc, Program};
-use bpf64_tests::engine::{CLASSIC, Engine, Interpreter, Outcome, Reread, Stepped, agree, machine};
+use bpf64_tests::engine::{CLASSIC, Engine, Interpreter, Outcome, Reread, Running, Stepped, agree, machine};
 use bpf64_tests::input::{self, Input};
 #[cfg(target_os = "linux")]
 use bpf64_tests::kernel::tap::Tap;
@@ -170,7 +170,7 @@ fn executed(mut machine: impl Machine) -> Vec<Pc> {
 
 #[test]
 fn ebpf() {
-    let engines: [&dyn Engine<Program>; 3] = [&Interpreter, &Stepped, &Reread];
+    let engines: [&dyn Engine<Program>; 4] = [&Interpreter, &Running, &Stepped, &Reread];
     let mut kinds = BTreeSet::new();
     suite::run("ebpf", |case| {
         let program = match loaded(case, Some(Format::Ebpf))? {

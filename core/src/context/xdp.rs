@@ -16,11 +16,9 @@ descriptions! {
     }
 }
 
-/// The context of a packet.
-#[must_use]
-pub fn context(skb: &Skb) -> Vec<u8> {
-    let mut image = Image::new(&XDP_MD);
+/// Fills in the context of a packet.
+pub fn fill(skb: &Skb, context: &mut Vec<u8>) {
+    let mut image = Image::new(&XDP_MD, context);
     image.put("ingress_ifindex", skb.device.map_or(0, |device| device.ifindex.into()));
     image.put("rx_queue_index", skb.queue_mapping.into());
-    image.bytes
 }

@@ -2,7 +2,7 @@
 
 pub(super) mod trace;
 
-use super::{Argument, Entry, Environment, PacketAccess, Verdict, World};
+use super::{Argument, Environment, PacketAccess, Verdict, World};
 use crate::context::skb::{self, SK_BUFF, SK_BUFF_CGROUP, SK_BUFF_TC};
 use crate::context::{Description, seccomp, xdp};
 use crate::helpers::classic::ANCILLARY;
@@ -32,21 +32,21 @@ pub static ALL: [&Environment; 11] = [
     &SECCOMP,
 ];
 
-/// r1 is the context, with these bytes.
-fn with_context(context: Vec<u8>) -> Entry {
-    Entry { context, arguments: [Argument::Context, Argument::Number(0)] }
+/// r1 is the context.
+fn the_context(_: &World) -> [Argument; 2] {
+    [Argument::Context, Argument::Number(0)]
 }
 
-fn sk_buff(_: &Environment, world: &World) -> Entry {
-    with_context(world.skb.context())
+fn sk_buff(_: &Environment, world: &World, context: &mut Vec<u8>) {
+    world.skb.fill_context(context);
 }
 
-/// r1 is the world's record, filled up with zeros. It may be longer than its description: the strings of a trace
-/// point's record follow its fields.
-fn plain_record(environment: &Environment, world: &World) -> Entry {
-    let mut context = world.record.clone();
+/// The world's record, filled up with zeros. It may be longer than its description: the strings of a trace point's
+/// record follow its fields.
+fn plain_record(environment: &Environment, world: &World, context: &mut Vec<u8>) {
+    context.clear();
+    context.extend_from_slice(&world.record);
     context.resize(context.len().max(environment.context.size), 0);
-    with_context(context)
 }
 
 fn keep_record(world: &mut World, context: &[u8], _: usize) {
@@ -66,7 +66,8 @@ pub static SOCKET_FILTER: Environment = Environment {
     name: Cow::Borrowed("socket_filter"),
     number: 1,
     context: Cow::Borrowed(&SK_BUFF),
-    entry: sk_buff,
+    fill: sk_buff,
+    arguments: the_context,
     stored: keep_sk_buff,
     packet: PacketAccess { legacy: true, writable: false, from_network: false },
     functions: SOCKET,
@@ -83,7 +84,8 @@ pub static SCHED_CLS: Environment = Environment {
     name: Cow::Borrowed("sched_cls"),
     number: 3,
     context: Cow::Borrowed(&SK_BUFF_TC),
-    entry: sk_buff,
+    fill: sk_buff,
+    arguments: the_context,
     stored: keep_sk_buff,
     packet: PacketAccess { legacy: true, writable: true, from_network: false },
     functions: TRAFFIC_CONTROL,
@@ -96,7 +98,8 @@ pub static SCHED_ACT: Environment = Environment {
     name: Cow::Borrowed("sched_act"),
     number: 4,
     context: Cow::Borrowed(&SK_BUFF_TC),
-    entry: sk_buff,
+    fill: sk_buff,
+    arguments: the_context,
     stored: keep_sk_buff,
     packet: PacketAccess { legacy: true, writable: true, from_network: false },
     functions: TRAFFIC_CONTROL,
@@ -126,7 +129,8 @@ pub static CGROUP_SKB: Environment = Environment {
     name: Cow::Borrowed("cgroup_skb"),
     number: 8,
     context: Cow::Borrowed(&SK_BUFF_CGROUP),
-    entry: sk_buff,
+    fill: sk_buff,
+    arguments: the_context,
     stored: keep_sk_buff,
     packet: PacketAccess { legacy: false, writable: false, from_network: true },
     functions: CONTROL_GROUP,
@@ -139,7 +143,8 @@ pub static CGROUP_SKB_EGRESS: Environment = Environment {
     name: Cow::Borrowed("cgroup_skb_egress"),
     number: 8,
     context: Cow::Borrowed(&SK_BUFF_CGROUP),
-    entry: sk_buff,
+    fill: sk_buff,
+    arguments: the_context,
     stored: keep_sk_buff,
     packet: PacketAccess { legacy: false, writable: false, from_network: true },
     functions: CONTROL_GROUP,
@@ -158,7 +163,8 @@ pub static XDP: Environment = Environment {
     name: Cow::Borrowed("xdp"),
     number: 6,
     context: Cow::Borrowed(&xdp::XDP_MD),
-    entry: |_, world| with_context(xdp::context(&world.skb)),
+    fill: |_, world, context| xdp::fill(&world.skb, context),
+    arguments: the_context,
     stored: keep_nothing,
     packet: PacketAccess { legacy: false, writable: true, from_network: false },
     functions: DRIVER,
@@ -179,7 +185,8 @@ pub static SECCOMP: Environment = Environment {
     name: Cow::Borrowed("seccomp"),
     number: 0,
     context: Cow::Borrowed(&seccomp::SECCOMP_DATA),
-    entry: plain_record,
+    fill: plain_record,
+    arguments: the_context,
     stored: keep_record,
     packet: PacketAccess { legacy: false, writable: false, from_network: false },
     functions: &[],
@@ -239,10 +246,11 @@ pub static MEMORY: Environment = Environment {
     name: Cow::Borrowed("memory"),
     number: 0,
     context: Cow::Borrowed(&NOTHING),
-    entry: |_, world| {
+    fill: |_, _, context| context.clear(),
+    arguments: |world| {
         let length = world.skb.packet.len() as u64;
         let address = if length == 0 { Argument::Number(0) } else { Argument::Packet };
-        Entry { context: Vec::new(), arguments: [address, Argument::Number(length)] }
+        [address, Argument::Number(length)]
     },
     stored: keep_nothing,
     packet: PacketAccess { legacy: false, writable: true, from_network: false },

@@ -18,9 +18,12 @@ use super::progress::Progress;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::World;
 use bpf64_core::load::{Form, Loaded};
+use bpf64_core::program::Program;
+use bpf64_core::verifier::{Verified, verify};
 use engines::{ENGINES, Engine, Prepared, Unfit};
 use report::{Figures, Row, Subject};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -65,9 +68,26 @@ struct Task {
     name: String,
     group: Option<&'static str>,
     loaded: Loaded,
+    /// As eBPF: converted, if it is classic.
+    program: Rc<Program>,
+    /// The proof, or what was not proved.
+    verified: Result<Verified, String>,
     world: World,
     /// What it is known to return.
     expected: Option<u64>,
+}
+
+impl Task {
+    fn new(name: String, group: Option<&'static str>, loaded: Loaded, packet: Skb) -> Self {
+        let program = loaded.ebpf();
+        let verified = verify(&program, &loaded.program_type, 0).map_err(|rejection| rejection.to_string());
+        Task { name, group, loaded, program: Rc::new(program), verified, world: World::new(packet), expected: None }
+    }
+
+    /// The proof, which some engines do not run without.
+    fn proof(&self) -> Result<&Verified, Unfit> {
+        self.verified.as_ref().map_err(|why| Unfit::NotTaken(format!("not verified: {why}").into()))
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
@@ -108,13 +128,7 @@ fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
     }
     let task = |source: &_| {
         let loaded = arguments.program.load(source)?;
-        Ok(Task {
-            name: source.name.clone(),
-            group: None,
-            loaded,
-            world: World::new(skb.clone()),
-            expected: None,
-        })
+        Ok(Task::new(source.name.clone(), None, loaded, skb.clone()))
     };
     sources.iter().map(task).collect()
 }
@@ -126,17 +140,16 @@ fn subject(
     rounds: u32,
     progress: &mut Progress,
 ) -> Result<Subject, Failure> {
-    let Task { name, group, loaded, world, expected } = task;
     let (mut ready, mut rows): (Vec<(&str, Prepared)>, Vec<Row>) = (Vec::new(), Vec::new());
     for engine in engines {
-        match engine.prepare(&loaded, &world) {
+        match engine.prepare(&task) {
             Ok(prepared) => ready.push((engine.name, prepared)),
             Err(why) => rows.push(Row { engine: engine.name, outcome: Err(why) }),
         }
     }
     if ready.is_empty() {
         let names: Vec<&str> = rows.iter().map(|row| row.engine).collect();
-        let failure = Failure::not_understood(format!("{name} is not for {}", names.join(" or ")));
+        let failure = Failure::not_understood(format!("{} is not for {}", task.name, names.join(" or ")));
         return Err(failure.help("leave out `--engines`, and every engine that takes it is timed"));
     }
     let measured = measure::race(ready.iter_mut().map(|(_, prepared)| prepared), rounds, progress);
@@ -148,5 +161,6 @@ fn subject(
         },
     });
     rows.splice(0..0, timed);
-    Ok(Subject::new(name, group, matches!(loaded.form, Form::Classic(..)), expected, rows))
+    let is_classic = matches!(task.loaded.form, Form::Classic(..));
+    Ok(Subject::new(task.name, task.group, is_classic, task.expected, rows))
 }

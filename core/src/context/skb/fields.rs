@@ -7,7 +7,14 @@ impl Skb {
     /// `struct __sk_buff` as the program reads it. Fields that need a conversation are 0.
     #[must_use]
     pub fn context(&self) -> Vec<u8> {
-        let mut image = Image::new(&SK_BUFF);
+        let mut context = Vec::new();
+        self.fill_context(&mut context);
+        context
+    }
+
+    /// Fills in the same, over what the buffer holds.
+    pub fn fill_context(&self, context: &mut Vec<u8>) {
+        let mut image = Image::new(&SK_BUFF, context);
         let control = &self.control;
         image.put("len", self.len.into());
         image.put("pkt_type", self.pkt_type.into());
@@ -42,7 +49,6 @@ impl Skb {
             let number = if at == 0 { socket.ports[0].to_be() } else { socket.ports[1] };
             image.put(port, number.into());
         }
-        image.bytes
     }
 }
 

@@ -1,6 +1,6 @@
 //! Program types that are run by probes, trace points and counters, and records of the user's own.
 
-use super::{EVERYWHERE, TRACING, keep_nothing, keep_record, plain_record};
+use super::{EVERYWHERE, TRACING, keep_nothing, keep_record, plain_record, the_context};
 use crate::context::Description;
 use crate::context::trace::{PERF_EVENT_DATA, PT_REGS, RAW_TRACEPOINT_ARGS, TRACEPOINT as RECORD};
 use crate::environment::{Environment, PacketAccess, Verdict};
@@ -13,7 +13,8 @@ pub static TRACEPOINT: Environment = Environment {
     name: Cow::Borrowed("tracepoint"),
     number: 5,
     context: Cow::Borrowed(&RECORD),
-    entry: plain_record,
+    fill: plain_record,
+    arguments: the_context,
     stored: keep_nothing,
     packet: NO_PACKET,
     functions: TRACING,
@@ -26,7 +27,8 @@ pub static RAW_TRACEPOINT: Environment = Environment {
     name: Cow::Borrowed("raw_tracepoint"),
     number: 17,
     context: Cow::Borrowed(&RAW_TRACEPOINT_ARGS),
-    entry: plain_record,
+    fill: plain_record,
+    arguments: the_context,
     stored: keep_nothing,
     packet: NO_PACKET,
     functions: TRACING,
@@ -39,7 +41,8 @@ pub static KPROBE: Environment = Environment {
     name: Cow::Borrowed("kprobe"),
     number: 2,
     context: Cow::Borrowed(&PT_REGS),
-    entry: plain_record,
+    fill: plain_record,
+    arguments: the_context,
     stored: keep_nothing,
     packet: NO_PACKET,
     functions: TRACING,
@@ -52,7 +55,8 @@ pub static PERF_EVENT: Environment = Environment {
     name: Cow::Borrowed("perf_event"),
     number: 7,
     context: Cow::Borrowed(&PERF_EVENT_DATA),
-    entry: plain_record,
+    fill: plain_record,
+    arguments: the_context,
     stored: keep_nothing,
     packet: NO_PACKET,
     functions: TRACING,
@@ -73,7 +77,8 @@ pub fn record(description: Description) -> Environment {
         name: description.name.clone(),
         number: 0,
         context: Cow::Owned(description),
-        entry: plain_record,
+        fill: plain_record,
+        arguments: the_context,
         stored: keep_record,
         packet: NO_PACKET,
         functions: EVERYWHERE,

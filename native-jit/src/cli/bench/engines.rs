@@ -1,19 +1,24 @@
 //! The engines: a row each in one table. A new one is added there, and nowhere else.
 
+use super::Task;
 use bpf64_core::classic;
-use bpf64_core::environment::World;
-use bpf64_core::interp;
+use bpf64_core::interp::{self, Outcome};
 use bpf64_core::isa::encoding::SLOT;
-use bpf64_core::load::{Form, Loaded};
+use bpf64_core::load::Form;
 use bpf64_core::machine::{Flow, Machine as _, Trap};
 use bpf64_core::program::Pc;
+use bpf64_core::running::{Code, Runner};
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Every engine, in the order of the table that people see; the first that takes a program is what the others are
 /// compared with.
-pub(super) const ENGINES: [Engine; 2] =
-    [Engine { name: "classic", prepare: classic_reference }, Engine { name: "interp", prepare: interpreter }];
+pub(super) const ENGINES: &[Engine] = &[
+    Engine { name: "classic", prepare: classic_reference },
+    Engine { name: "stepping", prepare: stepping },
+    Engine { name: "interp", prepare: running },
+];
 
 /// Instructions after which a run is given up: more than any sensible program needs.
 const LIMIT: u64 = 10_000_000;
@@ -23,7 +28,7 @@ const LIMIT: u64 = 10_000_000;
 pub(crate) struct Engine {
     /// Its name on the command line.
     pub(super) name: &'static str,
-    prepare: fn(&Loaded, &World) -> Result<Prepared, Unfit>,
+    prepare: fn(&Task) -> Result<Prepared, Unfit>,
 }
 
 /// A program that is ready to run on an engine.
@@ -49,7 +54,7 @@ pub(super) struct Ran {
 #[derive(Debug)]
 pub(super) enum Unfit {
     /// The engine is not made for it.
-    NotTaken(&'static str),
+    NotTaken(Cow<'static, str>),
     /// It did what it may not, or did not end.
     Trapped(String),
 }
@@ -59,18 +64,18 @@ impl Engine {
     ///
     /// # Errors
     /// The engine does not take it.
-    pub(super) fn prepare(&self, loaded: &Loaded, world: &World) -> Result<Prepared, Unfit> {
-        (self.prepare)(loaded, world)
+    pub(super) fn prepare(&self, task: &Task) -> Result<Prepared, Unfit> {
+        (self.prepare)(task)
     }
 }
 
 /// The reference interpreter of classic programs.
-fn classic_reference(loaded: &Loaded, world: &World) -> Result<Prepared, Unfit> {
-    let Form::Classic(program, _) = &loaded.form else {
-        return Err(Unfit::NotTaken("runs classic programs only"));
+fn classic_reference(task: &Task) -> Result<Prepared, Unfit> {
+    let Form::Classic(program, _) = &task.loaded.form else {
+        return Err(Unfit::NotTaken("runs classic programs only".into()));
     };
     let code_bytes = program.encode().len();
-    let mut machine = classic::interp::Machine::new(Rc::new(program.clone()), world.clone());
+    let mut machine = classic::interp::Machine::new(Rc::new(program.clone()), task.world.clone());
     // Scratch cells stay as they are: the checker lets no program read what it has not written.
     let once = move || {
         (machine.a, machine.x) = (0, 0);
@@ -87,26 +92,41 @@ fn classic_reference(loaded: &Loaded, world: &World) -> Result<Prepared, Unfit> 
     Ok(Prepared { run: repeated(once), compile: None, code_bytes })
 }
 
-/// The eBPF interpreter; classic programs are converted for it.
-fn interpreter(loaded: &Loaded, world: &World) -> Result<Prepared, Unfit> {
-    let is_classic = matches!(loaded.form, Form::Classic(..));
-    let compile = is_classic.then(|| fastest(|| drop(loaded.ebpf())));
-    let program = Rc::new(loaded.ebpf());
-    let code_bytes = program.slot_count() as usize * SLOT;
-    let mut machine = interp::Machine::new(program, loaded.program_type.clone(), world.clone());
+/// The stepping form of the eBPF interpreter; classic programs are converted for it.
+fn stepping(task: &Task) -> Result<Prepared, Unfit> {
+    let code_bytes = task.program.slot_count() as usize * SLOT;
+    let (program, environment) = (Rc::clone(&task.program), task.loaded.program_type.clone());
+    let mut machine = interp::Machine::new(program, environment, task.world.clone());
     let registers = machine.registers;
     // Packet, stack and tables stay as the last run left them, as in the kernel's repeated test runs.
     let once = move || {
         machine.registers = registers;
         machine.set_pc(Pc(0));
-        let outcome = machine.run(LIMIT);
-        match outcome.end {
-            Some(Ok((r0, _))) => Ok(Ran { r0, insns: outcome.executed }),
-            Some(Err(trap)) => Err(trapped(&trap)),
-            None => Err(format!("did not end within {LIMIT} instructions")),
-        }
+        ended(machine.run(LIMIT))
     };
-    Ok(Prepared { run: repeated(once), compile, code_bytes })
+    Ok(Prepared { run: repeated(once), compile: None, code_bytes })
+}
+
+/// The running form of the eBPF interpreter.
+fn running(task: &Task) -> Result<Prepared, Unfit> {
+    let verified = task.proof()?;
+    let compile = fastest(|| drop(Code::new(verified, task.loaded.program_type.clone())));
+    let code = Rc::new(Code::new(verified, task.loaded.program_type.clone()));
+    let code_bytes = code.bytes();
+    let mut runner = Runner::new(code, task.world.clone());
+    let once = move || {
+        runner.restart();
+        ended(runner.run(LIMIT, &mut ()))
+    };
+    Ok(Prepared { run: repeated(once), compile: Some(compile), code_bytes })
+}
+
+fn ended(outcome: Outcome) -> Result<Ran, String> {
+    match outcome.end {
+        Some(Ok((r0, _))) => Ok(Ran { r0, insns: outcome.executed }),
+        Some(Err(trap)) => Err(trapped(&trap)),
+        None => Err(format!("did not end within {LIMIT} instructions")),
+    }
 }
 
 /// The loop around a run, on this side of the call through a pointer, so that it is not what is timed.

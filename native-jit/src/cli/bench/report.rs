@@ -108,7 +108,7 @@ enum EngineDocument<'a> {
     },
     NotTaken {
         engine: &'static str,
-        skipped: &'static str,
+        skipped: &'a str,
     },
     Trapped {
         engine: &'static str,
@@ -217,7 +217,7 @@ fn cells(name: &str, row: &Row, first: Option<&Figures>, expected: Option<u64>, 
         }
         Err(unfit) => {
             let why = match unfit {
-                Unfit::NotTaken(why) => text(why),
+                Unfit::NotTaken(why) => why.to_string(),
                 Unfit::Trapped(why) => out.paint(WRONG, why),
             };
             [text(name), text(row.engine), empty(), empty(), empty(), empty(), empty(), empty(), why]
@@ -249,7 +249,7 @@ mod tests {
         assert!(!subject(true, Some(8), vec![row("a", 7)]).is_fine(), "known beforehand");
         let trapped = Row { engine: "b", outcome: Err(Unfit::Trapped("no".to_owned())) };
         assert!(!subject(true, None, vec![row("a", 7), trapped]).is_fine());
-        let skipped = Row { engine: "b", outcome: Err(Unfit::NotTaken("not mine")) };
+        let skipped = Row { engine: "b", outcome: Err(Unfit::NotTaken("not mine".into())) };
         assert!(subject(true, None, vec![row("a", 7), skipped]).is_fine());
     }
 }

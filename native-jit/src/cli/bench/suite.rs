@@ -3,7 +3,6 @@
 use super::Task;
 use crate::cli::packet;
 use bpf64_core::context::skb::Skb;
-use bpf64_core::environment::World;
 use bpf64_core::load::{Request, load};
 
 /// A program, the packet it meets, and what it must return for it.
@@ -74,12 +73,11 @@ pub(super) fn packet_to_port_22() -> Skb {
 
 /// All of the suite, on its own packets or all on this one.
 pub(super) fn tasks(packet: Option<&Skb>) -> Vec<Task> {
-    let task = |builtin: &Builtin| Task {
-        name: builtin.name.to_owned(),
-        group: Some(builtin.group),
-        loaded: load(builtin.program.as_bytes(), &Request::default()).expect("a test loads all of them"),
-        world: World::new(packet.cloned().unwrap_or_else(|| frame(builtin.packet))),
-        expected: packet.is_none().then_some(builtin.r0),
+    let task = |builtin: &Builtin| {
+        let loaded = load(builtin.program.as_bytes(), &Request::default()).expect("a test loads all of them");
+        let skb = packet.cloned().unwrap_or_else(|| frame(builtin.packet));
+        let expected = packet.is_none().then_some(builtin.r0);
+        Task { expected, ..Task::new(builtin.name.to_owned(), Some(builtin.group), loaded, skb) }
     };
     SUITE.iter().map(task).collect()
 }
@@ -93,9 +91,9 @@ mod tests {
     #[test]
     fn every_program_gives_on_every_engine_what_it_must() {
         for task in tasks(None) {
-            for engine in &ENGINES {
+            for engine in ENGINES {
                 let mut prepared = engine
-                    .prepare(&task.loaded, &task.world)
+                    .prepare(&task)
                     .unwrap_or_else(|why| panic!("{}, {}: {why:?}", task.name, engine.name));
                 for runs in [1, 3] {
                     let ran = (prepared.run)(runs).expect("it ends");

@@ -1,0 +1,81 @@
+//! What a run must find fresh: most filters look at neither context nor stack, and making them ready takes longer than
+//! such a filter.
+
+use crate::interp::{MAX_FRAMES, STACK_SIZE};
+use crate::isa::{Callee, Insn, Reg, Src};
+use crate::program::Program;
+
+/// What a program may look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Whether it may look at its context, or a function for it.
+    pub(super) context: bool,
+    /// Bytes of stack that it may see.
+    pub(super) stack: usize,
+}
+
+impl Needs {
+    pub(super) fn of(program: &Program) -> Self {
+        let insns = program.insns();
+        // Whoever gets a stack pointer gets it from r10, and a function only from its caller.
+        let stack = insns.iter().any(|insn| operands(insn).contains(&Some(Reg::R10)));
+        let calls = insns.iter().any(|insn| matches!(insn, Insn::Call(_)));
+        let functions = insns.iter().any(|insn| matches!(insn, Insn::Call(Callee::Helper(_) | Callee::Platform(_))));
+        let addresses = insns.iter().filter_map(base);
+        Needs {
+            context: functions || addresses.into_iter().any(|base| base != Reg::R10),
+            stack: match (stack, calls) {
+                (false, _) => 0,
+                (true, false) => STACK_SIZE,
+                (true, true) => MAX_FRAMES * STACK_SIZE,
+            },
+        }
+    }
+}
+
+/// The register whose address is accessed.
+fn base(insn: &Insn) -> Option<Reg> {
+    match *insn {
+        Insn::Load { base, .. }
+        | Insn::LoadAcquire { base, .. }
+        | Insn::Store { base, .. }
+        | Insn::StoreRelease { base, .. }
+        | Insn::Atomic { base, .. } => Some(base),
+        Insn::Alu { .. }
+        | Insn::Neg { .. }
+        | Insn::MovSx { .. }
+        | Insn::Swap { .. }
+        | Insn::LoadImm { .. }
+        | Insn::LoadPacket { .. }
+        | Insn::Jump { .. }
+        | Insn::JumpLong { .. }
+        | Insn::Branch { .. }
+        | Insn::MayGoto { .. }
+        | Insn::Call(_)
+        | Insn::Exit => None,
+    }
+}
+
+/// The registers that an instruction may take a stack pointer from.
+fn operands(insn: &Insn) -> [Option<Reg>; 2] {
+    let source = |src: Src| match src {
+        Src::Reg(reg) => Some(reg),
+        Src::Imm(_) => None,
+    };
+    match *insn {
+        Insn::Alu { src, .. } | Insn::Branch { src, .. } => [source(src), None],
+        Insn::MovSx { src, .. } => [Some(src), None],
+        Insn::Store { base, src, .. } => [Some(base), source(src)],
+        Insn::StoreRelease { base, src, .. } | Insn::Atomic { base, src, .. } => [Some(base), Some(src)],
+        Insn::Load { base, .. } | Insn::LoadAcquire { base, .. } => [Some(base), None],
+        Insn::Neg { .. }
+        | Insn::Swap { .. }
+        | Insn::LoadImm { .. }
+        | Insn::LoadPacket { .. }
+        | Insn::Jump { .. }
+        | Insn::JumpLong { .. }
+        | Insn::MayGoto { .. }
+        | Insn::Call(_)
+        | Insn::Exit => [None, None],
+    }
+}

@@ -1,0 +1,143 @@
+//! The running form of the interpreter: whatever it does, the stepping form does the same.
+
+use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP};
+use bpf64_core::interp::{Machine, Outcome};
+use bpf64_core::isa::{Insn, WideImm};
+use bpf64_core::machine::{Machine as _, Observer, Place, Sent};
+use bpf64_core::program::{Pc, Program};
+use bpf64_core::running::{Code, Runner};
+use bpf64_core::verifier::verify;
+use bpf64_tests::generate::Generator;
+use bpf64_tests::property::{as_usual, check};
+use std::rc::Rc;
+
+/// More than any generated program needs.
+const LIMIT: u64 = 100_000;
+
+/// What a run lets out besides its result.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    lines: Vec<String>,
+    sent: Vec<Sent>,
+}
+
+impl Observer for Told {
+    fn read(&mut self, _: Place, _: u64) {}
+    fn wrote(&mut self, _: Place, _: u64, _: u64) {}
+
+    fn printed(&mut self, line: &str) {
+        self.lines.push(line.to_owned());
+    }
+
+    fn sent(&mut self, sent: &Sent) {
+        self.sent.push(sent.clone());
+    }
+}
+
+/// Everything that a run leaves behind; stack that was never used is as good as none.
+#[derive(Debug, PartialEq)]
+struct Left {
+    outcome: Outcome,
+    pc: Pc,
+    registers: [u64; 11],
+    context: Vec<u8>,
+    stack: Vec<u8>,
+    world: World,
+    told: Told,
+}
+
+impl Left {
+    fn new(outcome: Outcome, machine: &Machine, told: Told) -> Self {
+        let used = machine.stack.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        Left {
+            outcome,
+            pc: machine.pc(),
+            registers: machine.registers,
+            context: machine.context.clone(),
+            stack: machine.stack[..used].to_vec(),
+            world: machine.world.clone(),
+            told,
+        }
+    }
+}
+
+fn stepped(mut machine: Machine, limit: u64) -> Left {
+    let mut told = Told::default();
+    let mut executed = 0;
+    let mut end = None;
+    while end.is_none() && executed < limit {
+        match machine.step(&mut told) {
+            Ok(bpf64_core::machine::Flow::Next) => executed += 1,
+            Ok(bpf64_core::machine::Flow::End(value, ending)) => {
+                executed += 1;
+                end = Some(Ok((value, ending)));
+            }
+            Err(trap) => end = Some(Err(trap)),
+        }
+    }
+    Left::new(Outcome { end, executed }, &machine, told)
+}
+
+fn ran(code: &Rc<Code>, machine: Machine, limit: u64) -> Left {
+    let mut told = Told::default();
+    let mut runner = Runner::with(Rc::clone(code), machine);
+    let outcome = runner.run(limit, &mut told);
+    Left::new(outcome, runner.machine(), told)
+}
+
+/// In slices of about `budget` instructions.
+fn sliced(code: &Rc<Code>, machine: Machine, budget: u64) -> Left {
+    let mut told = Told::default();
+    let mut runner = Runner::with(Rc::clone(code), machine);
+    let outcome = loop {
+        if let Some(outcome) = runner.go_on(budget, &mut told) {
+            break outcome;
+        }
+    };
+    Left::new(outcome, runner.machine(), told)
+}
+
+/// A program that is accepted on its own: the registers it reads are set first.
+fn program(make: &mut Generator, environment: &'static Environment) -> (Program, Machine) {
+    let (program, input) = make.accepted_program_for(environment, 30);
+    let set = input.registers.iter().map(|&(dst, value)| Insn::LoadImm { dst, imm: WideImm::Const(value) });
+    let insns = set.chain(program.insns().iter().copied()).collect();
+    let program = Program::new(insns, Vec::new()).expect("jumps are as far as they were");
+    let machine = Machine::new(Rc::new(program.clone()), environment, input.world);
+    (program, machine)
+}
+
+#[test]
+fn running_form_and_stepping_form_agree() {
+    let (mut accepted, mut refused, mut instructions) = (0u32, 0u32, 0);
+    check("running form", 300, |make| {
+        let environment = make.pick(&[&SOCKET_FILTER, &SCHED_CLS, &XDP]);
+        let (program, machine) = program(make, environment);
+        let Ok(verified) = verify(&program, environment, 0) else {
+            refused += 1;
+            return Ok(());
+        };
+        accepted += 1;
+        let code = Rc::new(Code::new(&verified, environment));
+        let whole = stepped(machine.clone(), LIMIT);
+        instructions += whole.outcome.executed;
+        let same = |found: Left, wanted: &Left, how: &str| {
+            if found == *wanted {
+                return Ok(());
+            }
+            let listing: String = program.insns().iter().map(|insn| format!("{insn}\n")).collect();
+            Err(format!("{how}, {}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name))
+        };
+        same(ran(&code, machine.clone(), LIMIT), &whole, "at once")?;
+        let budget = 1 + make.below(40) as u64;
+        same(sliced(&code, machine.clone(), budget), &whole, &format!("in slices of {budget}"))?;
+        // Wherever the limit falls, both stand at the same place.
+        let limit = make.below(whole.outcome.executed as usize + 2) as u64;
+        let stopped = stepped(machine.clone(), limit);
+        same(ran(&code, machine, limit), &stopped, &format!("up to {limit}"))
+    });
+    println!("{accepted} verified programs of {instructions} instructions in all, {refused} refused");
+    if as_usual() {
+        assert!(accepted > refused / 2, "too few programs are verified for this to test much");
+    }
+}
