@@ -240,7 +240,8 @@ pub fn machine(program: &Rc<Program>, input: &Input) -> Machine {
 fn running(machine: Machine) -> Result<Outcome, Skip> {
     let environment = machine.environment().clone();
     let verified = verify(machine.program(), &environment, 0).map_err(|_| Skip("not verified"))?;
-    let outcome = Runner::with(Rc::new(Code::new(&verified, environment)), machine).run(LIMIT as u64, &mut ());
+    let outcome =
+        Runner::with(Rc::new(Code::new(&verified, environment)), machine).run(LIMIT as u64, &mut ());
     Ok(ended(outcome))
 }
 

@@ -51,9 +51,8 @@ fn operation(program: &Program, pc: Pc, mut function: impl FnMut(i32) -> Option<
             (PacketOffset::Ind(src, offset), Size::W) => Op::IndexW { src, offset },
         },
         Insn::Load { size, signed: true, dst, base, offset } => Op::LoadSigned { size, dst, base, offset },
-        Insn::Load { size, signed: false, dst, base, offset } | Insn::LoadAcquire { size, dst, base, offset } => {
-            load(size, dst, base, offset)
-        }
+        Insn::Load { size, signed: false, dst, base, offset }
+        | Insn::LoadAcquire { size, dst, base, offset } => load(size, dst, base, offset),
         Insn::Store { size, base, offset, src: Src::Imm(imm) } if base == Reg::R10 => {
             Op::KeepConstant { size, base, offset, imm }
         }
@@ -65,7 +64,9 @@ fn operation(program: &Program, pc: Pc, mut function: impl FnMut(i32) -> Option<
         Insn::Atomic { .. } => Op::Step,
         Insn::Jump { offset } => Op::Jump { target: target(offset.into()) },
         Insn::JumpLong { offset } => Op::Jump { target: target(offset) },
-        Insn::Branch { width, op, dst, src, offset } => Op::branch(width, op, dst, src, target(offset.into())),
+        Insn::Branch { width, op, dst, src, offset } => {
+            Op::branch(width, op, dst, src, target(offset.into()))
+        }
         Insn::MayGoto { offset } => Op::MayGoto { target: target(offset.into()) },
         Insn::Call(Callee::Local(offset)) => Op::Local { target: target(offset) },
         Insn::Call(Callee::Helper(id)) => function(id).map_or(Op::Step, |index| Op::Function { index }),

@@ -20,7 +20,8 @@ impl Needs {
         // Whoever gets a stack pointer gets it from r10, and a function only from its caller.
         let stack = insns.iter().any(|insn| operands(insn).contains(&Some(Reg::R10)));
         let calls = insns.iter().any(|insn| matches!(insn, Insn::Call(_)));
-        let functions = insns.iter().any(|insn| matches!(insn, Insn::Call(Callee::Helper(_) | Callee::Platform(_))));
+        let functions =
+            insns.iter().any(|insn| matches!(insn, Insn::Call(Callee::Helper(_) | Callee::Platform(_))));
         let addresses = insns.iter().filter_map(base);
         Needs {
             context: functions || addresses.into_iter().any(|base| base != Reg::R10),

@@ -81,7 +81,15 @@ impl Task {
     fn new(name: String, group: Option<&'static str>, loaded: Loaded, packet: Skb) -> Self {
         let program = loaded.ebpf();
         let verified = verify(&program, &loaded.program_type, 0).map_err(|rejection| rejection.to_string());
-        Task { name, group, loaded, program: Rc::new(program), verified, world: World::new(packet), expected: None }
+        Task {
+            name,
+            group,
+            loaded,
+            program: Rc::new(program),
+            verified,
+            world: World::new(packet),
+            expected: None,
+        }
     }
 
     /// The proof, which some engines do not run without.
