@@ -32,8 +32,21 @@ pub struct Node {
     pub jumped_to: bool,
     /// States are always kept here: a loop passes that no state tells apart (`force_checkpoint`).
     pub keeps: bool,
+    /// It calls a function that calls back (`calls_callback`).
+    pub calls_back: bool,
     /// The registers whose values may be read from here on (`live_regs_before`).
     pub live: Registers,
+}
+
+/// What the graph has to know of a function of the environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// How many registers, from r1 on, it reads.
+    pub arguments: u32,
+    /// Whether it calls functions of the program.
+    pub calls_back: bool,
+    /// Whether it goes on in another program.
+    pub goes_on: bool,
 }
 
 /// Why a graph is refused.
@@ -63,6 +76,11 @@ pub enum GraphError {
         /// The load.
         pc: Pc,
     },
+    /// A tail call in a function other than `main`: it would end the program.
+    TailCall {
+        /// The call.
+        pc: Pc,
+    },
     /// An instruction that nothing reaches.
     Unreachable {
         /// The first of them.
@@ -81,6 +99,7 @@ impl GraphError {
             | GraphError::LeavesFunction { pc, .. }
             | GraphError::RunsOver { pc }
             | GraphError::PacketLoad { pc }
+            | GraphError::TailCall { pc }
             | GraphError::Unreachable { pc, .. } => pc,
         }
     }
@@ -96,6 +115,7 @@ impl fmt::Display for GraphError {
             }
             GraphError::RunsOver { .. } => f.write_str("last insn is not an exit or jmp"),
             GraphError::PacketLoad { .. } => f.write_str("LD_ABS is not allowed in subprogs without BTF"),
+            GraphError::TailCall { .. } => f.write_str("tail_call is not allowed in subprogs without BTF"),
             GraphError::Unreachable { slot, .. } => write!(f, "unreachable insn {slot}"),
         }
     }
@@ -139,27 +159,36 @@ pub fn called(program: &Program, pc: Pc) -> Option<Pc> {
 }
 
 impl Graph {
-    /// The program's graph. `arguments` says how many registers, from r1 on, a function of the environment reads; all
-    /// five if it is not known.
+    /// The program's graph. `summary` tells of a function of the environment; of one it does not know, all arguments are
+    /// taken to be read.
     ///
     /// # Errors
     /// What Linux refuses before it follows any path.
-    pub fn of(program: &Program, arguments: impl Fn(i32) -> Option<u32>) -> Result<Self, GraphError> {
+    pub fn of(program: &Program, summary: impl Fn(i32) -> Option<Summary>) -> Result<Self, GraphError> {
         let functions = functions(program)?;
         stay_inside(program, &functions)?;
         let main = functions.get(1).copied().unwrap_or(Pc(u32::MAX));
-        let load = |pc: &Pc| *pc >= main && matches!(program.insn(*pc), Insn::LoadPacket { .. });
-        if let Some(pc) = program.pcs().find(load) {
-            return Err(GraphError::PacketLoad { pc });
+        // What ends a program in the middle of a function is taken only where it is known what functions return: loaders
+        // that tell Linux about functions have their names.
+        if !is_described(program) {
+            for pc in program.pcs().filter(|&pc| pc >= main) {
+                match program.insn(pc) {
+                    Insn::LoadPacket { .. } => return Err(GraphError::PacketLoad { pc }),
+                    Insn::Call(Callee::Helper(id)) if summary(id).is_some_and(|summary| summary.goes_on) => {
+                        return Err(GraphError::TailCall { pc });
+                    }
+                    _ => {}
+                }
+            }
         }
         if let Some(pc) = unreachable(program) {
             return Err(GraphError::Unreachable { pc, slot: program.slot(pc) });
         }
         let mut graph = Graph { functions, nodes: vec![Node::default(); program.insns().len()] };
         for pc in program.pcs() {
-            graph.mark(program, pc);
+            graph.mark(program, pc, &summary);
         }
-        live::fill(program, &mut graph.nodes, arguments);
+        live::fill(program, &mut graph.nodes, |id| summary(id).map(|summary| summary.arguments));
         Ok(graph)
     }
 
@@ -184,7 +213,7 @@ impl Graph {
         &self.nodes[pc.index()]
     }
 
-    fn mark(&mut self, program: &Program, pc: Pc) {
+    fn mark(&mut self, program: &Program, pc: Pc, summary: &impl Fn(i32) -> Option<Summary>) {
         let insn = program.insn(pc);
         let target = insn.jump_offset().and_then(|offset| program.target(pc, offset));
         let mut joins_here = false;
@@ -202,6 +231,13 @@ impl Graph {
             }
             Insn::Call(_) | Insn::LoadImm { imm: WideImm::Code(_), .. } => {
                 reached.push(pc.next());
+                if let Insn::Call(Callee::Helper(id)) = insn
+                    && summary(id).is_some_and(|summary| summary.calls_back)
+                {
+                    joins_here = true;
+                    let node = &mut self.nodes[pc.index()];
+                    (node.keeps, node.jumped_to, node.calls_back) = (true, true, true);
+                }
                 if let Some(function) = called(program, pc) {
                     joins_here = true;
                     reached.push(function);
@@ -215,6 +251,12 @@ impl Graph {
             self.nodes[pc.index()].jumped_to = true;
         }
     }
+}
+
+/// Whether Linux is told what the program's functions are when it is loaded: it has to be where one's address is taken.
+fn is_described(program: &Program) -> bool {
+    let takes = |insn: &Insn| matches!(insn, Insn::LoadImm { imm: WideImm::Code(_), .. });
+    !program.functions().is_empty() || program.insns().iter().any(takes)
 }
 
 /// Where functions begin, in order.

@@ -19,7 +19,7 @@ pub mod text;
 pub mod xdp;
 
 pub use classic::{CLASSIC, HATYPE, NLATTR, NLATTR_NEST, NO_DEVICE, PAYLOAD_OFFSET};
-pub use prototype::{Arg, Prototype, Ret};
+pub use prototype::{Arg, Callback, Given, Prototype, Ret};
 pub use system::{GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID};
 
 use crate::environment::World;
@@ -201,6 +201,24 @@ const FORMERLY: [(&str, &str); 4] = [
     ("load_pointer", "probe_read_kernel"),
     ("memcmp", "strncmp"),
 ];
+
+/// The number of the last of Linux 6.18's functions.
+pub const LAST: i32 = 211;
+
+/// The function numbered `id` of any program type.
+#[must_use]
+pub fn anywhere(id: i32) -> Option<&'static Function> {
+    crate::environment::ALL.iter().find_map(|environment| environment.function(id))
+}
+
+/// Whether Linux takes a license as compatible with the GPL (`license_is_gpl_compatible`).
+#[must_use]
+pub fn is_gpl_compatible(license: &str) -> bool {
+    matches!(
+        license,
+        "GPL" | "GPL v2" | "GPL and additional rights" | "Dual BSD/GPL" | "Dual MIT/GPL" | "Dual MPL/GPL"
+    )
+}
 
 /// Groups of functions; a program type has several.
 pub type Functions = &'static [&'static [Function]];

@@ -10,8 +10,7 @@
 //! depends on (`precision`), the log (`trace`), what holds at each instruction in the end (`facts`, `loss`).
 //!
 //! The judge is Linux 6.18, a program loaded with full privileges: the same programs are accepted, with the same
-//! number of instructions looked at, and the log says the same. Not yet: maps, functions with arguments, `may_goto`,
-//! callbacks.
+//! number of instructions looked at, and the log says the same. Not yet: `may_goto`, callbacks.
 
 mod check;
 mod facts;
@@ -30,14 +29,15 @@ mod transfer;
 mod visits;
 
 pub use facts::{Fact, Facts, Pointee};
-pub use rejection::{Access, PointerName, Reason, Rejection};
+pub use rejection::{Access, PointerName, Reason, Region, Rejection};
 pub use visits::{Visit, Visits};
 
-use crate::cfg::Graph;
+use crate::cfg::{Graph, Summary};
 use crate::domain::Contradiction;
 use crate::environment::Environment;
 use crate::helpers::Arg;
-use crate::isa::Reg;
+use crate::isa::{Insn, Reg, WideImm};
+use crate::maps::MAX_CPUS;
 use crate::program::{Pc, Program};
 use liveness::Liveness;
 use loss::Losses;
@@ -112,13 +112,41 @@ impl std::fmt::Display for Effort {
     }
 }
 
-/// Proves that `program` does no harm in `environment`. The log is that of `level`: 0 for none, 1 for the path that
-/// was followed last, 2 for everything.
+/// How a program is verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How much the log tells: 0 for nothing, 1 for the path that was followed last, 2 for everything.
+    pub log: u8,
+    /// Whether every access has to be aligned (`BPF_F_STRICT_ALIGNMENT`).
+    pub strict_alignment: bool,
+    /// How many CPUs there are: the number of the one a program runs on is below.
+    pub cpus: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { log: 0, strict_alignment: false, cpus: MAX_CPUS }
+    }
+}
+
+/// Proves that `program` does no harm in `environment`, with the log of a level.
 ///
 /// # Errors
 /// The first thing that was not proved.
 pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result<Verified, Box<Rejection>> {
-    prove(program, environment, level, None)
+    verify_with(program, environment, Settings { log: level, ..Settings::default() })
+}
+
+/// Proves that `program` does no harm in `environment`.
+///
+/// # Errors
+/// The first thing that was not proved.
+pub fn verify_with(
+    program: &Program,
+    environment: &Environment,
+    settings: Settings,
+) -> Result<Verified, Box<Rejection>> {
+    prove(program, environment, settings, None)
 }
 
 /// The same, with the states in which paths came by instructions, also those of a proof that failed.
@@ -128,32 +156,38 @@ pub fn verify(program: &Program, environment: &Environment, level: u8) -> Result
 pub fn verify_with_visits(
     program: &Program,
     environment: &Environment,
-    level: u8,
+    settings: Settings,
     visits: &mut Visits,
 ) -> Result<Verified, Box<Rejection>> {
-    prove(program, environment, level, Some(visits))
+    prove(program, environment, settings, Some(visits))
 }
 
 fn prove(
     program: &Program,
     environment: &Environment,
-    level: u8,
+    settings: Settings,
     visits: Option<&mut Visits>,
 ) -> Result<Verified, Box<Rejection>> {
-    let arguments = |id| {
-        let args = environment.function(id)?.prototype.args;
-        Some(args.iter().take_while(|&&arg| arg != Arg::None).count() as u32)
+    let summary = |id| {
+        let prototype = &environment.function(id)?.prototype;
+        let arguments = prototype.args.iter().take_while(|&&arg| arg != Arg::None).count() as u32;
+        Some(Summary { arguments, calls_back: prototype.callback.is_some(), goes_on: prototype.goes_on })
     };
-    let graph = match Graph::of(program, arguments) {
+    let graph = match Graph::of(program, summary) {
         Ok(graph) => graph,
         Err(error) => {
-            let mut log = Log::new(level);
+            let mut log = Log::new(settings.log);
             log.add(1, format_args!("{error}\n{}\n", Effort::default()));
             let reason = Reason::Graph(error);
             return Err(Box::new(Rejection { pc: error.pc(), reason, log: log.into_text(), processed: 0 }));
         }
     };
-    let mut verifier = Verifier::new(program, environment, &graph, level);
+    if let Err((pc, reason)) = addresses(program) {
+        let mut log = Log::new(settings.log);
+        log.add(1, format_args!("{reason}\n{}\n", Effort::default()));
+        return Err(Box::new(Rejection { pc, reason, log: log.into_text(), processed: 0 }));
+    }
+    let mut verifier = Verifier::new(program, environment, &graph, settings);
     verifier.visits = visits;
     verifier.log_graph();
     let result = verifier.explore().and_then(|()| verifier.check_depth());
@@ -178,6 +212,34 @@ fn prove(
     }
 }
 
+/// Tables that wide loads name are there, and so are the places in their values (`resolve_pseudo_ldimm64`).
+fn addresses(program: &Program) -> Result<(), (Pc, Reason)> {
+    for pc in program.pcs() {
+        let Insn::LoadImm { imm, .. } = program.insn(pc) else { continue };
+        let (index, offset) = match imm {
+            WideImm::MapFd(index) | WideImm::MapIndex(index) => (index, None),
+            WideImm::MapFdValue { fd: index, offset } | WideImm::MapIndexValue { index, offset } => {
+                (index, Some(offset as u32))
+            }
+            WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => continue,
+        };
+        let Some(map) = program.map_of(imm) else { return Err((pc, Reason::NoTable(index))) };
+        let Some(offset) = offset else { continue };
+        let def = &program.maps()[usize::from(map)];
+        let reason = if offset >= 1 << 29 {
+            Reason::ValueOffset(offset)
+        } else if !def.kind.preset() {
+            Reason::NoDirectValue
+        } else if !def.kind.direct_value(def) || offset >= def.value_size {
+            Reason::ValueAddress { value_size: def.value_size, offset }
+        } else {
+            continue;
+        };
+        return Err((pc, reason));
+    }
+    Ok(())
+}
+
 /// A path that waits.
 #[derive(Debug)]
 struct Pending {
@@ -190,6 +252,7 @@ struct Pending {
 struct Verifier<'a> {
     program: &'a Program,
     environment: &'a Environment,
+    settings: Settings,
     graph: &'a Graph,
     /// Where the current path is.
     state: State,
@@ -219,7 +282,7 @@ struct Verifier<'a> {
 }
 
 impl<'a> Verifier<'a> {
-    fn new(program: &'a Program, environment: &'a Environment, graph: &'a Graph, level: u8) -> Self {
+    fn new(program: &'a Program, environment: &'a Environment, graph: &'a Graph, settings: Settings) -> Self {
         let mut main = Frame::new(None, 0, 0);
         *main.get_mut(Reg::R1) = Register::pointer(Kind::Context);
         let state = State {
@@ -231,10 +294,12 @@ impl<'a> Verifier<'a> {
             last: None,
             history: Vec::new(),
             rounds: 0,
+            references: Vec::new(),
         };
         Verifier {
             program,
             environment,
+            settings,
             graph,
             state,
             pending: Vec::new(),
@@ -249,7 +314,7 @@ impl<'a> Verifier<'a> {
             liveness: Liveness::default(),
             requirements: Vec::new(),
             changed: Changed::ALL,
-            log: Log::new(level),
+            log: Log::new(settings.log),
             facts: Facts::new(program, graph),
             losses: Losses::default(),
             visits: None,
@@ -273,7 +338,7 @@ impl<'a> Verifier<'a> {
             self.visit(before);
             let seen = node.joins && self.seen_before()?;
             if let Some(visits) = &mut self.visits {
-                visits.add(&self.state, before, seen);
+                visits.add(&self.state, self.program.maps(), before, seen);
             }
             if seen {
                 self.log_safe(arrived, before);
@@ -319,7 +384,6 @@ impl<'a> Verifier<'a> {
 
     fn step(&mut self) -> Result<Onward, Reason> {
         let insn = self.program.insn(self.state.pc);
-        use crate::isa::Insn;
         if matches!(
             insn,
             Insn::Jump { .. }
@@ -333,7 +397,7 @@ impl<'a> Verifier<'a> {
         }
         let mut requirements = std::mem::take(&mut self.requirements);
         requirements.clear();
-        require::requirements(insn, &mut requirements);
+        require::requirements(insn, self.environment, &mut requirements);
         let checked = requirements.iter().try_for_each(|&requirement| self.check(requirement));
         self.requirements = requirements;
         checked?;
@@ -462,7 +526,8 @@ impl<'a> Verifier<'a> {
         if arrived && self.log.level() >= 2 {
             let (from, to) = self.way(before);
             let frame = self.state.frames.len() - 1;
-            let printed = Printed { state: &self.state, frame, changed: Changed::ALL };
+            let printed =
+                Printed { state: &self.state, frame, changed: Changed::ALL, maps: self.program.maps() };
             self.log.add(2, format_args!("\nfrom {from} to {to}:{printed}\n"));
         }
         if !self.changed.is_empty() {
@@ -472,7 +537,9 @@ impl<'a> Verifier<'a> {
 
     fn log_changes(&mut self) {
         let slot = self.program.slot(self.state.pc).0;
-        self.log.changes(slot, &self.state, std::mem::take(&mut self.changed));
+        let changed = std::mem::take(&mut self.changed);
+        let frame = self.state.frames.len() - 1;
+        self.log.changes(slot, &Printed { state: &self.state, frame, changed, maps: self.program.maps() });
     }
 
     fn log_safe(&mut self, arrived: bool, before: Option<Pc>) {

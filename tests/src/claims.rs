@@ -92,6 +92,11 @@ fn holds(fact: &Fact, value: u64, machine: &Machine) -> bool {
                 Pointee::Packet => packet,
                 Pointee::PacketMeta => packet - u64::from(skb.headroom.metadata),
                 Pointee::PacketEnd => packet + skb.packet.len() as u64,
+                // Where these are, the machine alone knows.
+                Pointee::Table(_) | Pointee::Value(_) | Pointee::Key(_) | Pointee::Record | Pointee::Code => {
+                    return value != 0;
+                }
+                Pointee::ValueOrNull(_) | Pointee::RecordOrNull => return true,
             };
             offset.contains(value.wrapping_sub(beginning))
         }

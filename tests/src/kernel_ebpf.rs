@@ -146,6 +146,7 @@ impl Kernel {
             max_entries: 1,
             flags: 0,
             outside,
+            ..Default::default()
         };
         let map = bpf::Map::create(&shape, None).map_err(|error| needs("a map", &error))?;
         let kernel = Kernel { map };

@@ -357,7 +357,9 @@ fn calls_leave_what_linux_says_they_leave() {
             .map_or("nothing", |(_, rest)| rest.trim_start_matches("_w").trim_start_matches('='));
         let prototype = function.prototype;
         let fits = match prototype.ret {
-            Ret::Integer => state.starts_with("scalar(") || state.starts_with(|c: char| c.is_ascii_digit()),
+            Ret::Integer | Ret::Length | Ret::Cpu => {
+                state.starts_with("scalar(") || state.starts_with(|c: char| c.is_ascii_digit())
+            }
             Ret::Void => state == "nothing" || log.contains("R0 !read_ok"),
             Ret::MapValueOrNull => state.starts_with("map_value_or_null("),
             Ret::RecordOrNull => state.starts_with("ringbuf_mem_or_null("),

@@ -117,6 +117,9 @@ mod tests {
     use super::*;
     use crate::load::{Format, load};
 
+    const NOTHING: crate::cfg::Summary =
+        crate::cfg::Summary { arguments: 0, calls_back: false, goes_on: false };
+
     #[test]
     fn as_linux_computes_it() {
         // The columns are from Linux's log of this program.
@@ -125,7 +128,7 @@ mod tests {
                     l: r0 = *(u32 *)(r6 + 4)\nr0 = *(u8 *)(r10 - 24)\nexit\n\
                     f: r0 = 1\nif r1 != 0 goto out\nr0 = r2\nout: exit";
         let program = load(text.as_bytes(), &Format::Ebpf.into()).expect("it is read").ebpf();
-        let graph = super::super::Graph::of(&program, |_| Some(0)).expect("nothing is wrong with it");
+        let graph = super::super::Graph::of(&program, |_| Some(NOTHING)).expect("nothing is wrong with it");
         let columns = |pc: Pc| -> String {
             let column = |reg: &Reg| match graph.node(pc).live.contains(*reg) {
                 true => reg.index().to_string(),

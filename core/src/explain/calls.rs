@@ -31,7 +31,7 @@ impl Moment<'_, Machine> {
         match (function.prototype.ret, function.call) {
             (Ret::Void, Implementation::Control(_)) => format!("{call} finds nothing: goes on"),
             (Ret::Void, Implementation::Value(_)) => format!("calls {call}"),
-            (Ret::Integer | Ret::MapValueOrNull | Ret::RecordOrNull, _) => {
+            (Ret::Integer | Ret::Length | Ret::Cpu | Ret::MapValueOrNull | Ret::RecordOrNull, _) => {
                 let value = self.result(Reg::R0);
                 let meaning =
                     meaning(function, value).map_or_else(String::new, |meaning| format!(" ({meaning})"));
@@ -123,10 +123,10 @@ fn meaning(function: &Function, result: u64) -> Option<&'static str> {
     match function.prototype.ret {
         Ret::MapValueOrNull | Ret::RecordOrNull => (result == 0).then_some("nothing"),
         // Those of our own have no error numbers.
-        Ret::Integer if function.id < CLASSIC => {
+        Ret::Integer | Ret::Length if function.id < CLASSIC => {
             let number = i32::try_from(-i128::from(result as i64)).ok().filter(|&number| number > 0)?;
             Errno(number).name()
         }
-        Ret::Integer | Ret::Void => None,
+        Ret::Integer | Ret::Length | Ret::Cpu | Ret::Void => None,
     }
 }

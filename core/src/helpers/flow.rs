@@ -1,6 +1,7 @@
 //! Functions that say what runs next: loops over callbacks, and tail calls.
 
 use super::maps::table;
+use super::prototype::{Callback, Given};
 use super::{Arg, Function, Implementation, Next, Prototype, Ret, Turn};
 use crate::errno::Errno;
 use crate::isa::Reg;
@@ -17,7 +18,7 @@ const TAIL_CALL: Function = Function {
     id: 12,
     name: "tail_call",
     doc: "goes on in the program at index r3 of the table r2, and does not come back; does nothing when there is none",
-    prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Void),
+    prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Void).going_on(),
     call: Implementation::Control(|host, Turn { arguments: [_, map, index, ..], .. }| {
         let map = host.map(Reg::R2, map)?;
         let index = (index as u32).to_le_bytes();
@@ -32,7 +33,11 @@ const LOOP: Function = Function {
     id: 181,
     name: "loop",
     doc: "calls the function r2 with 0, 1, … below r1, and r3, until it gives 1; how often it was called, or a negative error",
-    prototype: Prototype::new(&[Arg::Anything, Arg::Callback, Arg::StackOrNull, Arg::Anything], Ret::Integer),
+    prototype: Prototype::new(&[Arg::Anything, Arg::Callback, Arg::StackOrNull, Arg::Anything], Ret::Integer)
+        .calling_back(Callback {
+            with: [Given::Number, Given::Argument(2), Given::Nothing, Given::Nothing, Given::Nothing],
+            at_most: Some(0),
+        }),
     call: Implementation::Control(|_, Turn { arguments, state, returned }| {
         let [rounds, function, context, flags, _] = arguments;
         let [done, ..] = state;
@@ -55,7 +60,11 @@ const FOR_EACH: Function = Function {
     id: function::FOR_EACH,
     name: "for_each_map_elem",
     doc: "calls the function r2 with the table r1, the address of the key and of the value of each of its entries, and r3, until it gives 1; how often it was called, or a negative error",
-    prototype: Prototype::new(&[Arg::Map, Arg::Callback, Arg::StackOrNull, Arg::Anything], Ret::Integer),
+    prototype: Prototype::new(&[Arg::Map, Arg::Callback, Arg::StackOrNull, Arg::Anything], Ret::Integer)
+        .calling_back(Callback {
+            with: [Given::Argument(0), Given::Key, Given::Value, Given::Argument(2), Given::Nothing],
+            at_most: None,
+        }),
     call: Implementation::Control(|host, Turn { arguments, state, returned }| {
         let [handle, function, context, flags, _] = arguments;
         let map = table(host, function::FOR_EACH, handle)?;

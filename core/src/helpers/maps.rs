@@ -12,7 +12,9 @@ pub static MAPS: &[Function] = &[
         id: function::LOOKUP,
         name: "map_lookup_elem",
         doc: "gives the address of the value of the key at r2 in the table r1, or 0",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapKey], Ret::MapValueOrNull).with_packet(),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapKey], Ret::MapValueOrNull)
+            .with_packet()
+            .finding_preset(),
         call: Implementation::Value(|host, [map, key, ..]| {
             let map = table(host, function::LOOKUP, map)?;
             let key = key_at(host, map, key)?;
@@ -33,7 +35,8 @@ pub static MAPS: &[Function] = &[
         name: "map_update_elem",
         doc: "puts the value at r3 under the key at r2 into the table r1; 0, or a negative error",
         prototype: Prototype::new(&[Arg::Map, Arg::MapKey, Arg::MapValue, Arg::Anything], Ret::Integer)
-            .with_packet(),
+            .with_packet()
+            .changing_table(),
         call: Implementation::Value(|host, [map, key, value, flags, _]| {
             let map = changed(host, function::UPDATE, map)?;
             let key = key_at(host, map, key)?;
@@ -45,7 +48,7 @@ pub static MAPS: &[Function] = &[
         id: function::DELETE,
         name: "map_delete_elem",
         doc: "takes the key at r2 out of the table r1; 0, or a negative error",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapKey], Ret::Integer).with_packet(),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapKey], Ret::Integer).with_packet().changing_table(),
         call: Implementation::Value(|host, [map, key, ..]| {
             let map = changed(host, function::DELETE, map)?;
             let key = key_at(host, map, key)?;
@@ -56,7 +59,9 @@ pub static MAPS: &[Function] = &[
         id: function::PUSH,
         name: "map_push_elem",
         doc: "adds the value at r2 to the queue, stack or Bloom filter r1; 0, or a negative error",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapValue, Arg::Anything], Ret::Integer).with_packet(),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapValue, Arg::Anything], Ret::Integer)
+            .with_packet()
+            .changing_table(),
         call: Implementation::Value(|host, [map, value, flags, ..]| {
             let map = changed(host, function::PUSH, map)?;
             let value = value_at(host, map, value)?;
@@ -67,7 +72,7 @@ pub static MAPS: &[Function] = &[
         id: function::POP,
         name: "map_pop_elem",
         doc: "takes the next value out of the queue or stack r1, to r2; 0, or a negative error",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapValueOut], Ret::Integer),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapValueOut], Ret::Integer).changing_table(),
         call: Implementation::Value(|host, [map, address, ..]| {
             let map = changed(host, function::POP, map)?;
             // What may trap comes first, what cannot be taken back last.

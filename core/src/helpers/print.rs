@@ -46,7 +46,8 @@ pub static PRINT: &[Function] = &[
             &[Arg::MemoryOutOrNull, Arg::SizeOrZero, Arg::ConstString, Arg::MemoryOrNull, Arg::SizeOrZero],
             Ret::Integer,
         )
-        .gpl(),
+        .gpl()
+        .formatting(),
         call: Implementation::Value(|host, [to, room, text, numbers, size]| {
             let room = host.room(to, room as u32)?.len();
             let arguments = match arguments(host, numbers, size as u32)? {
@@ -70,6 +71,12 @@ pub static PRINT: &[Function] = &[
         }),
     },
 ];
+
+/// Whether that is a format for so many numbers: `snprintf` takes no other (`bpf_bprintf_prepare`).
+#[must_use]
+pub fn is_format(text: &[u8], numbers: usize) -> bool {
+    format::check(text, numbers)
+}
 
 /// Where formats end that have no end: no table's value is as long as this.
 const LONGEST_FORMAT: usize = 1 << 16;

@@ -27,14 +27,14 @@ pub static PROBE: &[Function] = &[
         id: 114,
         name: "probe_read_user_str",
         doc: "copies a string of the process from r3 to the r2 bytes at r1; its length with its zero, or a negative error and zeros",
-        prototype: READ,
+        prototype: READ_TEXT,
         call: Implementation::Value(|host, arguments| read_text(host, Whose::User, arguments)),
     },
     Function {
         id: 115,
         name: "probe_read_kernel_str",
         doc: "copies a string of the kernel from r3 to the r2 bytes at r1; its length with its zero, or a negative error and zeros",
-        prototype: READ,
+        prototype: READ_TEXT,
         call: Implementation::Value(|host, arguments| read_text(host, Whose::Kernel, arguments)),
     },
 ];
@@ -55,7 +55,7 @@ pub static PROBE_ANY: &[Function] = &[
         id: 45,
         name: "probe_read_str",
         doc: "copies a string from r3 to the r2 bytes at r1; its length with its zero, or a negative error and zeros",
-        prototype: READ,
+        prototype: READ_TEXT,
         call: Implementation::Value(|host, arguments| {
             let whose = Whose::of(host, arguments[2]);
             read_text(host, whose, arguments)
@@ -64,6 +64,8 @@ pub static PROBE_ANY: &[Function] = &[
 ];
 
 const READ: Prototype = Prototype::new(&[Arg::MemoryOut, Arg::SizeOrZero, Arg::Anything], Ret::Integer).gpl();
+const READ_TEXT: Prototype =
+    Prototype::new(&[Arg::MemoryOut, Arg::SizeOrZero, Arg::Anything], Ret::Length).gpl();
 
 /// Whose memory is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,41 @@ pub struct Prototype {
     pub packet_access: bool,
     /// Whether only programs under a licence that is compatible with the GPL may call it (`gpl_only`).
     pub gpl_only: bool,
+    /// Whether it changes the table that it is given: then that may not be one which programs only read.
+    pub changes_table: bool,
+    /// Whether a key that a table of preset values has is found for certain (`can_elide_value_nullness`).
+    pub finds_preset: bool,
+    /// Whether it goes on in another program, unless there is none.
+    pub goes_on: bool,
+    /// Whether its [`Arg::ConstString`] is a format for the numbers that the last two arguments give.
+    pub formats: bool,
+    /// How it calls back, if it does.
+    pub callback: Option<Callback>,
+}
+
+/// How a function calls another one of the program's, as often as it likes and at most as often as said, until that
+/// gives 1 instead of 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Callback {
+    /// r1 to r5 of the callback.
+    pub with: [Given; 5],
+    /// The argument, counted from 0, that says how often it is called at most.
+    pub at_most: Option<usize>,
+}
+
+/// What a callback is given in a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing that it may read.
+    Nothing,
+    /// Any number.
+    Number,
+    /// What the function was given as that argument, counted from 0.
+    Argument(usize),
+    /// The address of a key of the table that the function was given, to be read.
+    Key,
+    /// The address of a value of it.
+    Value,
 }
 
 /// What an argument must be: `enum bpf_arg_type` with its flags.
@@ -66,6 +101,10 @@ pub enum Arg {
 pub enum Ret {
     /// A number (`RET_INTEGER`).
     Integer,
+    /// A number, at most as much as the size of the memory that was given, or a negative error.
+    Length,
+    /// The number of a CPU.
+    Cpu,
     /// Nothing: r0 may not be read (`RET_VOID`).
     Void,
     /// The address of a value of the table in r1, or 0 (`RET_PTR_TO_MAP_VALUE_OR_NULL`).
@@ -88,7 +127,18 @@ impl Prototype {
             all[at] = args[at];
             at += 1;
         }
-        Prototype { args: all, ret, moves_packet: false, packet_access: false, gpl_only: false }
+        Prototype {
+            args: all,
+            ret,
+            moves_packet: false,
+            packet_access: false,
+            gpl_only: false,
+            changes_table: false,
+            finds_preset: false,
+            goes_on: false,
+            formats: false,
+            callback: None,
+        }
     }
 
     /// The same, for a function that may be given memory of the packet.
@@ -107,5 +157,35 @@ impl Prototype {
     #[must_use]
     pub const fn moving_packet(self) -> Self {
         Prototype { moves_packet: true, ..self }
+    }
+
+    /// The same, for a function that changes the table it is given.
+    #[must_use]
+    pub const fn changing_table(self) -> Self {
+        Prototype { changes_table: true, ..self }
+    }
+
+    /// The same, for a function that finds what is there for certain.
+    #[must_use]
+    pub const fn finding_preset(self) -> Self {
+        Prototype { finds_preset: true, ..self }
+    }
+
+    /// The same, for a function that goes on in another program.
+    #[must_use]
+    pub const fn going_on(self) -> Self {
+        Prototype { goes_on: true, ..self }
+    }
+
+    /// The same, for a function whose string is a format.
+    #[must_use]
+    pub const fn formatting(self) -> Self {
+        Prototype { formats: true, ..self }
+    }
+
+    /// The same, for a function that calls back.
+    #[must_use]
+    pub const fn calling_back(self, callback: Callback) -> Self {
+        Prototype { callback: Some(callback), ..self }
     }
 }

@@ -22,7 +22,7 @@ pub const GET_SMP_PROCESSOR_ID: Function = Function {
     id: 8,
     name: "get_smp_processor_id",
     doc: "gives the number of the CPU the program runs on",
-    prototype: Prototype::new(&[], Ret::Integer),
+    prototype: Prototype::new(&[], Ret::Cpu),
     call: Implementation::Value(|host, _| Ok(host.world().cpu.into())),
 };
 

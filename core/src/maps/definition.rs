@@ -177,6 +177,22 @@ impl MapDef {
         !self.constant && !self.has(flag::RDONLY_PROG) && self.kind.holds() == super::Holds::Values
     }
 
+    /// Whether programs may not write to it: of values of tables that hold something else that is said elsewhere.
+    #[must_use]
+    pub fn only_read(&self) -> bool {
+        self.constant || self.has(flag::RDONLY_PROG) || self.kind.holds() == super::Holds::Facts
+    }
+
+    /// The value that a program which holds its address finds there in every run: of a constant table of one value.
+    #[must_use]
+    pub fn constant_value(&self) -> Option<std::borrow::Cow<'_, [u8]>> {
+        if !self.constant || !self.kind.direct_value(self) {
+            return None;
+        }
+        let value = self.entries.last().map(|(_, value)| value.as_slice().into());
+        Some(value.unwrap_or_else(|| vec![0; self.value_size as usize].into()))
+    }
+
     /// Whether programs cannot tell its entries from those of `other` (`bpf_map_meta_equal`), but for how many there
     /// may be.
     #[must_use]

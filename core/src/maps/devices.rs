@@ -241,7 +241,7 @@ impl Kind for DeviceHash {
     }
 
     fn holds(&self) -> Holds {
-        Holds::Facts
+        Holds::Sockets
     }
 
     fn extent(&self, table: &Table, offset: u32) -> Range<u32> {

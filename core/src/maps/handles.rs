@@ -17,7 +17,7 @@ pub static PROG_ARRAY: &dyn Kind = &Handles {
     number: 3,
     doc: "programs by index, to go on in",
     function: function::TAIL_CALL,
-    holds: Holds::Facts,
+    holds: Holds::Programs,
 };
 /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`
 pub static ARRAY_OF_MAPS: &dyn Kind = &Handles {

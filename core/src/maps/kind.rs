@@ -13,6 +13,10 @@ pub enum Holds {
     Values,
     /// Bytes of the kind's, to be read only.
     Facts,
+    /// Programs, each by its number in the world: programs cannot look them up.
+    Programs,
+    /// Sockets, of which nothing can be seen here.
+    Sockets,
     /// Tables, each by its number in the world: a lookup gives a handle.
     Tables,
 }

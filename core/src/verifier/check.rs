@@ -1,13 +1,18 @@
 //! Whether a requirement holds in a state.
 
+mod arguments;
+mod arithmetic;
+mod memory;
+
+pub(super) use arguments::{Usage, argument};
+
 use super::Verifier;
-use super::rejection::{Access, Reason};
-use super::require::{Memory, Requirement};
-use super::state::{FRAMES, Kind, Range, Register, STACK};
-use crate::context::{FieldKind, Use};
-use crate::domain::{Scalar, Tnum};
-use crate::helpers::Arg;
-use crate::isa::{AluOp, Callee, Reg, Size, Src, Width};
+use super::rejection::Reason;
+use super::require::Requirement;
+use super::state::{FRAMES, Kind, Register};
+use crate::domain::Scalar;
+use crate::helpers;
+use crate::isa::{Callee, Reg, Src};
 
 /// No pointer may be moved farther than this (`BPF_MAX_VAR_OFF`).
 const FARTHEST: i64 = 1 << 29;
@@ -35,15 +40,21 @@ impl Verifier<'_> {
                 kind @ (Kind::Context | Kind::Packet | Kind::PacketMeta) => {
                     Err(Reason::Atomic { verb, base, kind: kind.name() })
                 }
-                Kind::Stack(_) | Kind::Scalar | Kind::Unset | Kind::PacketEnd => Ok(()),
+                Kind::Unset
+                | Kind::Scalar
+                | Kind::Stack(_)
+                | Kind::PacketEnd
+                | Kind::Map(_)
+                | Kind::Value(_)
+                | Kind::ValueOrNull(_)
+                | Kind::Key(_)
+                | Kind::Record(_)
+                | Kind::RecordOrNull(_)
+                | Kind::Code(_) => Ok(()),
             },
             Requirement::SamePointers(base) => self.check_same_pointers(frame.get(base).kind),
             Requirement::Packet => self.check_packet(),
-            Requirement::Callable(Callee::Helper(id)) => match self.environment.function(id) {
-                Some(function) if function.prototype.args[0] == Arg::None => Ok(()),
-                Some(_) => Err(Reason::NotSupported("functions that take arguments are")),
-                None => Err(Reason::UnknownFunction(id)),
-            },
+            Requirement::Callable(Callee::Helper(id)) => self.check_function(id),
             Requirement::Callable(Callee::Platform(_)) => {
                 Err(Reason::NotSupported("calling kernel functions is"))
             }
@@ -54,8 +65,33 @@ impl Verifier<'_> {
             Requirement::Returnable => match frame.get(Reg::R0).kind {
                 Kind::Stack(_) if self.state.frames.len() > 1 => Err(Reason::ReturnedStack),
                 Kind::Unset if self.state.frames.len() == 1 => Err(Reason::NotReadable(Reg::R0)),
+                Kind::Unset
+                | Kind::Scalar
+                | Kind::Context
+                | Kind::Stack(_)
+                | Kind::Packet
+                | Kind::PacketMeta
+                | Kind::PacketEnd
+                | Kind::Map(_)
+                | Kind::Value(_)
+                | Kind::ValueOrNull(_)
+                | Kind::Key(_)
+                | Kind::Record(_)
+                | Kind::RecordOrNull(_)
+                | Kind::Code(_) => Ok(()),
+            },
+            Requirement::Licensed => match self.program.license() {
+                Some(license) if !helpers::is_gpl_compatible(license) => Err(Reason::License),
                 _ => Ok(()),
             },
+            Requirement::Argument(function, at) => self.check_argument(function, at),
+            Requirement::TableChange(function) => self.check_table_change(function),
+            Requirement::Programs(function) => self.check_programs(function),
+            Requirement::NothingHeld(before) => self.check_nothing_held(before),
+            Requirement::Format => self.check_format(),
+            Requirement::Result => self.check_result(),
+            Requirement::Elements(function) => self.check_elements(function),
+            Requirement::TakesTable(function) => self.check_table_kind(function),
             Requirement::Implemented(what) => Err(Reason::NotSupported(what)),
         }
     }
@@ -66,153 +102,6 @@ impl Verifier<'_> {
             Src::Reg(reg) => *self.state.frame().get(reg),
             Src::Imm(imm) => Register::scalar(Scalar::constant(i64::from(imm) as u64)),
         }
-    }
-
-    /// The pointer that arithmetic with a pointer gives, or the number; nothing if both operands are numbers
-    /// (`adjust_reg_min_max_vals`, `adjust_ptr_min_max_vals`).
-    pub(super) fn moved(
-        &self,
-        width: Width,
-        op: AluOp,
-        dst: Reg,
-        src: Register,
-    ) -> Result<Option<Register>, Reason> {
-        let target = *self.state.frame().get(dst);
-        let (pointer, by) = match (target.kind.is_pointer(), src.kind.is_pointer()) {
-            (false, false) => return Ok(None),
-            (true, true) if op == AluOp::Sub => return Ok(Some(Register::unknown())),
-            (true, true) => return Err(Reason::TwoPointers(dst, op)),
-            (true, false) => (target, src.value),
-            (false, true) => (src, target.value),
-        };
-        if by.wide.is_empty() || by.as_constant().is_some_and(|number| !by.wide.is(number)) {
-            return Ok(Some(Register::unknown()));
-        }
-        match (width, op) {
-            (Width::W32, AluOp::Sub) => return Ok(Some(Register::unknown())),
-            (Width::W32, _) => return Err(Reason::Arithmetic32(dst)),
-            (Width::W64, _) => {}
-        }
-        let name = pointer.kind.name();
-        if pointer.kind == Kind::PacketEnd {
-            return Err(Reason::FixedPointer(dst, name));
-        }
-        sane_offset(name, 0, by)?;
-        sane_offset(name, pointer.offset, pointer.value)?;
-        let moved = match op {
-            AluOp::Add => plus(pointer, by),
-            AluOp::Sub if !target.kind.is_pointer() => return Err(Reason::PointerFromNumber(dst)),
-            AluOp::Sub if matches!(pointer.kind, Kind::Stack(_)) => {
-                return Err(Reason::StackSubtraction(dst));
-            }
-            AluOp::Sub => minus(pointer, by),
-            _ => return Err(Reason::PointerOperator(dst, op)),
-        };
-        sane_offset(name, moved.offset, moved.value)?;
-        Ok(Some(Register { value: moved.value.sync(), ..moved }))
-    }
-
-    /// The bytes are before the packet's end for certain (`check_packet_access`).
-    fn check_packet_access(&self, memory: Memory, pointer: &Register, fixed: i32) -> Result<(), Reason> {
-        let Memory { access, base, size, .. } = memory;
-        if access == Access::Write && !self.environment.packet.writable {
-            return Err(Reason::PacketWritten);
-        }
-        if pointer.value.wide.signed.min < 0 {
-            return Err(Reason::NegativeOffset(base));
-        }
-        let there = match pointer.range {
-            Range::Bytes(there) => there,
-            Range::AtEnd | Range::Beyond => return Err(Reason::BehindPacket(base)),
-        };
-        let end = i64::from(fixed) + size.bytes() as i64;
-        if fixed < 0 || end > there.into() {
-            let id = pointer.link.id;
-            return Err(Reason::OutsidePacket { base, offset: fixed, size: size.bytes(), id, there });
-        }
-        Ok(())
-    }
-
-    fn check_memory(&self, memory: Memory) -> Result<(), Reason> {
-        let Memory { access, base, offset, size, .. } = memory;
-        let pointer = self.state.frame().get(base);
-        let fixed = i32::from(offset) + pointer.offset;
-        match pointer.kind {
-            Kind::Stack(_) => {
-                // The stack is kept in slots, so it is always aligned; elsewhere the processor need not mind.
-                let whole = Tnum::constant(i64::from(fixed) as u64).add(pointer.value.bits);
-                if !whole.is_aligned(size.bytes() as u64) {
-                    return Err(Reason::Misaligned {
-                        what: pointer.kind.description(),
-                        variable: pointer.value.bits,
-                        fixed: pointer.offset,
-                        offset: offset.into(),
-                        size: size.bytes(),
-                    });
-                }
-                self.check_stack(memory, *pointer, fixed)
-            }
-            Kind::Context => {
-                unmoved(pointer, base)?;
-                self.check_context(access, fixed, size)
-            }
-            Kind::Packet | Kind::PacketMeta => self.check_packet_access(memory, pointer, fixed),
-            kind @ (Kind::Scalar | Kind::Unset | Kind::PacketEnd) => {
-                Err(Reason::NoPointer(base, kind.name()))
-            }
-        }
-    }
-
-    /// There is such a field, and it may be accessed so (`check_ctx_access` and the program types' `is_valid_access`).
-    fn check_context(&self, access: Access, offset: i32, size: Size) -> Result<(), Reason> {
-        let bytes = size.bytes();
-        let refused = Reason::ContextAccess { offset, size: bytes };
-        let how = match access {
-            Access::Read => Use::Read,
-            Access::Write => Use::Write,
-        };
-        let field =
-            usize::try_from(offset).ok().and_then(|at| self.environment.context.access(at, bytes, how));
-        match field.ok_or(refused)?.kind {
-            FieldKind::Number | FieldKind::Whole | FieldKind::Bytes => Ok(()),
-            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Ok(()),
-            FieldKind::Socket => Err(Reason::NotSupported("addresses of sockets are")),
-        }
-    }
-
-    fn check_stack(&self, memory: Memory, pointer: Register, fixed: i32) -> Result<(), Reason> {
-        let Memory { access, base, size, value, to_nowhere, .. } = memory;
-        let variable = pointer.value.as_constant().is_none().then_some(pointer.value.bits);
-        let range = pointer.value.wide.signed;
-        if variable.is_some() && (range.max >= FARTHEST || range.min <= -FARTHEST) {
-            return Err(Reason::StackUnbounded(access, base));
-        }
-        let (least, most) = (range.min + i64::from(fixed), range.max + i64::from(fixed));
-        if least < -i64::from(STACK) || most + size.bytes() as i64 > 0 {
-            return Err(Reason::Stack { access, base, offset: fixed.into(), variable, size: size.bytes() });
-        }
-        if variable.is_some() && to_nowhere {
-            return Err(Reason::NotSupported("atomic operations at places of the stack that vary are"));
-        }
-        match access {
-            _ if variable.is_some() => Ok(()),
-            Access::Read => self.check_fill(pointer, least as i32, size),
-            Access::Write => self.check_spill(pointer, value, size),
-        }
-    }
-
-    /// A pointer is kept whole, and not where it would outlive what it points to.
-    fn check_spill(&self, place: Register, value: Option<Reg>, size: Size) -> Result<(), Reason> {
-        let Some(value) =
-            value.map(|reg| *self.state.frame().get(reg)).filter(|value| value.kind.is_pointer())
-        else {
-            return Ok(());
-        };
-        if size.bytes() != super::state::SLOT {
-            return Err(Reason::SpillSize);
-        }
-        let elsewhere = place.kind != Kind::Stack(self.state.depth());
-        if elsewhere && matches!(value.kind, Kind::Stack(_)) { Err(Reason::SpillToCaller) } else { Ok(()) }
     }
 
     /// An instruction is compiled once for all paths.
@@ -237,6 +126,42 @@ impl Verifier<'_> {
             _ => Err(Reason::PacketWithoutContext),
         }
     }
+
+    /// There is such a function for programs of this type.
+    fn check_function(&self, id: i32) -> Result<(), Reason> {
+        if self.environment.function(id).is_some() {
+            return Ok(());
+        }
+        match helpers::anywhere(id) {
+            Some(function) => Err(Reason::OtherType(function.name, id)),
+            None if (1..=helpers::LAST).contains(&id) => Err(Reason::NotSupported("that function is")),
+            None => Err(Reason::UnknownFunction(id)),
+        }
+    }
+
+    /// The program's result is one of those that its type knows (`check_return_code`).
+    fn check_result(&self) -> Result<(), Reason> {
+        let (Some(range), 1) = (&self.environment.returns, self.state.frames.len()) else { return Ok(()) };
+        let register = self.state.frame().get(Reg::R0);
+        if !register.is_scalar() {
+            return Err(Reason::ResultKind(register.kind.name()));
+        }
+        let wide = register.value.wide.signed;
+        let (from, to) = (*range.start(), *range.end());
+        if from <= wide.min && wide.max <= to {
+            return Ok(());
+        }
+        Err(Reason::Result { when: "At program exit", least: wide.min, most: wide.max, from, to })
+    }
+
+    /// Everything that was given out was handed back.
+    fn check_nothing_held(&self, before: &'static str) -> Result<(), Reason> {
+        if self.state.references.is_empty() || self.state.frames.len() > 1 {
+            return Ok(());
+        }
+        let held = self.state.references.iter().map(|held| (held.id, self.program.slot(held.pc))).collect();
+        Err(Reason::Leak { before, held })
+    }
 }
 
 /// The pointer is as it was given (`__check_ptr_off_reg`).
@@ -248,53 +173,4 @@ fn unmoved(pointer: &Register, reg: Reg) -> Result<(), Reason> {
         return Err(Reason::VariablePointer(pointer.kind.name(), pointer.value.bits));
     }
     Ok(())
-}
-
-/// Offsets are so small that nothing can wrap around (`check_reg_sane_offset`).
-fn sane_offset(kind: &'static str, fixed: i32, variable: Scalar) -> Result<(), Reason> {
-    let out = |number: i64| number >= FARTHEST || number <= -FARTHEST;
-    if let Some(number) = variable.as_constant().map(|number| number as i64).filter(|&number| out(number)) {
-        return Err(Reason::OffsetTooLarge(kind, number));
-    }
-    if out(fixed.into()) {
-        return Err(Reason::PointerOffset(kind, fixed));
-    }
-    let least = variable.wide.signed.min;
-    if least == i64::MIN {
-        return Err(Reason::OffsetUnbounded(kind));
-    }
-    if out(least) { Err(Reason::OffsetOut(kind, least)) } else { Ok(()) }
-}
-
-/// `pointer + by`: a constant goes to the fixed part, everything else to the variable one.
-fn plus(pointer: Register, by: Scalar) -> Register {
-    let fixed = by.as_constant().and_then(|by| i32::try_from(i64::from(pointer.offset) + by as i64).ok());
-    match fixed {
-        Some(offset) => Register { offset, ..pointer },
-        None => {
-            let mut wide = pointer.value.wide;
-            wide.signed = wide.signed.plus(by.wide.signed, false);
-            wide.unsigned = wide.unsigned.plus(by.wide.unsigned, false);
-            with_variable(pointer, pointer.value.bits.add(by.bits), wide)
-        }
-    }
-}
-
-/// `pointer - by`, in the same way.
-fn minus(pointer: Register, by: Scalar) -> Register {
-    let fixed = by.as_constant().and_then(|by| i32::try_from(i64::from(pointer.offset) - by as i64).ok());
-    match fixed {
-        Some(offset) => Register { offset, ..pointer },
-        None => {
-            let mut wide = pointer.value.wide;
-            wide.signed = wide.signed.minus(by.wide.signed, false);
-            wide.unsigned = wide.unsigned.minus(by.wide.unsigned, false);
-            with_variable(pointer, pointer.value.bits.sub(by.bits), wide)
-        }
-    }
-}
-
-/// Pointers have no bounds in 32 bits.
-fn with_variable(pointer: Register, bits: Tnum, wide: crate::domain::Bounds<u64>) -> Register {
-    Register { value: Scalar { bits, wide, low: crate::domain::Bounds::FULL }, ..pointer }
 }

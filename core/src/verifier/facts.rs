@@ -45,6 +45,20 @@ pub enum Pointee {
     PacketMeta,
     /// The address behind the packet's last byte.
     PacketEnd,
+    /// The table of that number: its handle.
+    Table(u16),
+    /// A value of it.
+    Value(u16),
+    /// A value of it, or 0 instead of the address.
+    ValueOrNull(u16),
+    /// A key of it.
+    Key(u16),
+    /// A record that a function gave out.
+    Record,
+    /// A record, or 0 instead of the address.
+    RecordOrNull,
+    /// A function of the program.
+    Code,
 }
 
 impl Fact {
@@ -84,6 +98,17 @@ pub(super) fn fact(register: &Register, depth: u8) -> Fact {
         Kind::Packet => Pointee::Packet,
         Kind::PacketMeta => Pointee::PacketMeta,
         Kind::PacketEnd => Pointee::PacketEnd,
+        // Of the tables in a table, any may be meant.
+        kind if kind.table().is_some_and(|table| table.inside) => {
+            return Fact::Unknown;
+        }
+        Kind::Map(table) => Pointee::Table(table.map),
+        Kind::Value(table) => Pointee::Value(table.map),
+        Kind::ValueOrNull(table) => Pointee::ValueOrNull(table.map),
+        Kind::Key(table) => Pointee::Key(table.map),
+        Kind::Record(_) => Pointee::Record,
+        Kind::RecordOrNull(_) => Pointee::RecordOrNull,
+        Kind::Code(_) => Pointee::Code,
     };
     Fact::Pointer { to, offset: register.whole_offset() }
 }

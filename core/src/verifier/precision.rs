@@ -49,6 +49,15 @@ impl Wanted {
         }
     }
 
+    /// Into a function that was called.
+    fn enter(&mut self) -> Result<(), Lost> {
+        if self.frame + 1 >= FRAMES {
+            return Err(Lost);
+        }
+        self.frame += 1;
+        Ok(())
+    }
+
     fn has(&self, reg: Reg) -> bool {
         self.registers[self.frame] >> reg.bits() & 1 == 1
     }
@@ -144,7 +153,7 @@ impl Verifier<'_> {
         self.mark_wanted(wanted);
     }
 
-    fn mark_wanted(&mut self, mut wanted: Wanted) {
+    pub(super) fn mark_wanted(&mut self, mut wanted: Wanted) {
         if wanted.is_empty() {
             return;
         }
@@ -218,7 +227,8 @@ impl Verifier<'_> {
                 let state = &self.kept.get(at).state;
                 let (registers, slots) =
                     (RegisterList(wanted.registers[number]), SlotList(wanted.slots[number]));
-                let printed = Printed { state, frame: number, changed: Changed::ALL };
+                let printed =
+                    Printed { state, frame: number, changed: Changed::ALL, maps: self.program.maps() };
                 self.log.add(
                     2,
                     format_args!(
@@ -288,8 +298,14 @@ impl Verifier<'_> {
             }
             Insn::Alu { .. } | Insn::MovSx { .. } | Insn::Neg { .. } | Insn::Swap { .. } => {}
             Insn::LoadImm { dst, .. } => wanted.remove(dst),
-            Insn::LoadPacket { .. } if wanted.has(Reg::R0) => return Err(Lost),
-            Insn::LoadPacket { .. } => {}
+            Insn::LoadPacket { .. } => {
+                if wanted.has(Reg::R0) {
+                    return Err(Lost);
+                }
+                if after.is_some_and(|after| after != pc.next()) {
+                    wanted.enter()?;
+                }
+            }
             Insn::Load { dst, .. } | Insn::LoadAcquire { dst, .. } => {
                 if wanted.has(dst) {
                     wanted.remove(dst);
@@ -325,7 +341,13 @@ impl Verifier<'_> {
                 wanted.registers[outer] |= arguments;
                 wanted.frame = outer;
             }
-            Insn::Call(_) => wanted.remove(Reg::R0),
+            Insn::Call(_) => {
+                wanted.remove(Reg::R0);
+                // It ended the function there.
+                if after.is_some_and(|after| after != pc.next()) {
+                    wanted.enter()?;
+                }
+            }
             Insn::Exit => {
                 // Into the end of a function that was called.
                 let called = after.and_then(|after| after.0.checked_sub(1)).map(Pc);
@@ -333,10 +355,7 @@ impl Verifier<'_> {
                     called.is_some_and(|pc| matches!(self.program.insn(pc), Insn::Call(Callee::Local(_))));
                 let wants_r0 = returned && wanted.has(Reg::R0);
                 wanted.remove(Reg::R0);
-                if wanted.frame + 1 >= FRAMES {
-                    return Err(Lost);
-                }
-                wanted.frame += 1;
+                wanted.enter()?;
                 if wants_r0 {
                     wanted.add(Reg::R0);
                 }

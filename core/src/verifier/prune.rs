@@ -273,8 +273,13 @@ impl Verifier<'_> {
     fn endless(&mut self, at: Kept) -> Reason {
         let reason = Reason::EndlessLoop(self.program.slot(self.state.pc));
         let frame = self.state.frames.len() - 1;
-        let now = Printed { state: &self.state, frame, changed: Changed::ALL };
-        let old = Printed { state: &self.kept.get(at).state, frame, changed: Changed::ALL };
+        let now = Printed { state: &self.state, frame, changed: Changed::ALL, maps: self.program.maps() };
+        let old = Printed {
+            state: &self.kept.get(at).state,
+            frame,
+            changed: Changed::ALL,
+            maps: self.program.maps(),
+        };
         self.log.add(1, format_args!("{reason}\ncur state:{now}\nold state:{old}\n"));
         reason
     }
@@ -285,6 +290,13 @@ impl Verifier<'_> {
             return false;
         }
         let mut identities = Identities { pairs: Vec::new(), fresh: self.ids };
+        // What is held now must be what was held then (`refsafe`).
+        let (held, held_now) = (&old.references, &self.state.references);
+        if held.len() != held_now.len()
+            || !held.iter().zip(held_now).all(|(old, new)| identities.same(old.id, new.id))
+        {
+            return false;
+        }
         old.frames.iter().zip(&self.state.frames).enumerate().all(|(number, (a, b))| {
             a.callsite == b.callsite
                 && frames_equal(self.graph, old.pc_of(number), [a, b], alike, &mut identities)
@@ -321,6 +333,7 @@ fn exactly(old: &Register, new: &Register, identities: &mut Identities) -> bool 
         && old.link.plus == new.link.plus
         && old.value == new.value
         && identities.same(raw(old.link), raw(new.link))
+        && identities.same(old.reference, new.reference)
 }
 
 fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mut Identities) -> bool {
@@ -343,7 +356,15 @@ fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mu
                 && identities.same(raw(old.link), raw(new.link))
                 && old.value.includes(new.value)
         }
-        Kind::Context | Kind::Stack(_) | Kind::PacketEnd => exactly(old, new, identities),
+        Kind::Value(_) | Kind::ValueOrNull(_) | Kind::Key(_) | Kind::Record(_) | Kind::RecordOrNull(_) => {
+            old.offset == new.offset
+                && old.value.includes(new.value)
+                && identities.same(raw(old.link), raw(new.link))
+                && identities.same(old.reference, new.reference)
+        }
+        Kind::Context | Kind::Stack(_) | Kind::PacketEnd | Kind::Map(_) | Kind::Code(_) => {
+            exactly(old, new, identities)
+        }
     }
 }
 

@@ -1,4 +1,7 @@
-//! Why a program is refused: data first, then Linux's words, then ours.
+//! Why a program is refused: data here, Linux's words in `kernel`, ours in `plain`.
+
+mod kernel;
+mod plain;
 
 use crate::cfg::GraphError;
 use crate::domain::Tnum;
@@ -26,6 +29,17 @@ pub enum Access {
     Read,
     /// Written.
     Write,
+}
+
+/// What a pointer leads to, and how many bytes of it there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Region {
+    /// A value of a table.
+    Value(u32),
+    /// A key of a table.
+    Key(u32),
+    /// Memory that a function gave out.
+    Memory(u32),
 }
 
 /// What kind of pointer something was done with, by Linux's name: `ctx`, `fp`.
@@ -69,6 +83,8 @@ pub enum Reason {
     Misaligned {
         /// What is accessed, with a space behind it.
         what: &'static str,
+        /// Where that begins after a multiple of all sizes.
+        before: i32,
         /// The variable part of the offset.
         variable: Tnum,
         /// The pointer's fixed offset.
@@ -161,138 +177,155 @@ pub enum Reason {
         /// Bytes.
         bytes: i32,
     },
+    /// A wide load names a table that the program does not have.
+    NoTable(i32),
+    /// A wide load of an address in the values of a kind of table that does not let programs have one.
+    NoDirectValue,
+    /// An offset in a value that is too large for any.
+    ValueOffset(u32),
+    /// An offset behind the end of a value.
+    ValueAddress {
+        /// Bytes of a value.
+        value_size: u32,
+        /// The offset.
+        offset: u32,
+    },
+    /// Bytes that may be outside what a pointer leads to.
+    OutsideRegion {
+        /// The pointer.
+        base: Reg,
+        /// What it leads to.
+        region: Region,
+        /// The least offset that is not inside, or the greatest.
+        offset: i64,
+        /// Bytes.
+        size: i64,
+        /// Whether it is the greatest.
+        greatest: bool,
+    },
+    /// An offset of which too little is known.
+    Unbounded(Reg),
+    /// An access that the flags of a table do not allow.
+    TableAccess {
+        /// Reading or writing.
+        access: Access,
+        /// Bytes of a value.
+        value_size: u32,
+        /// The fixed offset.
+        offset: i32,
+        /// Bytes.
+        size: i64,
+    },
+    /// A key is written.
+    KeyWritten(Reg),
+    /// A constant table has no address for what is loaded.
+    NoConstant,
+    /// Arithmetic with a pointer that may be 0.
+    MaybeNull(Reg, PointerName),
+    /// An argument is not of a kind that the function takes.
+    ArgumentKind {
+        /// The argument.
+        reg: Reg,
+        /// What it is.
+        kind: PointerName,
+        /// What it may be.
+        expected: &'static [PointerName],
+    },
+    /// A function that does not take addresses of the packet is given one.
+    ArgumentInPacket,
+    /// Memory that a function was to write may not be written.
+    ArgumentWritten(Reg, PointerName),
+    /// What is handed back was moved.
+    HandedBackMoved(Reg),
+    /// What is handed back was not given out.
+    NotGivenOut(Reg),
+    /// A function is given two things that must be given back.
+    TwoReferences {
+        /// The second.
+        reg: Reg,
+        /// Its identity.
+        second: u32,
+        /// That of the first.
+        first: u32,
+    },
+    /// A size that may be negative.
+    SizeNegative(Reg),
+    /// A size that may be 0.
+    SizeZero {
+        /// The size.
+        reg: Reg,
+        /// The least it may be.
+        least: u64,
+        /// The greatest.
+        most: u64,
+    },
+    /// Memory of no bytes.
+    NoBytes,
+    /// A size of which too little is known.
+    SizeUnbounded(Reg),
+    /// A number that has to be a constant.
+    NotConstant(Reg),
+    /// A string that lies where each CPU has its own.
+    StringOfCpu(Reg),
+    /// A string in a table that may be changed.
+    StringChanges(Reg),
+    /// A string whose place is not known.
+    StringMoves(Reg),
+    /// A string without an end.
+    StringEndless,
+    /// A table that programs may only read is to be changed.
+    TableReadOnly,
+    /// A tail call to what is no table of programs.
+    NoPrograms,
+    /// What was given out is not given back before that.
+    Leak {
+        /// What is done instead.
+        before: &'static str,
+        /// Identity and call of each.
+        held: Vec<(u32, Slot)>,
+    },
+    /// A format that is none, or not for these numbers.
+    BadFormat,
+    /// The numbers of a format are no whole ones.
+    FormatNumbers,
+    /// A callback cannot be given what lies in this kind of table.
+    NoElements,
+    /// The function does not take this kind of table.
+    TableKind {
+        /// Linux's number of the kind.
+        kind: u32,
+        /// The function.
+        function: &'static str,
+        /// Its number.
+        id: i32,
+    },
+    /// The function is for programs under the GPL.
+    License,
+    /// Programs of other types have the function.
+    OtherType(&'static str, i32),
+    /// The result is no number.
+    ResultKind(PointerName),
+    /// The result of a callback is no number.
+    CallbackResult,
+    /// The result is not always one of those that mean something.
+    Result {
+        /// When: at the program's end, or a callback's.
+        when: &'static str,
+        /// What it may be.
+        least: i64,
+        /// What it may be.
+        most: i64,
+        /// What it should be.
+        from: i64,
+        /// What it should be.
+        to: i64,
+    },
     /// A loop comes back to where it was with nothing changed.
     EndlessLoop(Slot),
     /// Too many instructions would have to be looked at.
     TooLarge(u32),
     /// Too many paths are open.
     TooComplex(usize),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let r = |reg: &Reg| reg.index();
-        match self {
-            Reason::Graph(error) => error.fmt(f),
-            Reason::NotSupported(what) => write!(f, "{what} not supported here"),
-            Reason::NotReadable(reg) => write!(f, "R{} !read_ok", r(reg)),
-            Reason::FramePointer => f.write_str("frame pointer is read only"),
-            Reason::DivisionByZero => f.write_str("div by zero"),
-            Reason::Shift(by) => write!(f, "invalid shift {by}"),
-            Reason::Arithmetic32(reg) => write!(f, "R{} 32-bit pointer arithmetic prohibited", r(reg)),
-            Reason::TwoPointers(reg, op) => {
-                write!(f, "R{} pointer {} pointer prohibited", r(reg), unsigned(*op))
-            }
-            Reason::PointerOperator(reg, op @ (AluOp::And | AluOp::Or | AluOp::Xor)) => {
-                write!(f, "R{} bitwise operator {} on pointer prohibited", r(reg), op.text())
-            }
-            Reason::PointerOperator(reg, op) => {
-                write!(f, "R{} pointer arithmetic with {} operator prohibited", r(reg), unsigned(*op))
-            }
-            Reason::PointerFromNumber(reg) => {
-                write!(f, "R{} tried to subtract pointer from scalar", r(reg))
-            }
-            Reason::StackSubtraction(reg) => {
-                write!(f, "R{} subtraction from stack pointer prohibited", r(reg))
-            }
-            Reason::OffsetTooLarge(kind, by) => {
-                write!(f, "math between {kind} pointer and {by} is not allowed")
-            }
-            Reason::PointerOffset(kind, offset) => write!(f, "{kind} pointer offset {offset} is not allowed"),
-            Reason::OffsetUnbounded(kind) => {
-                write!(f, "math between {kind} pointer and register with unbounded min value is not allowed")
-            }
-            Reason::OffsetOut(kind, least) => {
-                write!(f, "value {least} makes {kind} pointer be out of bounds")
-            }
-            Reason::Misaligned { what, variable, fixed, offset, size } => {
-                write!(f, "misaligned {what}access off {variable}+{fixed}+{offset} size {size}")
-            }
-            Reason::Stack { access, base, offset, variable: None, size } => {
-                write!(f, "invalid{access} stack R{} off={offset} size={size}", r(base))
-            }
-            Reason::Stack { access, base, offset, variable: Some(variable), size } => write!(
-                f,
-                "invalid variable-offset{access} stack R{} var_off={variable} off={offset} size={size}",
-                r(base)
-            ),
-            Reason::StackUnbounded(access, base) => {
-                write!(f, "invalid unbounded variable-offset{access} stack R{}", r(base))
-            }
-            Reason::FixedPointer(reg, kind) => {
-                write!(f, "R{} pointer arithmetic on {kind} prohibited", r(reg))
-            }
-            Reason::PacketWritten => f.write_str("cannot write into packet"),
-            Reason::NegativeOffset(reg) => write!(
-                f,
-                "R{} min value is negative, either use unsigned index or do a if (index >=0) check.",
-                r(reg)
-            ),
-            Reason::BehindPacket(reg) => write!(f, "R{} offset is outside of the packet", r(reg)),
-            Reason::OutsidePacket { base, offset, size, id, there } => write!(
-                f,
-                "invalid access to packet, off={offset} size={size}, R{0}(id={id},off={offset},r={there})\n\
-                 R{0} offset is outside of the packet",
-                r(base)
-            ),
-            Reason::SpillSize => f.write_str("invalid size of register spill"),
-            Reason::FillSize => f.write_str("invalid size of register fill"),
-            Reason::SpillToCaller => {
-                f.write_str("cannot spill pointers to stack into stack frame of the caller")
-            }
-            Reason::ReturnedStack => f.write_str("cannot return stack pointer to the caller"),
-            Reason::ContextAccess { offset, size } => {
-                write!(f, "invalid bpf_context access off={offset} size={size}")
-            }
-            Reason::ModifiedPointer(kind, reg, offset) if *offset < 0 => {
-                write!(f, "negative offset {kind} ptr R{} off={offset} disallowed", r(reg))
-            }
-            Reason::ModifiedPointer(kind, reg, offset) => {
-                write!(f, "dereference of modified {kind} ptr R{} off={offset} disallowed", r(reg))
-            }
-            Reason::VariablePointer(kind, variable) => {
-                write!(f, "variable {kind} access var_off={variable} disallowed")
-            }
-            Reason::NoPointer(reg, kind) => write!(f, "R{} invalid mem access '{kind}'", r(reg)),
-            Reason::Atomic { verb, base, kind } => {
-                write!(f, "BPF_ATOMIC {verb} R{} {kind} is not allowed", r(base))
-            }
-            Reason::DifferentPointers => f.write_str("same insn cannot be used with different pointers"),
-            Reason::NoPacket => {
-                f.write_str("BPF_LD_[ABS|IND] instructions not allowed for this program type")
-            }
-            Reason::PacketWithoutContext => f.write_str("at the time of BPF_LD_ABS|IND R6 != pointer to skb"),
-            Reason::UnknownFunction(id) => write!(f, "invalid func unknown#{id}"),
-            Reason::TooManyFrames(frames) => write!(f, "the call stack of {frames} frames is too deep"),
-            Reason::StackOfFrames { calls, bytes } => {
-                write!(f, "combined stack size of {calls} calls is {bytes}. Too large")
-            }
-            Reason::EndlessLoop(slot) => write!(f, "infinite loop detected at insn {slot}"),
-            Reason::TooLarge(processed) => {
-                write!(f, "BPF program is too large. Processed {processed} insn")
-            }
-            Reason::TooComplex(paths) => write!(f, "The sequence of {paths} jumps is too complex."),
-        }
-    }
-}
-
-/// Linux prints the operator of the opcode, which signed divisions share with unsigned ones.
-const fn unsigned(op: AluOp) -> &'static str {
-    match op {
-        AluOp::SDiv => AluOp::Div.text(),
-        AluOp::SMod => AluOp::Mod.text(),
-        op => op.text(),
-    }
-}
-
-impl fmt::Display for Access {
-    /// As Linux puts it into the middle of a sentence.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Access::Read => " read from",
-            Access::Write => " write to",
-        })
-    }
 }
 
 impl Reason {
@@ -303,6 +336,7 @@ impl Reason {
             Reason::Graph(GraphError::TooManyFunctions { .. }) => "too-many-functions",
             Reason::Graph(GraphError::LeavesFunction { .. }) => "jump-out-of-function",
             Reason::Graph(GraphError::RunsOver { .. }) => "runs-over-the-end",
+            Reason::Graph(GraphError::TailCall { .. }) => "tail-call",
             Reason::Graph(GraphError::Unreachable { .. }) => "unreachable",
             Reason::NotSupported(_) => "not-supported",
             Reason::NotReadable(_) => "unset-register",
@@ -338,97 +372,37 @@ impl Reason {
             Reason::UnknownFunction(_) => "unknown-function",
             Reason::TooManyFrames(_) => "calls-too-deep",
             Reason::StackOfFrames { .. } => "stack-too-large",
+            Reason::NoTable(_) => "no-map",
+            Reason::NoDirectValue | Reason::NoConstant => "map-value-address",
+            Reason::ValueOffset(_)
+            | Reason::ValueAddress { .. }
+            | Reason::OutsideRegion { region: Region::Value(_), .. } => "outside-map-value",
+            Reason::OutsideRegion { region: Region::Key(_), .. } => "outside-map-key",
+            Reason::OutsideRegion { region: Region::Memory(_), .. } => "outside-memory",
+            Reason::Unbounded(_) => "unbounded-offset",
+            Reason::TableAccess { .. } | Reason::TableReadOnly => "map-access",
+            Reason::KeyWritten(_) | Reason::ArgumentWritten(..) => "read-only",
+            Reason::MaybeNull(..) => "null-not-checked",
+            Reason::ArgumentKind { .. } | Reason::ArgumentInPacket => "argument",
+            Reason::HandedBackMoved(_) | Reason::NotGivenOut(_) | Reason::TwoReferences { .. } => "reference",
+            Reason::Leak { .. } => "reference-leak",
+            Reason::SizeNegative(_)
+            | Reason::SizeZero { .. }
+            | Reason::NoBytes
+            | Reason::SizeUnbounded(_) => "argument-size",
+            Reason::NotConstant(_) => "not-constant",
+            Reason::StringOfCpu(_)
+            | Reason::StringChanges(_)
+            | Reason::StringMoves(_)
+            | Reason::StringEndless
+            | Reason::BadFormat
+            | Reason::FormatNumbers => "constant-string",
+            Reason::NoPrograms | Reason::NoElements | Reason::TableKind { .. } => "map-kind",
+            Reason::License => "license",
+            Reason::OtherType(..) => "function-of-other-type",
+            Reason::ResultKind(_) | Reason::CallbackResult | Reason::Result { .. } => "result",
             Reason::EndlessLoop(_) => "endless-loop",
             Reason::TooLarge(_) | Reason::TooComplex(_) => "too-complex",
-        }
-    }
-
-    /// What is wrong and how to mend it, in plain words.
-    #[must_use]
-    pub fn explanation(&self) -> String {
-        match self {
-            Reason::Graph(GraphError::TooManyFunctions { .. }) => {
-                "the program has too many functions; put some of them together".into()
-            }
-            Reason::Graph(GraphError::LeavesFunction { .. }) => {
-                "the jump goes into another function; functions are left by `exit` and entered by `call` only".into()
-            }
-            Reason::Graph(GraphError::RunsOver { .. }) => {
-                "control could run over the end of the function; end it with `exit` or with a jump".into()
-            }
-            Reason::Graph(GraphError::Unreachable { .. }) => {
-                "nothing leads here; take the instruction out, or jump to it".into()
-            }
-            Reason::NotSupported(what) => format!("{what} is not implemented here, which says nothing about the program"),
-            Reason::NotReadable(reg) => format!(
-                "{reg} may hold nothing here; write it on every path first. Calls leave nothing in r1 to r5"
-            ),
-            Reason::FramePointer => "r10 points to the stack frame for good; copy it and change the copy".into(),
-            Reason::DivisionByZero => "a division by the constant 0 is surely a slip".into(),
-            Reason::Shift(by) => format!("a shift by {by} is as long as the number or longer; shorten it"),
-            Reason::Arithmetic32(reg) => format!(
-                "{reg} is a pointer, of which a 32-bit operation would cut off half; use the 64-bit one"
-            ),
-            Reason::TwoPointers(..) => "of two pointers only the difference means anything".into(),
-            Reason::PointerOperator(..) => "numbers can be added to a pointer and taken from it, nothing else".into(),
-            Reason::PointerFromNumber(_) => "a number minus a pointer means nothing; turn it round".into(),
-            Reason::StackSubtraction(_) => "add a negative number to the stack's pointer instead".into(),
-            Reason::OffsetTooLarge(..) | Reason::PointerOffset(..) | Reason::OffsetOut(..) => {
-                "no memory is that large; compare the number with a limit before it is added".into()
-            }
-            Reason::FixedPointer(reg, _) => format!("{reg} is the packet's end, which is there to be compared with"),
-            Reason::PacketWritten => "programs of this type may only read the packet".into(),
-            Reason::NegativeOffset(reg) => {
-                format!("what was added to {reg} may be negative; compare it with 0, or mask it")
-            }
-            Reason::BehindPacket(reg) => {
-                format!("{reg} is not before the packet's end on this path; access it on the other side of the comparison")
-            }
-            Reason::OutsidePacket { offset, size, there, .. } => format!(
-                "{size} bytes at offset {offset} may be behind the packet's end: {there} bytes are known to be there; \
-                 compare the address behind them with the end first"
-            ),
-            Reason::OffsetUnbounded(_) => {
-                "the number may be negative and as small as any; compare it with a limit first, or mask it".into()
-            }
-            Reason::Misaligned { size, .. } => {
-                format!("{size} bytes are accessed at an address that is no multiple of {size}; move them")
-            }
-            Reason::Stack { .. } => format!("the stack is the {STACK} bytes below r10; keep the access inside", STACK = super::state::STACK),
-            Reason::StackUnbounded(..) => "how far from r10 this is may be any number; compare it with limits first".into(),
-            Reason::SpillSize => "a pointer is kept whole or not at all; store all 8 bytes of it".into(),
-            Reason::FillSize => "a pointer is kept whole or not at all; load all 8 bytes of it".into(),
-            Reason::SpillToCaller | Reason::ReturnedStack => {
-                "the pointer would outlive the stack frame that it points into".into()
-            }
-            Reason::ContextAccess { offset, size } => format!(
-                "there is no field that can be accessed by {size} bytes at {offset}; see the context's description"
-            ),
-            Reason::ModifiedPointer(..) | Reason::VariablePointer(..) => {
-                "fields of the context are accessed by the pointer as it was given; put the offset into the access".into()
-            }
-            Reason::NoPointer(reg, _) => format!("{reg} is a number here, not an address; what it held was changed or never was one"),
-            Reason::Atomic { .. } => "atomic operations work on the stack and on values of maps".into(),
-            Reason::DifferentPointers => {
-                "the instruction is compiled once, but pointers of this kind need other code than those of another path".into()
-            }
-            Reason::NoPacket => "programs of this type have no packet; read it by its pointers, if there are any".into(),
-            Reason::PacketWithoutContext => "packet loads take the context from r6; put it there first".into(),
-            Reason::Graph(GraphError::PacketLoad { .. }) => {
-                "packet loads end the program when they fail, so only `main` may use them".into()
-            }
-            Reason::UnknownFunction(id) => format!("there is no function {id} for programs of this type"),
-            Reason::TooManyFrames(_) => {
-                format!("calls may be nested {} deep; a function must not call itself", super::state::FRAMES)
-            }
-            Reason::StackOfFrames { bytes, .. } => format!(
-                "all frames together take {bytes} bytes of stack, and {} are allowed; put less on it, or call less deeply",
-                super::state::STACK
-            ),
-            Reason::EndlessLoop(_) => "the loop comes back here with nothing changed that would end it".into(),
-            Reason::TooLarge(_) | Reason::TooComplex(_) => {
-                "there are too many paths; make loops shorter, or let fewer branches depend on each other".into()
-            }
         }
     }
 }

@@ -2,10 +2,12 @@
 //! not hold is the one a refusal names.
 
 use super::rejection;
-use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, Width};
+use crate::environment::Environment;
+use crate::helpers::{Arg, Function, Given};
+use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
 
 /// One thing that must hold before an instruction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Requirement {
     /// The register holds something.
     Readable(Reg),
@@ -27,8 +29,26 @@ pub(super) enum Requirement {
     Packet,
     /// There is such a function.
     Callable(Callee),
+    /// The program's licence is compatible with the GPL.
+    Licensed,
+    /// An argument, counted from 0, is what the function takes.
+    Argument(&'static Function, usize),
+    /// Programs may change the table that the function is given.
+    TableChange(&'static Function),
+    /// The function can go on in the programs of the table that it is given.
+    Programs(&'static Function),
+    /// Everything was given back, before that is done.
+    NothingHeld(&'static str),
+    /// The function's format is one, and for as many numbers as it is given.
+    Format,
+    /// Callbacks can be given what lies in the table.
+    Elements(&'static Function),
+    /// The function is one for tables of that kind.
+    TakesTable(&'static Function),
     /// What is left in r0 may be returned.
     Returnable,
+    /// What the program leaves in r0 means something.
+    Result,
     /// It is implemented here.
     Implemented(&'static str),
 }
@@ -44,20 +64,42 @@ pub(super) struct Memory {
     pub(super) value: Option<Reg>,
     /// Whether the bytes read go to no register.
     pub(super) to_nowhere: bool,
+    /// Whether it has to be aligned in any case: atomic operations.
+    pub(super) aligned: bool,
 }
 
 impl Memory {
     const fn read(base: Reg, offset: i16, size: Size) -> Self {
-        Memory { access: rejection::Access::Read, base, offset, size, value: None, to_nowhere: false }
+        Memory {
+            access: rejection::Access::Read,
+            base,
+            offset,
+            size,
+            value: None,
+            to_nowhere: false,
+            aligned: false,
+        }
+    }
+
+    const fn aligned(self) -> Self {
+        Memory { aligned: true, ..self }
     }
 
     const fn write(base: Reg, offset: i16, size: Size, value: Option<Reg>) -> Self {
-        Memory { access: rejection::Access::Write, base, offset, size, value, to_nowhere: false }
+        Memory {
+            access: rejection::Access::Write,
+            base,
+            offset,
+            size,
+            value,
+            to_nowhere: false,
+            aligned: false,
+        }
     }
 }
 
 /// Adds what `insn` requires to the list.
-pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
+pub(super) fn requirements(insn: Insn, environment: &Environment, list: &mut Vec<Requirement>) {
     use Requirement::{Access, *};
     let source = |src: Src| match src {
         Src::Reg(reg) => Some(Readable(reg)),
@@ -81,13 +123,19 @@ pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
         Insn::Neg { dst, .. } | Insn::Swap { dst, .. } => list.extend([Readable(dst), Writable(dst)]),
         Insn::MovSx { dst, src, .. } => list.extend([Readable(src), Writable(dst)]),
         Insn::LoadImm { dst, imm } => {
-            if !matches!(imm, crate::isa::WideImm::Const(_)) {
-                list.push(Implemented("loading addresses is"));
-            }
             list.push(Writable(dst));
+            match imm {
+                WideImm::Variable { .. } => list.push(Implemented("addresses of the kernel's variables are")),
+                WideImm::Const(_)
+                | WideImm::MapFd(_)
+                | WideImm::MapIndex(_)
+                | WideImm::MapFdValue { .. }
+                | WideImm::MapIndexValue { .. }
+                | WideImm::Code(_) => {}
+            }
         }
         Insn::LoadPacket { from, .. } => {
-            list.extend([Packet, Readable(Reg::R6)]);
+            list.extend([Packet, Readable(Reg::R6), NothingHeld("BPF_LD_[ABS|IND]")]);
             if let PacketOffset::Ind(reg, _) = from {
                 list.push(Readable(reg));
             }
@@ -101,7 +149,7 @@ pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
         Insn::LoadAcquire { size, dst, base, offset } => list.extend([
             Readable(base),
             Writable(dst),
-            Access(Memory::read(base, offset, size)),
+            Access(Memory::read(base, offset, size).aligned()),
             SamePointers(base),
             AtomicMemory("loads from", base),
         ]),
@@ -120,7 +168,7 @@ pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
         Insn::StoreRelease { size, base, offset, src } => list.extend([
             Readable(src),
             Readable(base),
-            Access(Memory::write(base, offset, size, Some(src))),
+            Access(Memory::write(base, offset, size, Some(src)).aligned()),
             SamePointers(base),
             AtomicMemory("stores into", base),
         ]),
@@ -133,8 +181,8 @@ pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
             if op.fetches() {
                 list.push(Writable(if op == AtomicOp::Cmpxchg { Reg::R0 } else { src }));
             }
-            let read = Memory { to_nowhere: true, ..Memory::read(base, offset, width.size()) };
-            list.extend([Access(read), Access(Memory::write(base, offset, width.size(), None))]);
+            let read = Memory { to_nowhere: true, ..Memory::read(base, offset, width.size()).aligned() };
+            list.extend([Access(read), Access(Memory::write(base, offset, width.size(), None).aligned())]);
         }
         Insn::Branch { dst, src, .. } => {
             list.push(Readable(dst));
@@ -142,7 +190,48 @@ pub(super) fn requirements(insn: Insn, list: &mut Vec<Requirement>) {
         }
         Insn::MayGoto { .. } => list.push(Implemented("`may_goto` is")),
         Insn::Jump { .. } | Insn::JumpLong { .. } => {}
-        Insn::Call(callee) => list.push(Callable(callee)),
-        Insn::Exit => list.push(Returnable),
+        Insn::Call(callee) => {
+            list.push(Callable(callee));
+            if let Callee::Helper(id) = callee
+                && let Some(function) = environment.function(id)
+            {
+                call(function, list);
+            }
+        }
+        Insn::Exit => {
+            list.extend([NothingHeld("BPF_EXIT instruction in main prog"), Returnable, Result]);
+        }
+    }
+}
+
+/// What a call of `function` requires besides, in Linux's order.
+fn call(function: &'static Function, list: &mut Vec<Requirement>) {
+    use Requirement::*;
+    let prototype = &function.prototype;
+    if prototype.gpl_only {
+        list.push(Licensed);
+    }
+    for (at, &arg) in prototype.args.iter().enumerate() {
+        if arg != Arg::None {
+            list.push(Argument(function, at));
+        }
+    }
+    if prototype.changes_table {
+        list.push(TableChange(function));
+    }
+    if prototype.goes_on {
+        list.extend([Programs(function), NothingHeld("tail_call")]);
+    }
+    if prototype.formats {
+        list.push(Format);
+    }
+    if prototype.callback.is_some() {
+        list.push(Implemented("functions that call back are"));
+    }
+    if prototype.callback.is_some_and(|callback| callback.with.contains(&Given::Value)) {
+        list.push(Elements(function));
+    }
+    if prototype.args.contains(&Arg::Map) {
+        list.push(TakesTable(function));
     }
 }

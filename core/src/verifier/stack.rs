@@ -196,11 +196,11 @@ impl Verifier<'_> {
         self.state.frames[usize::from(reach.frame)].stack[at].bytes[byte]
     }
 
-    fn reads_slot(&mut self, frame: u8, slot: usize) {
+    pub(super) fn reads_slot(&mut self, frame: u8, slot: usize) {
         self.liveness.read(self.program, self.graph, &self.state, frame.into(), slot);
     }
 
-    fn grow_stack(&mut self, reach: Reach) {
+    pub(super) fn grow_stack(&mut self, reach: Reach) {
         let frame = &mut self.state.frames[usize::from(reach.frame)];
         frame.grow(reach.from);
         let depth = &mut self.stacks[frame.function];

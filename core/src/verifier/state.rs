@@ -28,6 +28,30 @@ pub(super) enum Kind {
     PacketMeta,
     /// The address behind the packet's last byte.
     PacketEnd,
+    /// A table's handle.
+    Map(Table),
+    /// A pointer into a value of a table.
+    Value(Table),
+    /// What a lookup in a table gave: a pointer to a value, or 0. Of a table of tables, a handle or 0.
+    ValueOrNull(Table),
+    /// A pointer into a key of a table.
+    #[expect(dead_code, reason = "callbacks are given it")]
+    Key(Table),
+    /// A pointer into a record of so many bytes that a function gave out.
+    Record(u32),
+    /// The same, or 0.
+    RecordOrNull(u32),
+    /// The address of the function of that number.
+    Code(u16),
+}
+
+/// A table, as pointers know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Table {
+    /// The program's table of that number.
+    pub(super) map: u16,
+    /// One of those that are in it.
+    pub(super) inside: bool,
 }
 
 impl Kind {
@@ -41,6 +65,13 @@ impl Kind {
             Kind::Packet => "pkt",
             Kind::PacketMeta => "pkt_meta",
             Kind::PacketEnd => "pkt_end",
+            Kind::Map(_) => "map_ptr",
+            Kind::Value(_) => "map_value",
+            Kind::ValueOrNull(_) => "map_value_or_null",
+            Kind::Key(_) => "map_key",
+            Kind::Record(_) => "ringbuf_mem",
+            Kind::RecordOrNull(_) => "ringbuf_mem_or_null",
+            Kind::Code(_) => "func",
         }
     }
 
@@ -50,13 +81,51 @@ impl Kind {
             Kind::Context => "context ",
             Kind::Stack(_) => "stack ",
             Kind::Packet | Kind::PacketMeta => "packet ",
-            Kind::Unset | Kind::Scalar | Kind::PacketEnd => "",
+            Kind::Value(_) => "value ",
+            Kind::Key(_) => "key ",
+            Kind::Unset
+            | Kind::Scalar
+            | Kind::PacketEnd
+            | Kind::Map(_)
+            | Kind::ValueOrNull(_)
+            | Kind::Record(_)
+            | Kind::RecordOrNull(_)
+            | Kind::Code(_) => "",
         }
     }
 
     /// Whether it points into the packet, or to metadata before it.
     pub(super) const fn is_packet(self) -> bool {
         matches!(self, Kind::Packet | Kind::PacketMeta)
+    }
+
+    /// Whether it may be 0 instead (`PTR_MAYBE_NULL`).
+    pub(super) const fn may_be_null(self) -> bool {
+        matches!(self, Kind::ValueOrNull(_) | Kind::RecordOrNull(_))
+    }
+
+    /// Whether Linux knows that it is not 0 (`reg_not_null`).
+    pub(super) const fn is_not_null(self) -> bool {
+        matches!(self, Kind::Map(_) | Kind::Value(_) | Kind::Key(_) | Kind::Record(_))
+    }
+
+    /// The table that it leads to.
+    pub(super) const fn table(self) -> Option<Table> {
+        match self {
+            Kind::Map(table) | Kind::Value(table) | Kind::ValueOrNull(table) | Kind::Key(table) => {
+                Some(table)
+            }
+            Kind::Unset
+            | Kind::Scalar
+            | Kind::Context
+            | Kind::Stack(_)
+            | Kind::Packet
+            | Kind::PacketMeta
+            | Kind::PacketEnd
+            | Kind::Record(_)
+            | Kind::RecordOrNull(_)
+            | Kind::Code(_) => None,
+        }
     }
 
     pub(super) const fn is_pointer(self) -> bool {
@@ -94,6 +163,8 @@ pub(super) struct Register {
     /// The number; of a pointer, what was added to it besides.
     pub(super) value: Scalar,
     pub(super) link: Link,
+    /// What must be given back before the program ends, and this is the pointer to it; 0 if there is nothing.
+    pub(super) reference: u32,
     /// Of a pointer into the packet: so many bytes are there for certain, counted from where pointers of this identity
     /// would be without their fixed offset; or how it lies to the packet's end.
     pub(super) range: Range,
@@ -107,6 +178,7 @@ impl Register {
         offset: 0,
         value: Scalar::UNKNOWN,
         link: Link { id: 0, plus: None },
+        reference: 0,
         range: Range::Bytes(0),
         precise: false,
     };
@@ -323,6 +395,16 @@ pub(super) struct State {
     pub(super) history: Vec<Step>,
     /// How often a `may_goto` went on.
     pub(super) rounds: u32,
+    /// What must be given back.
+    pub(super) references: Vec<Reference>,
+}
+
+/// What a function gave out, and wants back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reference {
+    pub(super) id: u32,
+    /// The call.
+    pub(super) pc: Pc,
 }
 
 impl State {

@@ -4,10 +4,14 @@ use super::state::{Kind, Range, Register, SLOT, Slot, State};
 use crate::domain::{Ranges, Scalar};
 use crate::isa::encoding;
 use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Src, SwapKind, WideImm, Width};
+use crate::maps::MapDef;
 use std::fmt::{self, Write as _};
+use std::rc::Rc;
 
 /// The column at which states stand behind instructions, if those are not longer.
 const COLUMN: usize = 40;
+/// Letters of a table's name, at most (`BPF_OBJ_NAME_LEN`).
+const NAME: usize = 15;
 /// Where they stand then: at a multiple of this.
 const STEP: usize = 8;
 
@@ -93,7 +97,7 @@ impl Log {
     }
 
     /// Adds what changed, behind the instruction if nothing came between.
-    pub(super) fn changes(&mut self, slot: u32, state: &State, changed: Changed) {
+    pub(super) fn changes(&mut self, slot: u32, printed: &Printed<'_>) {
         if self.level == 0 {
             return;
         }
@@ -105,7 +109,7 @@ impl Log {
             }
             _ => self.add(1, format_args!("{slot}:")),
         }
-        self.add(1, format_args!("{}\n", Printed { state, frame: state.frames.len() - 1, changed }));
+        self.add(1, format_args!("{printed}\n"));
     }
 }
 
@@ -114,6 +118,7 @@ pub(super) struct Printed<'a> {
     pub(super) state: &'a State,
     pub(super) frame: usize,
     pub(super) changed: Changed,
+    pub(super) maps: &'a [Rc<MapDef>],
 }
 
 impl fmt::Display for Printed<'_> {
@@ -125,19 +130,19 @@ impl fmt::Display for Printed<'_> {
         for (reg, register) in Reg::ALL.iter().zip(&frame.registers) {
             if register.kind != Kind::Unset && self.changed.has_register(*reg) {
                 write!(f, " R{}=", reg.index())?;
-                print(f, register, self.frame)?;
+                print(f, register, self)?;
             }
         }
         for (at, slot) in frame.stack.iter().enumerate() {
             if self.changed.has_slot(at) {
-                print_slot(f, at, slot, self.frame)?;
+                print_slot(f, at, slot, self)?;
             }
         }
         Ok(())
     }
 }
 
-fn print_slot(f: &mut fmt::Formatter<'_>, at: usize, slot: &Slot, frame: usize) -> fmt::Result {
+fn print_slot(f: &mut fmt::Formatter<'_>, at: usize, slot: &Slot, all: &Printed<'_>) -> fmt::Result {
     let letters: String = slot.bytes.iter().map(|byte| byte.letter()).collect();
     if letters.chars().all(|letter| letter == '?') {
         return Ok(());
@@ -147,13 +152,13 @@ fn print_slot(f: &mut fmt::Formatter<'_>, at: usize, slot: &Slot, frame: usize) 
         // What lies above a register that was not spilled whole.
         let above = letters.split('r').next().unwrap_or_default();
         write!(f, " fp{offset}={above}")?;
-        print(f, &slot.spilled, frame)
+        print(f, &slot.spilled, all)
     } else {
         write!(f, " fp{offset}={letters}")
     }
 }
 
-fn print(f: &mut fmt::Formatter<'_>, register: &Register, frame: usize) -> fmt::Result {
+fn print(f: &mut fmt::Formatter<'_>, register: &Register, all: &Printed<'_>) -> fmt::Result {
     if register.is_scalar() && register.precise {
         f.write_char('P')?;
     }
@@ -163,7 +168,7 @@ fn print(f: &mut fmt::Formatter<'_>, register: &Register, frame: usize) -> fmt::
     f.write_str(register.kind.name())?;
     let constant = register.value.as_constant();
     if let Kind::Stack(of) = register.kind {
-        if usize::from(of) != frame {
+        if usize::from(of) != all.frame {
             write!(f, "[{of}]")?;
         }
         if let Some(variable) = constant {
@@ -179,6 +184,25 @@ fn print(f: &mut fmt::Formatter<'_>, register: &Register, frame: usize) -> fmt::
     if let Some((_, plus)) = register.link.plus {
         write!(f, "{plus:+}")?;
     }
+    if register.reference != 0 {
+        write!(f, "{separator}ref_obj_id={}", register.reference)?;
+        separator = ",";
+    }
+    if let Some(table) = register.kind.table() {
+        let def = &all.maps[usize::from(table.map)];
+        let (def, name) = match def.inner.as_deref().filter(|_| table.inside) {
+            // Linux forgets what the table was called that those inside are like.
+            Some(inner) => (inner, ""),
+            None => (&**def, def.name.as_str()),
+        };
+        let name: String = name.chars().take(NAME).collect();
+        if !name.is_empty() {
+            write!(f, "{separator}map={name}")?;
+            separator = ",";
+        }
+        write!(f, "{separator}ks={},vs={}", def.key_size, def.value_size)?;
+        separator = ",";
+    }
     if !register.is_scalar() && register.offset != 0 {
         write!(f, "{separator}off={}", Scalar::constant(i64::from(register.offset) as u64))?;
         separator = ",";
@@ -190,6 +214,10 @@ fn print(f: &mut fmt::Formatter<'_>, register: &Register, frame: usize) -> fmt::
             Range::Beyond => write!(f, "{separator}r={:#x}", -2i64 as u64)?,
             Range::AtEnd => write!(f, "{separator}r={:#x}", -1i64 as u64)?,
         }
+        separator = ",";
+    }
+    if let Kind::Record(size) | Kind::RecordOrNull(size) = register.kind {
+        write!(f, "{separator}sz={size}")?;
         separator = ",";
     }
     match constant {
@@ -238,6 +266,14 @@ impl fmt::Display for Listed<'_> {
                 };
                 write!(f, "{dst} = {name}{} {dst}", size.bits_wide())
             }
+            // Linux prints the address of the table or of its value, which is different in each run.
+            Insn::LoadImm { dst, imm: WideImm::MapFd(index) | WideImm::MapIndex(index) } => {
+                write!(f, "{dst} = map[{index}]")
+            }
+            Insn::LoadImm {
+                dst,
+                imm: WideImm::MapFdValue { fd: index, offset } | WideImm::MapIndexValue { index, offset },
+            } => write!(f, "{dst} = map[{index}][0]+{offset}"),
             Insn::LoadImm { dst, imm } => write!(f, "{dst} = {:#x}", wide(imm)),
             Insn::LoadPacket { size, from: PacketOffset::Abs(at) } => {
                 write!(f, "r0 = *({} *)skb[{at}]", size.text())

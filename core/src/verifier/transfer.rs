@@ -1,22 +1,18 @@
 //! How an instruction moves the state. What it requires was checked before.
 
+mod branch;
+mod calls;
+
 use super::Verifier;
-use super::links::{link_of_sum, spread};
-use super::packet;
+use super::links::link_of_sum;
 use super::rejection::Reason;
 use super::stack::reach;
-use super::state::{At, Frame, Kind, Link, Location, Range, Register};
-use super::trace::{Changed, Printed};
+use super::state::{At, Kind, Link, Location, Range, Register, Table};
 use crate::cfg;
 use crate::context::FieldKind;
 use crate::domain::Scalar;
-use crate::isa::{
-    AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
-};
+use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width};
 use crate::program::Pc;
-
-/// r0 to r5, which calls do not keep.
-const CLOBBERED: [Reg; 6] = [Reg::R0, Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
 /// How a path goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +52,8 @@ impl Verifier<'_> {
             }
             Insn::MovSx { width, from, dst, src } => self.sign_extend(width, from, dst, src),
             Insn::LoadImm { dst, imm } => {
-                if let WideImm::Const(imm) = imm {
-                    self.put(dst, Register::scalar(Scalar::constant(imm)));
-                }
+                let register = self.address(pc, imm);
+                self.put(dst, register);
             }
             Insn::LoadPacket { from, .. } => {
                 self.changed.register(Reg::R6);
@@ -67,6 +62,9 @@ impl Verifier<'_> {
                 }
                 self.clobber();
                 self.put(Reg::R0, Register::unknown());
+                if self.state.frames.len() > 1 {
+                    onward = self.end_early(Register::scalar(Scalar::constant(0)))?;
+                }
             }
             Insn::Load { size, signed, dst, base, offset } => self.load(size, signed, dst, base, offset),
             Insn::LoadAcquire { size, dst, base, offset } => self.load(size, false, dst, base, offset),
@@ -93,18 +91,55 @@ impl Verifier<'_> {
                     onward = Onward::To(function);
                 }
             }
-            Insn::Call(_) => {
-                self.clobber();
-                self.put(Reg::R0, Register::unknown());
+            Insn::Call(Callee::Helper(id)) => {
+                if let Some(function) = self.environment.function(id) {
+                    onward = self.call(function)?;
+                }
             }
+            Insn::Call(Callee::Platform(_)) => {}
             Insn::Exit => {
-                onward = match self.leave() {
+                onward = match self.leave()? {
                     Some(pc) => Onward::Return(pc),
                     None => Onward::End,
                 }
             }
         }
         Ok(onward)
+    }
+
+    /// What a wide load gives.
+    fn address(&self, pc: Pc, imm: WideImm) -> Register {
+        let table = self.program.map_of(imm).map(|map| Table { map, inside: false });
+        match (imm, table) {
+            (WideImm::Const(imm), _) => Register::scalar(Scalar::constant(imm)),
+            (WideImm::MapFd(_) | WideImm::MapIndex(_), Some(table)) => Register::pointer(Kind::Map(table)),
+            (WideImm::MapFdValue { offset, .. } | WideImm::MapIndexValue { offset, .. }, Some(table)) => {
+                Register { offset, ..Register::pointer(Kind::Value(table)) }
+            }
+            (WideImm::Code(_), _) => {
+                let function = cfg::called(self.program, pc).map_or(0, |pc| self.graph.function_of(pc));
+                Register::pointer(Kind::Code(function as u16))
+            }
+            // `addresses` and `check` let none of these pass.
+            (
+                WideImm::MapFd(_)
+                | WideImm::MapIndex(_)
+                | WideImm::MapFdValue { .. }
+                | WideImm::MapIndexValue { .. },
+                None,
+            )
+            | (WideImm::Variable { .. }, _) => Register::unknown(),
+        }
+    }
+
+    /// The number that a load from a constant table gives in every run.
+    fn constant_at(&self, pointer: &Register, offset: i16, size: Size) -> Option<u64> {
+        let Kind::Value(table) = pointer.kind else { return None };
+        let moved = i64::from(pointer.offset) + i64::from(offset) + pointer.value.as_constant()? as i64;
+        let start = usize::try_from(moved).ok()?;
+        let value = self.table(table).constant_value()?;
+        let bytes = value.get(start..start + size.bytes())?;
+        Some(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
     }
 
     fn put(&mut self, dst: Reg, register: Register) {
@@ -257,7 +292,13 @@ impl Verifier<'_> {
                 let field = usize::try_from(offset).ok().and_then(|at| self.environment.context.field_at(at));
                 self.put(dst, field.map_or(Register::unknown(), |field| from_context(field.kind)));
             }
-            None => self.put(dst, Register::unknown()),
+            None => {
+                let constant = self.constant_at(&pointer, offset, size);
+                self.put(
+                    dst,
+                    constant.map_or(Register::unknown(), |number| Register::scalar(Scalar::constant(number))),
+                );
+            }
         }
         let loaded = *self.state.frame().get(dst);
         if loaded.is_scalar() && size != Size::DW {
@@ -289,11 +330,16 @@ impl Verifier<'_> {
             self.changed.register(reg);
         }
         let pointer = *self.state.frame().get(base);
-        let Some(reach) = reach(pointer, offset, size) else { return Ok(()) };
         let dst = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
         if op == AtomicOp::Cmpxchg {
             self.changed.register(dst);
         }
+        let Some(reach) = reach(pointer, offset, size) else {
+            if op.fetches() {
+                self.put(dst, Register::scalar(Scalar::loaded(size, false)));
+            }
+            return Ok(());
+        };
         if op.fetches() {
             self.put(dst, Register::unknown());
         }
@@ -306,126 +352,5 @@ impl Verifier<'_> {
             }
         }
         self.write_stack(reach, size, None)
-    }
-
-    /// Whether the jump is taken; if that is not known, it is taken later, and not now.
-    fn branch(&mut self, width: Width, op: CmpOp, dst: Reg, src: Src, target: Pc) -> Result<bool, Reason> {
-        self.changed.register(dst);
-        self.reads(src);
-        let (a, b) = (*self.state.frame().get(dst), self.operand(src));
-        let stack = |register: &Register| matches!(register.kind, Kind::Stack(_));
-        if stack(&a) || stack(&b) {
-            self.note(|step| step.stack_operands = [stack(&a), stack(&b)]);
-        }
-        if width == Width::W64
-            && let Some(taken) = packet::decides(op, &a, &b)
-        {
-            self.log_changes();
-            return Ok(taken);
-        }
-        let numbers = a.is_scalar() && b.is_scalar();
-        if numbers && let Some(taken) = a.value.decides(width, op, b.value) {
-            self.mark_precise(dst)?;
-            if let Src::Reg(src) = src {
-                self.mark_precise(src)?;
-            }
-            self.log_changes();
-            return Ok(taken);
-        }
-        let source = match src {
-            Src::Reg(src) if b.is_scalar() => Some(src),
-            _ => None,
-        };
-        let ids = [source.map_or(0, |_| b.link.id), if a.is_scalar() { a.link.id } else { 0 }];
-        let linked = self.linked(ids.into_iter().filter(|&id| id != 0));
-        self.losses.compares(&self.state, &linked);
-        if linked.len() > 1 {
-            self.note(|step| step.linked.clone_from(&linked));
-        }
-        self.later(target)?;
-        if numbers {
-            self.learn(width, op, dst, src);
-            self.spread(dst, source, &linked);
-        } else if let (Width::W64, Src::Reg(src)) = (width, src) {
-            self.learn_of_packet(op, dst, src);
-        }
-        self.log_changes();
-        Ok(false)
-    }
-
-    /// Puts what the comparison tells into the state that goes on now and the one that goes on at its target.
-    fn learn(&mut self, width: Width, op: CmpOp, dst: Reg, src: Src) {
-        let (a, b) = (self.state.frame().get(dst).value, self.operand(src).value);
-        let same = src == Src::Reg(dst);
-        let sides = [true, false].map(|holds| {
-            let places = if holds { ["true_reg1", "true_reg2"] } else { ["false_reg1", "false_reg2"] };
-            if same {
-                let itself = self.sane(a.refine_itself(width, op, holds), places[0]);
-                return (itself, itself);
-            }
-            let (a, b) = a.refine(width, op, b, holds);
-            (self.sane(a, places[0]), self.sane(b, places[1]))
-        });
-        let pending = self.pending.last_mut().map(|pending| &mut pending.state);
-        for (state, (a, b)) in pending.into_iter().chain([&mut self.state]).zip(sides) {
-            state.frame_mut().get_mut(dst).value = a;
-            if let Src::Reg(src) = src {
-                state.frame_mut().get_mut(src).value = b;
-            }
-        }
-    }
-
-    fn spread(&mut self, dst: Reg, source: Option<Reg>, linked: &[Location]) {
-        let known = source.into_iter().chain([dst]);
-        for location in known.map(|reg| self.here(reg)).collect::<Vec<_>>() {
-            if self.state.at(location).link.id == 0 {
-                continue;
-            }
-            spread(&mut self.state, location, linked);
-            if let Some(pending) = self.pending.last_mut() {
-                spread(&mut pending.state, location, linked);
-            }
-        }
-    }
-
-    /// What a call leaves of r0 to r5.
-    fn clobber(&mut self) {
-        for reg in CLOBBERED {
-            self.put(reg, Register::UNSET);
-        }
-    }
-
-    fn enter(&mut self, pc: Pc, function: Pc) {
-        let number = self.graph.function_of(function);
-        self.losses.enters(pc, function);
-        let mut inner = Frame::new(Some(pc), number, self.state.frames.len() as u8);
-        inner.registers[1..6].copy_from_slice(&self.state.frame().registers[1..6]);
-        self.clobber();
-        self.state.frames.push(inner);
-        self.liveness.moved();
-        self.changed = Changed::ALL;
-        let inner = self.state.frames.len() - 1;
-        let printed = |frame| Printed { state: &self.state, frame, changed: Changed::ALL };
-        self.log.add(1, format_args!("caller:\n{}\ncallee:\n{}\n", printed(inner - 1), printed(inner)));
-    }
-
-    /// Back to the caller, if there is one: where it goes on.
-    fn leave(&mut self) -> Option<Pc> {
-        let inner = self.state.frames.len() - 1;
-        let Some(site) = self.state.frame().callsite else {
-            self.changed.register(Reg::R0);
-            return None;
-        };
-        let back = site.next();
-        self.liveness.update(self.program, self.graph, &self.state);
-        let r0 = *self.state.frame().get(Reg::R0);
-        *self.state.frames[inner - 1].get_mut(Reg::R0) = r0;
-        let slot = self.program.slot(back);
-        let printed = |frame| Printed { state: &self.state, frame, changed: Changed::ALL };
-        let (callee, caller) = (printed(inner), printed(inner - 1));
-        self.log.add(1, format_args!("returning from callee:\n{callee}\nto caller at {slot}:\n{caller}\n"));
-        self.state.frames.pop();
-        self.liveness.moved();
-        Some(back)
     }
 }

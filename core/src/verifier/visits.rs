@@ -5,7 +5,9 @@ use super::facts::{Fact, fact};
 use super::state::State;
 use super::trace::{Changed, Printed};
 use crate::isa::Reg;
+use crate::maps::MapDef;
 use crate::program::Pc;
+use std::rc::Rc;
 
 /// A path came by an instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +53,13 @@ impl Visits {
         self.left_out
     }
 
-    pub(super) fn add(&mut self, state: &State, from: Option<Pc>, covered: bool) {
+    pub(super) fn add(&mut self, state: &State, maps: &[Rc<MapDef>], from: Option<Pc>, covered: bool) {
         if self.list.len() >= self.most {
             self.left_out += 1;
             return;
         }
         let depth = state.depth();
-        let printed = Printed { state, frame: depth.into(), changed: Changed::ALL };
+        let printed = Printed { state, frame: depth.into(), changed: Changed::ALL, maps };
         self.list.push(Visit {
             pc: state.pc,
             from,

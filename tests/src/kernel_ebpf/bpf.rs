@@ -42,6 +42,8 @@ pub(super) struct Shape {
     pub(super) flags: u32,
     /// Bytes of a value, as it is read and written from outside: of all CPUs where each has its own.
     pub(super) outside: usize,
+    /// What logs call it; zeros for nothing.
+    pub(super) name: [u8; 16],
 }
 
 /// A map.
@@ -76,6 +78,8 @@ pub(super) struct Question<'a> {
     pub(super) attach: u32,
     /// Whether it does without the GPL.
     pub(super) proprietary: bool,
+    /// `BPF_F_…` of programs.
+    pub(super) flags: u32,
 }
 
 #[repr(C)]
@@ -86,6 +90,8 @@ struct MapCreate {
     max_entries: u32,
     map_flags: u32,
     inner_map_fd: u32,
+    numa_node: u32,
+    map_name: [u8; 16],
 }
 
 #[repr(C)]
@@ -215,6 +221,8 @@ impl Map {
             max_entries: shape.max_entries,
             map_flags: shape.flags,
             inner_map_fd: inner.map_or(0, |inner| inner.number() as u32),
+            numa_node: 0,
+            map_name: shape.name,
         };
         // SAFETY: there is no pointer in it; a number that is not negative is a new descriptor, which nobody else has.
         let fd = unsafe { OwnedFd::from_raw_fd(bpf(MAP_CREATE, &mut attr)?) };
@@ -315,6 +323,7 @@ pub(super) fn load(question: &Question<'_>, log: &mut [u8]) -> io::Result<Loaded
         log_size: log.len() as u32,
         log_buf: if log.is_empty() { 0 } else { address(log.as_mut_ptr()) },
         expected_attach_type: question.attach,
+        prog_flags: question.flags,
         prog_btf_fd: question.functions.map_or(0, |(Btf(fd), _)| fd.as_raw_fd() as u32),
         func_info_rec_size: size_of::<[u32; 2]>() as u32,
         func_info: address(functions.as_ptr()),

@@ -12,6 +12,8 @@ pub struct Manner {
     pub log_level: u32,
     /// Whether the program does without the GPL.
     pub proprietary: bool,
+    /// Whether every access has to be aligned.
+    pub strict_alignment: bool,
 }
 
 impl Kernel {
@@ -26,9 +28,10 @@ impl Kernel {
         manner: Manner,
     ) -> Result<Verdict, Refusal> {
         let maps = tables::create(program.maps()).map_err(|(name, error)| Refusal::Map { name, error })?;
+        let named = !program.functions().is_empty();
         let insns: Vec<Insn> = program.insns().iter().map(|&insn| descriptors(insn, &maps)).collect();
         let program = Program::new(insns, Vec::new()).expect("it was one before");
-        let described = functions::has_address(&program)
+        let described = (functions::has_address(&program) || named)
             .then(|| functions::describe(&program))
             .transpose()
             .map_err(Refusal::System)?;
@@ -41,6 +44,8 @@ impl Kernel {
             // `BPF_CGROUP_INET_EGRESS`
             attach: u32::from(environment.name.ends_with("_egress")),
             proprietary: manner.proprietary,
+            // `BPF_F_STRICT_ALIGNMENT`
+            flags: u32::from(manner.strict_alignment),
         };
         let mut log = vec![0; if manner.log_level == 0 { 0 } else { LOG }];
         let accepted = bpf::load(&question, &mut log).is_ok();

@@ -48,8 +48,18 @@ fn make(def: &MapDef) -> io::Result<Map> {
     };
     let flags = def.flags | if def.constant { RDONLY_PROG } else { 0 };
     let MapDef { key_size, value_size, max_entries, .. } = *def;
-    let shape = Shape { kind: number, key_size, value_size, max_entries, flags, outside };
+    let shape =
+        Shape { kind: number, key_size, value_size, max_entries, flags, outside, name: name(&def.name) };
     Map::create(&shape, inner.as_ref())
+}
+
+/// A table's name as the kernel takes it: its first letters, if it knows them.
+fn name(name: &str) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')) {
+        bytes.iter_mut().zip(name.bytes()).take(15).for_each(|(place, byte)| *place = byte);
+    }
+    bytes
 }
 
 /// Puts in the entries of a declaration. What holds maps names them by their places among the program's.

@@ -24,9 +24,22 @@ struct Specification {
 /// `EINVAL` for what Linux does not take: no zero at the end, bytes that are no ASCII, more `%` than arguments, and
 /// specifications it does not know; `ENOSPC` when the arguments take too much room.
 pub(super) fn format(host: &mut dyn Host, text: &[u8], arguments: &[u64]) -> Result<Vec<u8>, Errno> {
+    with(&mut Some(host), text, arguments)
+}
+
+/// Whether that is a format for so many numbers, whatever they are.
+pub(super) fn check(text: &[u8], numbers: usize) -> bool {
+    with(&mut None, text, &vec![0; numbers]).is_ok()
+}
+
+/// Whose memory arguments lead to; nobody's while a format is only checked.
+type Memory<'a, 'b> = &'a mut Option<&'b mut dyn Host>;
+
+fn with(host: Memory<'_, '_>, text: &[u8], arguments: &[u64]) -> Result<Vec<u8>, Errno> {
     let end = text.iter().position(|&byte| byte == 0).ok_or(Errno::EINVAL)?;
     let mut reader = Reader { text: &text[..end], at: 0 };
-    let mut arguments = Arguments { left: arguments, used: 0 };
+    let room = if host.is_some() { ROOM } else { usize::MAX };
+    let mut arguments = Arguments { left: arguments, used: 0, room };
     let mut out = Vec::new();
     while let Some(byte) = reader.peek(0) {
         reader.at += 1;
@@ -90,6 +103,8 @@ impl Reader<'_> {
 struct Arguments<'a> {
     left: &'a [u64],
     used: usize,
+    /// How much there is.
+    room: usize,
 }
 
 impl Arguments<'_> {
@@ -106,7 +121,7 @@ impl Arguments<'_> {
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), Errno> {
-        if ROOM.saturating_sub(self.used) < bytes {
+        if self.room.saturating_sub(self.used) < bytes {
             return Err(Errno::ENOSPC);
         }
         self.used += bytes;
@@ -116,7 +131,7 @@ impl Arguments<'_> {
 
 /// What stands behind a `%`.
 fn conversion(
-    host: &mut dyn Host,
+    host: Memory<'_, '_>,
     reader: &mut Reader<'_>,
     arguments: &mut Arguments<'_>,
     out: &mut Vec<u8>,
@@ -132,7 +147,7 @@ fn conversion(
                 _ => return pointer(host, reader, arguments, out, argument, how),
             }
         }
-        Some(b's') => Whose::of(host, argument),
+        Some(b's') => host.as_deref_mut().map_or(Whose::Kernel, |host| Whose::of(host, argument)),
         Some(b'c') => {
             reader.at += 1;
             arguments.take(1)?;
@@ -147,11 +162,12 @@ fn conversion(
     if !reader.ends() {
         return Err(Errno::EINVAL);
     }
-    let room = ROOM - arguments.used;
+    let room = arguments.room - arguments.used;
     if room == 0 {
         return Err(Errno::ENOSPC);
     }
-    let mut text = peek_text(host, whose, argument, room).unwrap_or_else(|_| vec![0]);
+    let text = host.as_deref_mut().and_then(|host| peek_text(host, whose, argument, room).ok());
+    let mut text = text.unwrap_or_else(|| vec![0]);
     arguments.used += text.len();
     text.pop();
     if plain {
@@ -164,7 +180,7 @@ fn conversion(
 
 /// `%p` with what may stand behind it, other than strings.
 fn pointer(
-    host: &mut dyn Host,
+    host: Memory<'_, '_>,
     reader: &mut Reader<'_>,
     arguments: &mut Arguments<'_>,
     out: &mut Vec<u8>,
@@ -188,11 +204,12 @@ fn pointer(
         (Some(style @ (b'i' | b'I')), Some(version @ (b'4' | b'6'))) => {
             let mut address = [0; 16];
             let length = if version == b'4' { 4 } else { 16 };
-            if ROOM.saturating_sub(arguments.used) < length {
+            if arguments.room.saturating_sub(arguments.used) < length {
                 return Err(Errno::ENOSPC);
             }
             let address = &mut address[..length];
-            if peek(host, Whose::Kernel, argument, address).is_err() {
+            let found = host.as_deref_mut().map(|host| peek(host, Whose::Kernel, argument, address));
+            if !matches!(found, Some(Ok(()))) {
                 address.fill(0);
             }
             let text = internet(address, style == b'I');
