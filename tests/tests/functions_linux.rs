@@ -365,7 +365,7 @@ fn calls_leave_what_linux_says_they_leave() {
             Ret::RecordOrNull => state.starts_with("ringbuf_mem_or_null("),
         };
         assert!(fits, "{}: {function:?} gives {:?}\n{log}", environment.name, prototype.ret);
-        let proprietary = Manner { proprietary: true, log_level: 1 };
+        let proprietary = Manner { proprietary: true, log_level: 1, ..Manner::default() };
         let plain = program(environment, function, base, &[]).expect("it could be made before");
         let verdict = kernel.judge(environment, &plain, proprietary).expect("the kernel can be asked");
         let refused = verdict.log.contains("GPL-restricted");
