@@ -32,6 +32,23 @@ function show(sentence, detail) {
   document.getElementById("app").replaceChildren(alert);
 }
 
+/** The page's own code has stopped for good: says so, and how to go on. What was typed is kept, and offered again. */
+function watchForPanics() {
+  addEventListener("error", ({ error }) => {
+    if (!(error instanceof WebAssembly.RuntimeError) || document.getElementById("panic")) return;
+    const bar = document.createElement("p");
+    bar.id = "panic";
+    bar.className = "notice";
+    bar.setAttribute("role", "alert");
+    const again = document.createElement("button");
+    again.className = "btn small";
+    again.textContent = "Start again";
+    again.onclick = () => location.replace(location.pathname + location.search);
+    bar.append("The playground has hit a fault of its own and stands still. Your text is kept. ", again);
+    document.body.prepend(bar);
+  });
+}
+
 async function start() {
   const module = await compileModule();
   globalThis.bpf64 = {
@@ -43,6 +60,7 @@ async function start() {
     },
   };
   await init({ module_or_path: module });
+  watchForPanics();
   startPage();
 }
 

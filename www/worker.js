@@ -1,14 +1,13 @@
-// The worker's script: its first message is the module that the page has compiled; all others are answered in Rust.
+// The worker's script: its first message is the module that the page has compiled; what follows is answered in Rust,
+// once that has said that it is there.
 
 import init, { start_worker as startWorker } from "bpf64-glue";
 
-// What is sent while the module starts waits here.
-const early = [];
-let module;
-self.onmessage = ({ data }) => {
-  if (module) early.push(data);
-  else {
-    module = data;
-    init({ module_or_path: module }).then(() => startWorker(early));
-  }
+self.onmessage = ({ data: module }) => {
+  init({ module_or_path: module }).then(startWorker, (error) => {
+    // Thrown where the page hears of it.
+    setTimeout(() => {
+      throw error;
+    });
+  });
 };

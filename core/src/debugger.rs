@@ -2,7 +2,8 @@
 //!
 //! The program is executed once, from start to end, and every step's reads and writes are kept. From then on
 //! moving never executes: forward puts in what a step wrote, back puts in what was there before. So stepping
-//! back is exact, whatever the program called.
+//! back is exact, whatever the program called. A long run can be recorded piece by piece, while somebody looks at
+//! its beginning.
 
 use crate::machine::{Change, Ending, Flow, Machine, Observer, Place, Read, Trap};
 use crate::program::Pc;
@@ -26,20 +27,32 @@ pub enum End {
     Limit(usize),
 }
 
-/// Every step of a run, in the order of execution.
+/// Steps that are kept together: a recording that goes on adds pieces, and those that are there never move.
+const PIECE: usize = 16_384;
+
+/// Every step of a run so far, in the order of execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Recording {
-    steps: Vec<Step>,
-    reads: Vec<Read>,
-    changes: Vec<Change>,
+    /// All are full but the last.
+    pieces: Vec<Rc<Piece>>,
     /// Printed lines, each with the step that printed it.
-    lines: Vec<(u32, String)>,
+    lines: Rc<Vec<(u32, String)>>,
+    /// How often each instruction was executed, by number.
+    hits: Vec<u32>,
     end: End,
     /// Where the machine stands at the end.
     last_pc: Pc,
 }
 
-/// A step: its instruction, and where in the lists its reads and changes end. They begin where the step before
+/// Up to [`PIECE`] steps and what they read and wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Piece {
+    steps: Vec<Step>,
+    reads: Vec<Read>,
+    changes: Vec<Change>,
+}
+
+/// A step: its instruction, and where in its piece's lists its reads and changes end. They begin where the step before
 /// ends, so that a step costs no allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Step {
@@ -49,21 +62,19 @@ struct Step {
 }
 
 /// Collects what the running machine does.
-#[derive(Default)]
-struct Log {
-    reads: Vec<Read>,
-    changes: Vec<Change>,
-    lines: Vec<(u32, String)>,
+struct Log<'a> {
+    piece: &'a mut Piece,
+    lines: &'a mut Vec<(u32, String)>,
     step: u32,
 }
 
-impl Observer for Log {
+impl Observer for Log<'_> {
     fn read(&mut self, place: Place, value: u64) {
-        self.reads.push(Read { place, value });
+        self.piece.reads.push(Read { place, value });
     }
 
     fn wrote(&mut self, place: Place, before: u64, after: u64) {
-        self.changes.push(Change { place, before, after });
+        self.piece.changes.push(Change { place, before, after });
     }
 
     fn printed(&mut self, line: &str) {
@@ -74,43 +85,78 @@ impl Observer for Log {
 }
 
 impl Recording {
-    fn of(mut machine: impl Machine, limit: usize) -> Self {
-        let mut log = Log::default();
-        let mut steps = Vec::new();
-        let end = loop {
-            if steps.len() >= limit {
-                break End::Limit(limit);
+    fn new(pc: Pc) -> Self {
+        Recording {
+            pieces: Vec::new(),
+            lines: Rc::default(),
+            hits: Vec::new(),
+            end: End::Limit(0),
+            last_pc: pc,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.pieces.last().map_or(0, |last| (self.pieces.len() - 1) * PIECE + last.steps.len())
+    }
+
+    /// Goes on until the run ends or `limit` steps are recorded in all.
+    fn go_on(&mut self, machine: &mut impl Machine, limit: usize) {
+        let mut steps = self.len();
+        let lines = Rc::make_mut(&mut self.lines);
+        self.end = loop {
+            if steps >= limit {
+                break End::Limit(steps);
             }
+            if steps.is_multiple_of(PIECE) {
+                self.pieces.push(Rc::default());
+            }
+            let piece = Rc::make_mut(self.pieces.last_mut().expect("one was pushed before the first step"));
             let pc = machine.pc();
-            log.step = steps.len() as u32;
-            let flow = machine.step(&mut log);
-            let (reads_end, changes_end) = (log.reads.len() as u32, log.changes.len() as u32);
-            match flow {
-                Err(trap) => break End::Trap(trap),
+            let before = (piece.reads.len(), piece.changes.len());
+            match machine.step(&mut Log { piece: &mut *piece, lines, step: steps as u32 }) {
+                Err(trap) => {
+                    // What a trapping step had read belongs to no step.
+                    piece.reads.truncate(before.0);
+                    piece.changes.truncate(before.1);
+                    break End::Trap(trap);
+                }
                 Ok(flow) => {
-                    steps.push(Step { pc, reads_end, changes_end });
+                    let (reads_end, changes_end) = (piece.reads.len() as u32, piece.changes.len() as u32);
+                    piece.steps.push(Step { pc, reads_end, changes_end });
+                    steps += 1;
+                    if self.hits.len() <= pc.index() {
+                        self.hits.resize(pc.index() + 1, 0);
+                    }
+                    self.hits[pc.index()] += 1;
                     if let Flow::End(value, ending) = flow {
                         break End::Value(value, ending);
                     }
                 }
             }
         };
-        // What a trapping step had read belongs to no step.
-        let last = steps.last().map_or((0, 0), |step| (step.reads_end as usize, step.changes_end as usize));
-        log.reads.truncate(last.0);
-        log.changes.truncate(last.1);
-        let last_pc = machine.pc();
-        Recording { steps, reads: log.reads, changes: log.changes, lines: log.lines, end, last_pc }
+        self.last_pc = machine.pc();
+    }
+
+    fn step(&self, step: usize) -> Option<&Step> {
+        self.pieces.get(step / PIECE)?.steps.get(step % PIECE)
+    }
+
+    /// The piece that has a step, and where the lists of the step begin and the step itself.
+    fn place(&self, step: usize) -> Option<(&Piece, (u32, u32), &Step)> {
+        let piece = self.pieces.get(step / PIECE)?;
+        let this = piece.steps.get(step % PIECE)?;
+        let before = (step % PIECE).checked_sub(1).and_then(|before| piece.steps.get(before));
+        Some((piece, before.map_or((0, 0), |before| (before.reads_end, before.changes_end)), this))
     }
 
     fn reads(&self, step: usize) -> &[Read] {
-        let start = step.checked_sub(1).map_or(0, |before| self.steps[before].reads_end);
-        &self.reads[start as usize..self.steps[step].reads_end as usize]
+        let Some((piece, start, this)) = self.place(step) else { return &[] };
+        &piece.reads[start.0 as usize..this.reads_end as usize]
     }
 
     fn changes(&self, step: usize) -> &[Change] {
-        let start = step.checked_sub(1).map_or(0, |before| self.steps[before].changes_end);
-        &self.changes[start as usize..self.steps[step].changes_end as usize]
+        let Some((piece, start, this)) = self.place(step) else { return &[] };
+        &piece.changes[start.1 as usize..this.changes_end as usize]
     }
 }
 
@@ -118,6 +164,8 @@ impl Recording {
 #[derive(Debug, Clone)]
 pub struct Session<M> {
     recording: Rc<Recording>,
+    /// The machine at the end of the recording, as long as the run may go on.
+    running: Option<Rc<M>>,
     machine: M,
     position: usize,
     /// In ascending order, each once.
@@ -129,8 +177,37 @@ impl<M: Machine> Session<M> {
     /// recorded.
     #[must_use]
     pub fn new(machine: M, limit: usize) -> Self {
-        let recording = Rc::new(Recording::of(machine.clone(), limit.min(MAX_STEPS)));
-        Session { recording, machine, position: 0, breakpoints: Vec::new() }
+        let recording = Rc::new(Recording::new(machine.pc()));
+        let running = Some(Rc::new(machine.clone()));
+        let mut session = Session { recording, running, machine, position: 0, breakpoints: Vec::new() };
+        session.record(limit);
+        session
+    }
+
+    /// Goes on recording, for up to `more` steps, where the recording stopped at its limit. Whether it could still go
+    /// on then: the run has not ended, and fewer than [`MAX_STEPS`] are recorded.
+    pub fn record(&mut self, more: usize) -> bool {
+        let limit = self.steps().saturating_add(more).min(MAX_STEPS);
+        if let Some(running) = self.running.take() {
+            let mut running = Rc::unwrap_or_clone(running);
+            let recording = Rc::make_mut(&mut self.recording);
+            recording.go_on(&mut running, limit);
+            if matches!(recording.end, End::Limit(steps) if steps < MAX_STEPS) {
+                self.running = Some(Rc::new(running));
+            }
+        }
+        self.running.is_some()
+    }
+
+    /// Records no more, whatever is asked.
+    pub fn stop(&mut self) {
+        self.running = None;
+    }
+
+    /// Whether [`Session::record`] would record more.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.running.is_some()
     }
 
     /// The machine as it is after [`Session::position`] steps.
@@ -148,7 +225,7 @@ impl<M: Machine> Session<M> {
     /// How many steps the run has.
     #[must_use]
     pub fn steps(&self) -> usize {
-        self.recording.steps.len()
+        self.recording.len()
     }
 
     /// How the run ends.
@@ -161,7 +238,7 @@ impl<M: Machine> Session<M> {
     /// if one did.
     #[must_use]
     pub fn pc_of(&self, step: usize) -> Option<Pc> {
-        match self.recording.steps.get(step) {
+        match self.recording.step(step) {
             Some(step) => Some(step.pc),
             None => match self.recording.end {
                 End::Trap(trap) if step == self.steps() => Some(trap.pc),
@@ -179,13 +256,13 @@ impl<M: Machine> Session<M> {
     /// What step `step` read from memory, in order; empty when there is no such step.
     #[must_use]
     pub fn reads(&self, step: usize) -> &[Read] {
-        if step < self.steps() { self.recording.reads(step) } else { &[] }
+        self.recording.reads(step)
     }
 
     /// What step `step` wrote, in order; empty when there is no such step.
     #[must_use]
     pub fn changes(&self, step: usize) -> &[Change] {
-        if step < self.steps() { self.recording.changes(step) } else { &[] }
+        self.recording.changes(step)
     }
 
     /// What the step that led here read and wrote; empty at the start.
@@ -204,17 +281,10 @@ impl<M: Machine> Session<M> {
         &lines[..lines.partition_point(|(step, _)| (*step as usize) < self.position)]
     }
 
-    /// How often the whole run executes each instruction, by number.
+    /// How often the run, as far as it is recorded, executes each instruction, by number.
     #[must_use]
-    pub fn hits(&self) -> Vec<u32> {
-        let mut hits = Vec::new();
-        for step in &self.recording.steps {
-            if hits.len() <= step.pc.index() {
-                hits.resize(step.pc.index() + 1, 0);
-            }
-            hits[step.pc.index()] += 1;
-        }
-        hits
+    pub fn hits(&self) -> &[u32] {
+        &self.recording.hits
     }
 
     /// One step forward. False at the end.
@@ -289,7 +359,68 @@ impl<M: Machine> Session<M> {
     }
 
     fn place_pc(&mut self) {
-        let step = self.recording.steps.get(self.position);
+        let step = self.recording.step(self.position);
         self.machine.set_pc(step.map_or(self.recording.last_pc, |step| step.pc));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::{SOCKET_FILTER, World};
+    use crate::interp;
+    use crate::load::{Request, load};
+
+    fn session(text: &str, limit: usize) -> Session<interp::Machine> {
+        let program = Rc::new(load(text.as_bytes(), &Request::default()).unwrap().ebpf());
+        Session::new(interp::Machine::new(program, &SOCKET_FILTER, World::default()), limit)
+    }
+
+    /// Longer than a piece: it stores, loads, counts and, at its end, returns.
+    const LOOP: &str =
+        "r0 = 0\nl: r0 += 1\n*(u64 *)(r10 - 8) = r0\nr1 = *(u64 *)(r10 - 8)\nif r0 < 9000 goto l\nexit";
+
+    #[test]
+    fn a_recording_made_in_parts_is_the_whole_recording() {
+        let mut whole = session(LOOP, MAX_STEPS);
+        assert_eq!((whole.steps(), whole.goes_on()), (4 * 9000 + 2, false));
+        for part in [1, 7000, PIECE, PIECE + 1] {
+            let mut parts = session(LOOP, 0);
+            assert_eq!((parts.steps(), parts.end(), parts.pc()), (0, End::Limit(0), None));
+            while parts.record(part) {
+                assert_eq!(parts.end(), End::Limit(parts.steps()));
+                // What is there can be walked meanwhile.
+                parts.seek(parts.steps() / 2);
+                if part == 1 && parts.steps() > 50 {
+                    parts.record(MAX_STEPS);
+                    break;
+                }
+            }
+            assert_eq!((parts.end(), parts.hits()), (whole.end(), whole.hits()));
+            for step in (0..whole.steps()).step_by(97).chain(PIECE - 2..PIECE + 2) {
+                assert_eq!(parts.pc_of(step), whole.pc_of(step));
+                assert_eq!(parts.reads(step), whole.reads(step));
+                assert_eq!(parts.changes(step), whole.changes(step));
+            }
+            for position in [whole.steps(), PIECE + 3, PIECE - 1, 0] {
+                parts.seek(position);
+                whole.seek(position);
+                assert_eq!(parts.machine().registers, whole.machine().registers);
+                assert_eq!(parts.machine().stack, whole.machine().stack);
+                assert_eq!(parts.pc(), whole.pc());
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_recorded_up_to_the_limit() {
+        let mut session = session("l: goto l\nexit", 10);
+        assert_eq!((session.steps(), session.goes_on(), session.end()), (10, true, End::Limit(10)));
+        while session.record(300_000) {}
+        assert_eq!((session.steps(), session.end()), (MAX_STEPS, End::Limit(MAX_STEPS)));
+        assert_eq!(session.hits(), [MAX_STEPS as u32]);
+        let mut session = self::session("l: goto l\nexit", 10);
+        session.stop();
+        assert_eq!((session.record(5), session.steps()), (false, 10));
     }
 }

@@ -1,6 +1,7 @@
 // Captures: opened by the dialog or dropped, each packet judged, and chosen for stepping.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 
 import { packetsOf, pcap, pcapng, tcp } from "./captures.mjs";
 import { exampleFile, hex64, playTest } from "./page.mjs";
@@ -161,6 +162,8 @@ playTest("a capture of 100,000 packets is a list like any other", { timeout: 120
   await play.shows("packet-22", "data-result", hex64(0x40000));
   await play.shows("packet-23", "data-result", hex64(0));
   t.diagnostic(`opened in ${(performance.now() - start).toFixed(0)} ms`);
+  await play.at("tally").filter({ hasText: `of ${count} accepted` }).waitFor();
+  t.diagnostic(`judged in ${(performance.now() - start).toFixed(0)} ms`);
   await play.at("packet-list").evaluate((list) => list.scrollTo(0, list.scrollHeight));
   const last = play.at(`packet-${count - 1}`);
   await last.waitFor();
@@ -182,4 +185,31 @@ playTest("a capture of 100,000 packets is a list like any other", { timeout: 120
   const took = performance.now() - before;
   t.diagnostic(`five steps and an edit in ${took.toFixed(0)} ms`);
   assert.ok(took < 8_000, `${took} ms`);
+});
+
+playTest("hits over the whole capture, and of branches how often they jump", {}, async ({ play, page }) => {
+  await play.program("ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0");
+  await play.open("arp.pcap", await exampleFile("arp.pcap", null));
+  const packets = packetsOf(await exampleFile("arp.pcap", null));
+  const arp = packets.filter((packet) => packet.readUInt16BE(12) === 0x806).length;
+  await play.at("tally").filter({ hasText: `${arp} of ${packets.length} accepted` }).waitFor();
+  await play.at("capture-hits").click();
+  const heat = () => page.evaluate(() =>
+    [...document.querySelectorAll('[data-testid="classic-listing"] .heat')].map(({ dataset }) => [dataset.executed, dataset.taken]),
+  );
+  const dropped = packets.length - arp;
+  const expected = [[packets.length, 0], [packets.length, dropped], [arp, 0], [dropped, 0]];
+  await play.eventually(heat, expected.map((pair) => pair.map(String)));
+  await play.at("capture-hits").click();
+  await play.eventually(heat, []);
+});
+
+playTest("accepted packets are saved as a capture", {}, async ({ play, page }) => {
+  const bytes = await exampleFile("arp.pcap", null);
+  await play.program("ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0");
+  await play.open("arp.pcap", bytes);
+  const [download] = await Promise.all([page.waitForEvent("download"), play.at("save-accepted").click()]);
+  assert.equal(download.suggestedFilename(), "arp-accepted.pcap");
+  const saved = packetsOf(await readFile(await download.path()));
+  assert.deepEqual(saved, packetsOf(bytes).filter((packet) => packet.readUInt16BE(12) === 0x806));
 });

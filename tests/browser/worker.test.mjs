@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 
 import { pcap, tcp } from "./captures.mjs";
+import { URL_ROOT, median } from "./helpers.mjs";
 import { playTest } from "./page.mjs";
 
 /** A loop that the verifier follows round by round: two seconds where the program itself takes a blink. */
@@ -53,4 +54,51 @@ playTest("the page goes on when the worker dies, and another one takes its place
   await play.stands(1);
   await play.program("r0 = r3\nexit", "reject");
   assert.equal(page.workers().length, 1);
+});
+
+playTest("a loop of a billion rounds is stopped within 100 ms", {}, async ({ play, page, t }) => {
+  await play.paste("r0 = 0\nr1 = 1000000000 ll\nl: r0 += 1\nif r0 != r1 goto l\nexit");
+  // It runs on where nothing is recorded any more.
+  await play.at("result").filter({ hasText: /million/ }).waitFor();
+  // Meanwhile one steps through its beginning.
+  await play.press("restart");
+  await play.press("step");
+  await play.stands(1);
+  const times = [];
+  for (let round = 0; round < 5; round++) {
+    const took = await page.evaluate(async () => {
+      const result = document.querySelector('[data-testid="result"]');
+      const start = performance.now();
+      document.querySelector('[data-testid="stop"]').click();
+      while (!/no end/.test(result.textContent)) await new Promise(requestAnimationFrame);
+      return performance.now() - start;
+    });
+    times.push(Math.round(took));
+    await play.paste(`r0 = ${round}\nr1 = 1000000000 ll\nl: r0 += 1\nif r0 != r1 goto l\nexit`);
+    await play.at("result").filter({ hasText: /million/ }).waitFor();
+  }
+  t.diagnostic(`stopped after ${times.join(", ")} ms`);
+  assert.ok(median(times) <= 100, `${times}`);
+});
+
+playTest("what was typed is offered again", {}, async ({ play, page }) => {
+  await play.program("ld #77\nret a");
+  await play.eventually(() => page.evaluate(() => location.hash.length > 3), true);
+  await page.goto("about:blank");
+  await page.goto(URL_ROOT);
+  await play.ready();
+  await play.at("restore").click();
+  await play.holds("result", 77);
+  assert.equal(await play.text(), "ld #77\nret a");
+  assert.equal(await play.at("offer").count(), 0);
+});
+
+playTest("a fault of the page itself is told, and what was typed survives it", { tolerate: [/as if/] }, async ({ play, page }) => {
+  await play.program("ld #78\nret a");
+  await play.eventually(() => page.evaluate(() => location.hash.length > 3), true);
+  await page.evaluate(() => dispatchEvent(new ErrorEvent("error", { error: new WebAssembly.RuntimeError("as if") })));
+  await page.getByRole("button", { name: "Start again" }).click();
+  await play.ready();
+  await play.at("restore").click();
+  await play.holds("result", 78);
 });

@@ -7,7 +7,7 @@ use js_sys::Uint8Array;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Element, Event, File, HtmlElement, Response, Window};
+use web_sys::{Blob, Element, Event, File, HtmlAnchorElement, HtmlElement, Response, Url, Window};
 
 /// The window.
 #[must_use]
@@ -84,6 +84,38 @@ pub fn set_fragment(fragment: &str) -> String {
     let href = window().location().href().unwrap_or_default();
     let page = href.split('#').next().unwrap_or_default();
     format!("{page}{target}")
+}
+
+/// Where the last link is kept for a visit that comes without one.
+const KEPT: &str = "bpf64.last";
+
+/// Keeps a link for the next visit, if the browser keeps anything.
+pub fn keep(fragment: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        // Full, or forbidden: then there is nothing to be offered next time.
+        let _ = storage.set_item(KEPT, fragment);
+    }
+}
+
+/// The link that was kept.
+#[must_use]
+pub fn kept() -> Option<String> {
+    window().local_storage().ok()??.get_item(KEPT).ok()?
+}
+
+/// Hands a file to the person, as a download.
+pub fn save(name: &str, bytes: &[u8]) {
+    let parts = js_sys::Array::of1(&Uint8Array::from(bytes));
+    let address =
+        Blob::new_with_u8_array_sequence(&parts).and_then(|blob| Url::create_object_url_with_blob(&blob));
+    let anchor = window().document().and_then(|document| document.create_element("a").ok());
+    if let (Ok(address), Some(Ok(anchor))) = (address, anchor.map(JsCast::dyn_into::<HtmlAnchorElement>)) {
+        anchor.set_href(&address);
+        anchor.set_download(name);
+        anchor.click();
+        // The browser has taken it by now.
+        let _ = Url::revoke_object_url(&address);
+    }
 }
 
 /// Puts text on the clipboard. False where the browser does not allow it.

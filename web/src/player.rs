@@ -1,12 +1,17 @@
 //! The debugger's session, of whichever level is stepped.
 
 use crate::levels::{Level, Levels};
-use bpf64_core::debugger::{End, MAX_STEPS, Session};
+use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::World;
 use bpf64_core::machine::{AddressText, Change, Place, Read, Region};
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
 use std::rc::Rc;
+
+/// Steps that are recorded at once, on each edit: a few milliseconds.
+const AT_ONCE: usize = 30_000;
+/// Steps that are recorded at a time of what is left: no frame is lost over it.
+const AT_A_TIME: usize = 50_000;
 
 /// A session of either machine.
 #[derive(Debug, Clone)]
@@ -52,12 +57,12 @@ impl Player {
         match (level, &levels.classic) {
             (Level::Classic, Some(program)) => {
                 let machine = classic::interp::Machine::new(Rc::clone(program), world);
-                Player::Classic(Session::new(machine, MAX_STEPS))
+                Player::Classic(Session::new(machine, AT_ONCE))
             }
             _ => {
                 let machine =
                     interp::Machine::new(Rc::clone(&levels.ebpf), levels.program_type.clone(), world);
-                Player::Ebpf(Session::new(machine, MAX_STEPS))
+                Player::Ebpf(Session::new(machine, AT_ONCE))
             }
         }
     }
@@ -130,7 +135,7 @@ impl Player {
 
     /// How often each instruction is executed in the whole run.
     #[must_use]
-    pub fn hits(&self) -> Vec<u32> {
+    pub fn hits(&self) -> &[u32] {
         either!(self, session => session.hits())
     }
 
@@ -141,6 +146,22 @@ impl Player {
             Player::Classic(session) => &session.machine().world.skb.packet,
             Player::Ebpf(session) => &session.machine().skb().packet,
         }
+    }
+
+    /// Records some more of a run that is longer.
+    pub fn record(&mut self) {
+        either!(self, session => { session.record(AT_A_TIME); });
+    }
+
+    /// Whether there is more to record.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        either!(self, session => session.goes_on())
+    }
+
+    /// Records no more.
+    pub fn stop(&mut self) {
+        either!(self, session => session.stop());
     }
 
     /// One step forward.

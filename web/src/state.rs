@@ -5,6 +5,7 @@
 
 mod input;
 mod reports;
+mod run;
 mod share;
 
 use crate::examples::{EXAMPLES, Example};
@@ -13,13 +14,14 @@ use crate::packet_text;
 use crate::player::Player;
 use crate::work::{Order, Report};
 use bpf64_core::context::skb::{Skb, link_type};
-use bpf64_core::debugger::End;
 use bpf64_core::environment::{Environment, World};
 use bpf64_core::link;
 use bpf64_core::load::Format;
 use bpf64_core::packet::{self, Capture, Layer};
 use bpf64_core::program::Pc;
-pub use reports::{Judged, Verification};
+pub use reports::{Heat, Judged, Verification};
+use run::Chase;
+pub use run::{LongRun, Outcome};
 use std::rc::Rc;
 
 /// What the page shows and knows.
@@ -47,6 +49,9 @@ pub struct State {
     pub player: Option<Player>,
     /// How often the run executes each instruction of the stepped level.
     hits: Rc<[u32]>,
+    chase: Chase,
+    /// The rest of a run that is too long to be recorded whole.
+    pub long_run: Option<LongRun>,
     /// The level that is stepped.
     pub level: Level,
     /// Breakpoints in that level, in no order.
@@ -61,6 +66,10 @@ pub struct State {
     pub looked_at: Option<Pc>,
     /// Something the person should know: what could not be opened.
     pub notice: Option<Rc<str>>,
+    /// A link to what was there at the visit before, if it was somebody's own text.
+    pub offer: Option<Rc<str>>,
+    /// Whether the counts in the listings are of the whole capture.
+    pub capture_hits: bool,
     /// The number of the text that [`State::levels`] is of: it grows with each that can be read.
     pub order: Order,
     /// What the verifier says of it.
@@ -198,6 +207,8 @@ pub enum Action {
     Continue,
     /// To the end.
     RunToEnd,
+    /// There is time to record more of a long run.
+    Record,
     /// To the start.
     Restart,
     /// To a position in the run.
@@ -216,6 +227,12 @@ pub enum Action {
     LookAt(Pc),
     /// A link was followed.
     OpenLink(String),
+    /// A link that was kept from the visit before, to be offered.
+    Offer(String),
+    /// The offer is taken, or not.
+    Restore(bool),
+    /// Counts in the listings are of the whole capture, or of the run.
+    CaptureHits(bool),
     /// Something to tell.
     Notice(String),
     /// It was read.
@@ -237,6 +254,8 @@ impl Default for State {
             packet: Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET)),
             player: None,
             hits: Rc::from([]),
+            chase: Chase::Nothing,
+            long_run: None,
             level: Level::Ebpf,
             breakpoints: Vec::new(),
             lit: None,
@@ -244,6 +263,8 @@ impl Default for State {
             dock: Dock::Packet,
             looked_at: None,
             notice: None,
+            offer: None,
+            capture_hits: false,
             order: 0,
             verification: Verification::Pending,
             judged: Rc::default(),
@@ -281,7 +302,11 @@ impl State {
                 self.read_source();
             }
             Action::Report(report) => self.hear(report),
-            Action::Stop => self.stops += 1,
+            Action::Stop => {
+                self.stops += 1;
+                self.player.as_mut().map(Player::stop);
+                self.chase = Chase::Nothing;
+            }
             Action::Example(example) => {
                 self.program_type = None;
                 self.example = Some(example);
@@ -303,7 +328,8 @@ impl State {
             Action::Level(level) => self.set_level(level),
             Action::Step => self.play(Player::step),
             Action::Back => self.play(Player::back),
-            Action::Continue => self.play(Player::resume),
+            Action::Continue => self.resume(),
+            Action::Record => self.record_more(),
             Action::RunToEnd => self.seek(usize::MAX),
             Action::Restart => self.seek(0),
             Action::Seek(position) => self.seek(position),
@@ -320,6 +346,19 @@ impl State {
                 Ok(document) => self.open(document),
                 Err(error) => self.notice = Some(error.to_string().into()),
             },
+            Action::Offer(link) => {
+                let known = |document: &link::Document| {
+                    EXAMPLES.iter().any(|example| example.source == document.source)
+                };
+                self.offer =
+                    link::decode(&link).ok().filter(|document| !known(document)).map(|_| link.into());
+            }
+            Action::Restore(taken) => {
+                if let Some(link) = self.offer.take().filter(|_| taken) {
+                    self.apply(Action::OpenLink(link.to_string()));
+                }
+            }
+            Action::CaptureHits(whole) => self.capture_hits = whole,
             Action::Notice(text) => self.notice = Some(text.into()),
             Action::Dismiss => self.notice = None,
         }
@@ -345,102 +384,12 @@ impl State {
         }
     }
 
-    /// Records the run of the program over the packet, and stands where it stood: at the same step, or at the
-    /// end if it was there.
-    fn record(&mut self) {
-        let Some(levels) = &self.levels else { return };
-        let before = self.player.as_ref().map(|player| (player.position(), player.steps()));
-        let mut player = Player::new(levels, self.level, self.packet.world());
-        let rows = levels.rows(self.level).len();
-        self.breakpoints.retain(|pc| pc.index() < rows);
-        player.set_breakpoints(&self.breakpoints);
-        self.hits = player.hits().into();
-        match before {
-            Some((position, steps)) if position > 0 && position == steps => player.seek(usize::MAX),
-            Some((position, _)) => player.seek(position),
-            None => {}
-        }
-        self.player = Some(player);
-    }
-
-    fn play(&mut self, action: fn(&mut Player)) {
-        self.looked_at = None;
-        self.player.as_mut().map(action);
-    }
-
-    fn seek(&mut self, position: usize) {
-        self.looked_at = None;
-        if let Some(player) = &mut self.player {
-            player.seek(position);
-        }
-    }
-
-    fn run_to(&mut self, level: Level, pc: Pc) {
-        let Some((player, pc)) = self
-            .player
-            .as_mut()
-            .zip(self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)))
-        else {
-            return;
-        };
-        let here = player.position();
-        let mut later = (here + 1..player.steps()).chain(0..here.min(player.steps()));
-        if let Some(position) = later.find(|&step| player.pc_of(step) == Some(pc)) {
-            player.seek(position);
-        }
-    }
-
-    /// Steps the other level: from the instruction that stands for the one where it was.
-    fn set_level(&mut self, level: Level) {
-        let Some(levels) = self.levels.clone() else { return };
-        if level == self.level || levels.rows(level).is_empty() {
-            return;
-        }
-        let from = self.level;
-        let key_of = |level, pc: Pc| levels.rows(level).get(pc.index()).and_then(|row| row.key);
-        // How often the origin of the next instruction had been reached: the same visit in the other level.
-        let place = self.player.as_ref().map(|player| {
-            let pc = player.pc();
-            (pc.is_none(), pc.and_then(|pc| key_of(from, pc)))
-        });
-        self.breakpoints =
-            self.breakpoints.iter().filter_map(|&pc| levels.partner(from, pc, level)).collect();
-        self.level = level;
-        self.player = None;
-        self.record();
-        let Some(player) = &mut self.player else { return };
-        match place {
-            Some((true, _)) => player.seek(usize::MAX),
-            Some((false, Some(key))) => {
-                let found = (0..player.steps())
-                    .find(|&step| player.pc_of(step).is_some_and(|pc| key_of(level, pc) == Some(key)));
-                player.seek(found.unwrap_or(0));
-            }
-            _ => {}
-        }
-    }
-
-    fn toggle_breakpoint(&mut self, level: Level, pc: Pc) {
-        let Some(pc) = self.levels.as_ref().and_then(|levels| levels.partner(level, pc, self.level)) else {
-            return;
-        };
-        match self.breakpoints.iter().position(|&set| set == pc) {
-            Some(index) => {
-                self.breakpoints.swap_remove(index);
-            }
-            None => self.breakpoints.push(pc),
-        }
-        if let Some(player) = &mut self.player {
-            player.set_breakpoints(&self.breakpoints);
-        }
-    }
-
     /// The value the run ends with.
     #[must_use]
     pub fn result(&self) -> Option<u64> {
-        match self.player.as_ref()?.end() {
-            End::Value(value, _) => Some(value),
-            End::Trap(_) | End::Limit(_) => None,
+        match self.end()? {
+            Outcome::Value(value, _) => Some(value),
+            Outcome::Trap(_) | Outcome::Running(_) | Outcome::Stopped(_) => None,
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Capture {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Record {
     bytes: Range<usize>,
+    /// Its record in the file, with all that belongs to it.
+    in_file: Range<usize>,
     wire_len: u32,
     link_type: u32,
 }
@@ -203,7 +205,13 @@ impl Capture {
             let packets = self.packets.len();
             let rest = &input[offset..];
             match read(self, rest) {
-                Ok((behind, true)) => offset = input.len() - behind.len(),
+                Ok((behind, true)) => {
+                    let end = input.len() - behind.len();
+                    for record in &mut self.packets[packets..] {
+                        record.in_file = offset..end;
+                    }
+                    offset = end;
+                }
                 Err(Stop::Incomplete(Needed::Size(missing))) if rest.len() + missing.get() < MAX_RECORD => {
                     return Err(CaptureError::CutOff { packets });
                 }
@@ -248,7 +256,7 @@ impl Capture {
         }
         let start = self.bytes.len();
         self.bytes.extend_from_slice(data);
-        self.packets.push(Record { bytes: start..self.bytes.len(), wire_len, link_type });
+        self.packets.push(Record { bytes: start..self.bytes.len(), in_file: 0..0, wire_len, link_type });
         true
     }
 
@@ -267,8 +275,25 @@ impl Capture {
     /// Packet `index`, counted from 0.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Captured<'_>> {
-        let Record { bytes, wire_len, link_type } = self.packets.get(index)?;
+        let Record { bytes, wire_len, link_type, .. } = self.packets.get(index)?;
         Some(Captured { bytes: &self.bytes[bytes.clone()], wire_len: *wire_len, link_type: *link_type })
+    }
+
+    /// The file that this was read from, without the packets that `keep` is false for: all else, such as clocks and
+    /// interfaces, stays as it is. What could not be read is left out.
+    #[must_use]
+    pub fn only(&self, file: &[u8], keep: impl Fn(usize) -> bool) -> Vec<u8> {
+        let mut kept = Vec::new();
+        let mut at = 0;
+        for (index, record) in self.packets.iter().enumerate() {
+            let Range { start, end } = record.in_file;
+            kept.extend_from_slice(file.get(at..if keep(index) { end } else { start }).unwrap_or_default());
+            at = end;
+        }
+        if self.damage.is_none() {
+            kept.extend_from_slice(file.get(at..).unwrap_or_default());
+        }
+        kept
     }
 
     /// All packets in order.
@@ -321,7 +346,22 @@ mod tests {
         block(6, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0x45, 0, 0, 0]);
         let capture = Capture::read(&file).unwrap();
         assert_eq!(capture.get(0), Some(Captured { bytes: &[0x45, 0], wire_len: 7, link_type: 101 }));
-        assert_eq!((capture.len(), capture.damage), (1, None));
+        assert_eq!((capture.len(), &capture.damage), (1, &None));
+        assert_eq!(capture.only(&file, |_| true), file);
+        assert_eq!(capture.only(&file, |_| false), file[..file.len() - 36]);
+    }
+
+    #[test]
+    fn some_packets_of_a_capture_are_a_capture() {
+        let file = legacy();
+        let capture = Capture::read(&file).unwrap();
+        let second = Capture::read(&capture.only(&file, |index| index == 1)).unwrap();
+        assert_eq!((second.len(), second.get(0)), (1, capture.get(1)));
+        assert_eq!(capture.only(&file, |_| true), file);
+        // Of a damaged file there is what could be read.
+        let cut = &file[..file.len() - 1];
+        let capture = Capture::read(cut).unwrap();
+        assert_eq!(Capture::read(&capture.only(cut, |_| true)).unwrap().len(), 1);
     }
 
     #[test]

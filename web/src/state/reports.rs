@@ -1,7 +1,8 @@
 //! What the worker has found out about the program and the capture that are shown.
 
 use super::State;
-use crate::work::{Judgement, Place, Proof, Report, accepts};
+use crate::levels::Level;
+use crate::work::{Judgement, Place, Proof, Ran, Report, accepts};
 use std::rc::Rc;
 
 /// How the verifier stands to the program that is shown.
@@ -41,7 +42,44 @@ impl Judged {
     }
 }
 
+/// How often an instruction was executed over the whole capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heat {
+    /// Executed.
+    pub executed: u64,
+    /// Followed by another than the next one.
+    pub taken: u64,
+}
+
 impl State {
+    /// The heat of each instruction of a level, once a capture is judged. Of a classic instruction, executed is what the
+    /// first one it became was, and taken what the last one was that ever jumped.
+    #[must_use]
+    pub fn heat_in(&self, level: Level) -> Option<Rc<[Heat]>> {
+        let levels = self.levels.as_ref()?;
+        let judged = &self.judged;
+        if judged.done == 0 {
+            return None;
+        }
+        let of = |index: usize| Heat {
+            executed: judged.hits.get(index).copied().unwrap_or(0),
+            taken: judged.taken.get(index).copied().unwrap_or(0),
+        };
+        match level {
+            Level::Ebpf => Some((0..levels.ebpf_rows.len()).map(of).collect()),
+            Level::Classic => {
+                let mut heat = vec![Heat::default(); levels.classic_rows.len()];
+                for (index, row) in levels.ebpf_rows.iter().enumerate().rev() {
+                    if let Some(known) = row.key.and_then(|key| heat.get_mut(key as usize)) {
+                        let Heat { executed, taken } = of(index);
+                        *known = Heat { executed, taken: known.taken.max(taken) };
+                    }
+                }
+                Some(heat.into())
+            }
+        }
+    }
+
     /// What the verifier refuses the program for, and where.
     #[must_use]
     pub fn refused_at(&self) -> Option<Place> {
@@ -53,17 +91,35 @@ impl State {
         }
     }
 
+    /// The open capture with the accepted packets only, as a file; `None` when none is open.
+    #[must_use]
+    pub fn accepted_packets(&self) -> Option<Vec<u8>> {
+        let (open, levels) = self.capture.as_ref().zip(self.levels.as_ref())?;
+        let keep = |index| match self.judged.get(index) {
+            Some(Judgement::Value(r0)) => accepts(&levels.program_type, r0),
+            Some(Judgement::Trap | Judgement::NoEnd) | None => false,
+        };
+        Some(open.packets.only(&open.file, keep))
+    }
+
     /// Whether the worker has something to do that was not reported yet.
     #[must_use]
     pub fn is_working(&self) -> bool {
         let judging = self.capture.as_ref().is_some_and(|open| self.judged.done < open.packets.len());
-        !self.halted && (self.verification == Verification::Pending || judging)
+        let running = self.long_run.as_ref().is_some_and(|run| run.end.is_none());
+        !self.halted && (self.verification == Verification::Pending || judging || running)
     }
 
     /// A new program, or another capture: what was judged counts no more.
     pub(super) fn forget_judged(&mut self) {
         self.judged = Rc::new(Judged::default());
         self.halted = false;
+    }
+
+    fn end_long_run(&mut self) {
+        if let Some(run) = self.long_run.as_mut().filter(|run| run.end.is_none()) {
+            run.end = Some(Ran::Stopped);
+        }
     }
 
     pub(super) fn hear(&mut self, report: Report) {
@@ -91,14 +147,22 @@ impl State {
                     judged.taken = taken.into();
                 }
             }
+            Report::Ran { order, executed, end } if order == self.order => {
+                if let Some(run) = self.long_run.as_mut().filter(|run| run.end.is_none()) {
+                    run.executed = run.executed.max(executed);
+                    run.end = end;
+                }
+            }
             Report::Stopped => {
                 self.halted = true;
+                self.end_long_run();
                 if self.verification == Verification::Pending {
                     self.verification = Verification::Stopped;
                 }
             }
             Report::Died => {
                 self.halted = true;
+                self.end_long_run();
                 if self.verification == Verification::Pending {
                     self.verification = Verification::Failed;
                 }

@@ -1,7 +1,7 @@
 //! The reducer, without a browser.
 
 use super::*;
-use crate::work::{Desk, Judgement, Request};
+use crate::work::{Desk, Judgement, Ran, Request};
 
 const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
@@ -232,7 +232,7 @@ fn a_late_capture_of_another_example_is_not_shown() {
 fn an_endless_loop_is_stopped() {
     let state = arp([Action::Edit("l: goto l\nexit".to_owned())]);
     let player = state.player.as_ref().unwrap();
-    assert_eq!(player.end(), End::Limit(player.steps()));
+    assert_eq!(state.end(), Some(Outcome::Running(player.steps() as u64)));
     assert_eq!(state.result(), None);
     let state = reduce(&state, Action::OpenFile("two.pcap".to_owned(), capture(&[&PACKET, &PACKET])));
     let state = told(&state);
@@ -283,4 +283,66 @@ fn stopping_ends_what_goes_on_until_the_next_edit() {
     let dead = arp([Action::Report(Report::Died)]);
     assert_eq!(dead.verification, Verification::Failed);
     assert!(dead.notice.is_some() && dead.result() == Some(7), "the page goes on without it");
+}
+
+#[test]
+fn a_long_run_is_recorded_piece_by_piece_and_then_run_by_the_worker() {
+    let source = "r0 = 0\nl: r0 += 1\nif r0 < 600000 goto l\nexit".to_owned();
+    let mut state = arp([Action::Edit(source), Action::RunToEnd]);
+    let first = state.player.as_ref().unwrap().steps();
+    assert_eq!(state.end(), Some(Outcome::Running(first as u64)));
+    while state.player.as_ref().unwrap().goes_on() {
+        state = reduce(&state, Action::Record);
+        assert_eq!(position(&state), state.player.as_ref().unwrap().steps(), "it was to run to its end");
+    }
+    // The first million steps can be looked at.
+    assert_eq!((position(&state), state.end()), (1_000_000, Some(Outcome::Running(1_000_000))));
+    assert!(state.is_working());
+    let report = |executed, end| Action::Report(Report::Ran { order: state.order, executed, end });
+    let going = reduce(&state, report(1_100_000, None));
+    assert_eq!(going.end(), Some(Outcome::Running(1_100_000)));
+    let done = reduce(&going, report(1_200_001, Some(Ran::Value(600_000))));
+    assert_eq!((done.result(), position(&done)), (Some(600_000), 1_000_000));
+    let stopped = [Action::Stop, report(1_150_000, Some(Ran::Stopped)), Action::Report(Report::Stopped)]
+        .into_iter()
+        .fold(going, |state, action| reduce(&state, action));
+    assert_eq!((stopped.end(), stopped.is_working()), (Some(Outcome::Stopped(1_150_000)), false));
+}
+
+#[test]
+fn a_breakpoint_is_found_where_nothing_is_recorded_yet() {
+    let source = "r0 = 0\nl: r0 += 1\nif r0 < 100000 goto l\nr0 = 5\nexit".to_owned();
+    let state = arp([Action::Edit(source), Action::Breakpoint(Level::Ebpf, Pc(3)), Action::Continue]);
+    let mut state = state;
+    assert_ne!(state.player.as_ref().unwrap().pc(), Some(Pc(3)));
+    for _ in 0..9 {
+        state = reduce(&state, Action::Record);
+    }
+    assert_eq!((position(&state), state.result()), (200_001, Some(5)));
+    assert_eq!(state.player.as_ref().unwrap().pc(), Some(Pc(3)));
+}
+
+#[test]
+fn what_was_kept_is_offered_once() {
+    let own = arp([Action::Step]).link().unwrap();
+    let state = after([Action::Offer(own.clone())]);
+    let restored = reduce(&state, Action::Restore(true));
+    assert_eq!((&*restored.source, position(&restored), &restored.offer), (ARP, 1, &None));
+    assert_eq!(&*reduce(&state, Action::Restore(false)).source, EXAMPLES[0].source);
+    // Examples are in the gallery, and what is damaged helps nobody.
+    assert_eq!(after([Action::Offer(State::default().link().unwrap())]).offer, None);
+    assert_eq!(after([Action::Offer(own[..own.len() - 2].to_owned())]).offer, None);
+}
+
+#[test]
+fn hits_over_a_capture_are_told_for_both_levels() {
+    let file = capture(&[&PACKET, &[0; 20], &PACKET]);
+    let state = told(&arp([Action::OpenFile("three.pcap".to_owned(), file)]));
+    let ebpf = state.heat_in(Level::Ebpf).unwrap();
+    assert_eq!(ebpf.iter().map(|heat| heat.executed).max(), Some(3));
+    let classic = state.heat_in(Level::Classic).unwrap();
+    assert_eq!(classic.iter().map(|heat| heat.executed).collect::<Vec<_>>(), [3, 3, 2, 1]);
+    // The branch falls through for the two that are accepted.
+    assert_eq!(classic.iter().map(|heat| heat.taken).collect::<Vec<_>>(), [0, 1, 0, 0]);
+    assert_eq!(arp([]).heat_in(Level::Ebpf), None);
 }

@@ -57,6 +57,7 @@ pub fn App() -> Html {
     use_address(&page);
     use_interactive_mark(&page);
     use_worker(&page);
+    use_recording(&page);
 
     let show = page_callback(&newest, |page, example: &'static Example| show_example(page, example));
     let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
@@ -100,6 +101,11 @@ fn About(PageProps { page }: &PageProps) -> Html {
 fn Notice(PageProps { page }: &PageProps) -> Html {
     html! {
         <div class="notice-place" role="alert">
+            if page.state.offer.is_some() {
+                <p class="notice offer" data-testid="offer"><span>{ "Your last text is still here." }</span>
+                    <span class="end"><button type="button" class="btn small primary" data-testid="restore" onclick={page.send(Action::Restore(true))}>{ "Open it" }</button>
+                    <button type="button" class="btn small" data-testid="discard" onclick={page.send(Action::Restore(false))}>{ "No, thanks" }</button></span></p>
+            }
             if let Some(text) = &page.state.notice {
                 <p class="notice" data-testid="notice"><span>{ text.as_ref() }</span>
                     <button type="button" class="btn small" onclick={page.send(Action::Dismiss)}>{ "Close" }</button></p>
@@ -151,6 +157,9 @@ fn open_file(page: Page, file: web_sys::File) {
 fn open_address(page: Page) {
     let fragment = browser::fragment();
     if fragment.is_empty() {
+        if let Some(kept) = browser::kept() {
+            page.dispatch.emit(Action::Offer(kept));
+        }
         return show_example(page, &EXAMPLES[0]);
     }
     page.dispatch.emit(Action::OpenLink(fragment.clone()));
@@ -277,6 +286,7 @@ fn use_address(page: &Page) {
             // Replacing the timer cancels the one before.
             *timer.borrow_mut() = Some(Timeout::new(ADDRESS_DELAY, move || {
                 if let Ok(fragment) = state.link() {
+                    browser::keep(&fragment);
                     browser::set_fragment(&fragment);
                 }
             }));
@@ -330,5 +340,28 @@ fn use_worker(page: &Page) {
             }));
         });
     }
+    {
+        let (send, state) = (send.clone(), Rc::clone(&page.state));
+        use_effect_with(page.state.long_run.is_some(), move |&runs| {
+            let packet = &state.packet;
+            send(runs.then(|| Request::Run {
+                order: state.order,
+                packet: packet.bytes.clone(),
+                wire_len: packet.wire_len,
+                link_type: packet.link_type,
+            }));
+        });
+    }
     use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
+}
+
+/// Records a long run piece by piece, whenever the browser has nothing else to do.
+#[hook]
+fn use_recording(page: &Page) {
+    let steps = page.state.player.as_ref().filter(|player| player.goes_on()).map(|player| player.steps());
+    let dispatch = page.dispatch.clone();
+    use_effect_with((page.state.order, Rc::as_ptr(&page.state.packet), page.state.level, steps), move |_| {
+        let timer = steps.map(|_| Timeout::new(0, move || dispatch.emit(Action::Record)));
+        move || drop(timer)
+    });
 }

@@ -3,6 +3,7 @@
 use super::stop::Stop;
 use super::virtual_list::VirtualList;
 use super::{PageProps, flag};
+use crate::browser;
 use crate::state::Action;
 use crate::work::{Judgement, accepts};
 use bpf64_core::packet;
@@ -50,12 +51,30 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
         <section class="pane capture" aria-label="Capture">
             <h2>{ "Capture" }<small>{ name }</small><span class="end">
                 if let Some(tally) = tally { <span class="chip" data-testid="tally">{ tally }</span> }
-                if working { <Stop page={page.clone()} /> }
+                if working { <Stop page={page.clone()} /> } else if state.judged.accepted > 0 { <Save page={page.clone()} /> }
                 <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
                     <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
                         accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
             <Packets page={page.clone()} />
         </section>
+    }
+}
+
+/// The accepted packets as a capture of their own.
+#[component]
+fn Save(PageProps { page }: &PageProps) -> Html {
+    let onclick = {
+        let state = Rc::clone(&page.state);
+        Callback::from(move |_: MouseEvent| {
+            if let (Some(open), Some(bytes)) = (&state.capture, state.accepted_packets()) {
+                let name = open.name.rsplit_once('.').map_or(&*open.name, |(stem, _)| stem);
+                let kind = if open.file.starts_with(&[0x0a, 0x0d]) { "pcapng" } else { "pcap" };
+                browser::save(&format!("{name}-accepted.{kind}"), &bytes);
+            }
+        })
+    };
+    html! {
+        <button type="button" class="btn small" data-testid="save-accepted" title="Save the accepted packets as a capture" {onclick}>{ "Save" }</button>
     }
 }
 

@@ -1,8 +1,9 @@
 //! The line at the bottom: what the run came to, in numbers.
 
 use super::PageProps;
+use super::program::rounded;
 use crate::levels::Levels;
-use bpf64_core::debugger::End;
+use crate::state::Outcome;
 use yew::prelude::*;
 
 /// The line.
@@ -11,18 +12,26 @@ pub(super) fn Footer(PageProps { page }: &PageProps) -> Html {
     let (Some(player), Some(levels)) = (&page.state.player, &page.state.levels) else {
         return Html::default();
     };
-    let end = match player.end() {
-        End::Value(r0, _) => {
+    let end = match page.state.end() {
+        Some(Outcome::Value(r0, _)) => {
             html! { <span>{ "r0 = " }<strong class="mono">{ format!("{r0:#x}") }</strong></span> }
         }
-        End::Trap(trap) => html! { <span><strong>{ "trapped" }</strong>{ format!(": {trap}") }</span> },
-        End::Limit(_) => html! { <span><strong>{ "no end in sight" }</strong></span> },
+        Some(Outcome::Trap(trap)) => {
+            html! { <span><strong>{ "trapped" }</strong>{ format!(": {trap}") }</span> }
+        }
+        Some(Outcome::Running(executed)) => {
+            html! { <span><strong>{ "no end in sight" }</strong>{ format!(" after {} instructions", rounded(executed)) }</span> }
+        }
+        Some(Outcome::Stopped(executed)) => {
+            html! { <span><strong>{ "stopped" }</strong>{ format!(" after {} instructions", rounded(executed)) }</span> }
+        }
+        None => Html::default(),
     };
     let steps = player.steps();
     html! {
         <footer>
             { end }
-            <span>{ format!("{steps} instruction{} run", if steps == 1 { "" } else { "s" }) }</span>
+            <span>{ format!("{steps} step{} to look at", if steps == 1 { "" } else { "s" }) }</span>
             <span>{ size(levels) }</span>
             <span class="end">{ "everything stays in your browser; the address holds it all" }</span>
         </footer>

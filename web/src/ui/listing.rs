@@ -5,7 +5,7 @@ use super::{Page, flag, hue};
 use crate::levels::{Key, Level, Row};
 use crate::paint;
 use crate::say;
-use crate::state::Action;
+use crate::state::{Action, Heat};
 use bpf64_core::program::Pc;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -30,6 +30,8 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
     let current = pc.and_then(partner);
     let breakpoints: Vec<Pc> = state.breakpoints.iter().copied().filter_map(partner).collect();
     let hits = state.hits_in(level);
+    let heat = state.heat_in(level).filter(|_| state.capture_hits);
+    let hottest = heat.iter().flat_map(|heat| heat.iter()).map(|heat| heat.executed).max().unwrap_or(0);
     let refused = (level == Level::Ebpf).then(|| state.refused_at()).flatten().map(|place| Pc(place.pc));
     let looked_at = state.looked_at.and_then(|pc| levels.partner(Level::Ebpf, pc, level));
     let focus_row = current.unwrap_or(Pc(0));
@@ -54,6 +56,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
                     breakpoint={breakpoints.contains(&row.pc)}
                     hits={hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0))}
                     refused={refused == Some(row.pc)} looked_at={looked_at == Some(row.pc)}
+                    heat={heat.as_ref().and_then(|heat| heat.get(index).copied()).map(|heat| (heat, hottest))}
                     focusable={focus_row == row.pc} {row} />
             }
         })
@@ -88,6 +91,8 @@ struct RowProps {
     looked_at: bool,
     /// How often the run executes it; unknown in the level that is not stepped.
     hits: Option<u32>,
+    /// How often it was executed over the capture, and how often the one that was executed most.
+    heat: Option<(Heat, u64)>,
     /// Whether the Tab key comes here.
     focusable: bool,
     dispatch: Callback<Action>,
@@ -106,6 +111,7 @@ fn InsnRow(props: &RowProps) -> Html {
         refused,
         looked_at,
         hits,
+        heat,
         focusable,
         dispatch,
     } = props;
@@ -130,7 +136,7 @@ fn InsnRow(props: &RowProps) -> Html {
         breakpoint.then_some("brk"),
         refused.then_some("refused"),
         looked_at.then_some("looked-at"),
-        (*hits == Some(0)).then_some("never")
+        (heat.map_or(*hits == Some(0), |(heat, _)| heat.executed == 0)).then_some("never")
     );
     html! {
         <div class={classes} role="listitem" tabindex={if *focusable { "0" } else { "-1" }}
@@ -144,9 +150,23 @@ fn InsnRow(props: &RowProps) -> Html {
                 aria-label={format!("Breakpoint at {name} instruction {slot}")} onclick={move |_| toggle()}></button>
             <span class="n">{ slot }</span>
             <span class="text">{ for paint::pieces(&row.text).into_iter().map(piece) }</span>
-            <span class="hits">{ hits.filter(|&hits| hits > 0).map(|hits| format!("{hits}×")) }</span>
+            { match heat {
+                Some((heat, most)) => heated(*heat, *most),
+                None => html! { <span class="hits">{ hits.filter(|&hits| hits > 0).map(|hits| format!("{hits}×")) }</span> },
+            } }
         </div>
     }
+}
+
+/// How many shades of heat style.css has.
+const SHADES: u64 = 8;
+
+/// The count over the capture, shaded; of a branch also the share of the times it jumped.
+fn heated(Heat { executed, taken }: Heat, most: u64) -> Html {
+    let shade = if executed == 0 { 0 } else { 1 + executed.saturating_mul(SHADES - 1) / most.max(1) };
+    let jumped = (taken > 0).then(|| format!("↷{}% ", taken.saturating_mul(100) / executed.max(1)));
+    html! { <span class="hits heat" data-heat={shade.to_string()} data-executed={executed.to_string()} data-taken={taken.to_string()}
+    title={format!("executed {executed} times over the capture, jumped {taken} times")}><small>{ jumped }</small>{ (executed > 0).then(|| executed.to_string()) }</span> }
 }
 
 fn piece((class, text): paint::Piece<'_>) -> Html {

@@ -1,10 +1,11 @@
 //! The program pane: its levels side by side.
 
 use super::listing::Listing;
+use super::stop::Stop;
 use super::{Page, PageProps};
 use crate::levels::Level;
-use crate::state::{Action, Verification};
-use bpf64_core::debugger::End;
+use crate::state::{Action, Outcome, Verification};
+use crate::work::accepts;
 use bpf64_core::machine::Ending;
 use yew::prelude::*;
 
@@ -22,7 +23,7 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
     html! {
         <section class="pane program" aria-label="Program">
             <h2>{ "Program" }<small>{ subtitle }</small>
-                <span class="end"><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
+                <span class="end"><Counts page={page.clone()} /><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
             if levels.is_some() {
                 <div class={classes!("levels", (!classic).then_some("single"))}>
                     if classic { { level(page, Level::Classic, "Classic") } }
@@ -32,6 +33,19 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
                 <p class="empty">{ "The program appears here as soon as the source can be read." }</p>
             }
         </section>
+    }
+}
+
+/// Chooses whose hits the listings show, once there is a capture.
+#[component]
+fn Counts(PageProps { page }: &PageProps) -> Html {
+    let whole = page.state.capture_hits;
+    if page.state.judged.done == 0 {
+        return Html::default();
+    }
+    html! {
+        <button type="button" class="btn small toggle" aria-pressed={whole.to_string()} data-testid="capture-hits"
+            title="Count over the whole capture, not only this packet" onclick={page.send(Action::CaptureHits(!whole))}>{ "Heat" }</button>
     }
 }
 
@@ -117,20 +131,38 @@ fn count(number: usize, what: &str) -> String {
 /// What the run over the packet comes to.
 #[component]
 fn Result(PageProps { page }: &PageProps) -> Html {
-    let (Some(player), Some(levels)) = (&page.state.player, &page.state.levels) else {
-        return Html::default();
-    };
-    let (class, value, text, title) = match player.end() {
-        End::Value(r0, ending) => {
+    let state = &page.state;
+    let (Some(end), Some(levels)) = (state.end(), &state.levels) else { return Html::default() };
+    let (class, value, text, title) = match end {
+        Outcome::Value(r0, ending) => {
             let verdict = (levels.program_type.verdict)(r0);
-            let class = if r0 as u32 == 0 { "chip bad" } else { "chip good" };
+            let class = if accepts(&levels.program_type, r0) { "chip good" } else { "chip bad" };
             let why = if ending == Ending::Returned { format!("r0 = {r0:#x}") } else { ending.to_string() };
             (class, Some(format!("0x{r0:016x}")), verdict.to_string(), why)
         }
-        End::Trap(trap) => ("chip bad", None, "trapped".to_owned(), trap.to_string()),
-        End::Limit(limit) => {
-            ("chip bad", None, "no end".to_owned(), format!("stopped after {limit} instructions"))
+        Outcome::Trap(trap) => ("chip bad", None, "trapped".to_owned(), trap),
+        Outcome::Running(executed) => {
+            ("chip", None, format!("runs: {}…", rounded(executed)), format!("{executed} instructions so far"))
+        }
+        Outcome::Stopped(executed) => {
+            ("chip bad", None, "no end".to_owned(), format!("stopped after {executed} instructions"))
         }
     };
-    html! { <output {class} {title} data-testid="result" data-value={value}>{ text }</output> }
+    let running = matches!(state.end(), Some(Outcome::Running(_)));
+    html! {
+        <>
+            if running { <Stop page={page.clone()} /> }
+            <output {class} {title} data-testid="result" data-value={value}>{ text }</output>
+        </>
+    }
+}
+
+/// "234 million": a large number that changes quickly.
+pub(super) fn rounded(number: u64) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        10_000..1_000_000 => format!("{} thousand", number / 1000),
+        1_000_000..1_000_000_000 => format!("{} million", number / 1_000_000),
+        _ => format!("{}.{} billion", number / 1_000_000_000, number % 1_000_000_000 / 100_000_000),
+    }
 }
