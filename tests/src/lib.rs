@@ -9,6 +9,7 @@ pub mod engine;
 pub mod examples;
 pub mod generate;
 pub mod input;
+pub mod jit;
 pub mod kernel;
 pub mod kernel_ebpf;
 #[cfg(target_os = "linux")]

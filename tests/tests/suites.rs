@@ -7,6 +7,7 @@ use bpf64_core::machine::{Ending, Flow, Machine};
 use bpf64_core::program::{Pc, Program};
 use bpf64_tests::engine::{CLASSIC, Engine, Interpreter, Outcome, Reread, Running, Stepped, agree, machine};
 use bpf64_tests::input::{self, Input};
+use bpf64_tests::jit::Jit;
 #[cfg(target_os = "linux")]
 use bpf64_tests::kernel::tap::Tap;
 use bpf64_tests::kernel::{Kernel, Wire, skipped};
@@ -170,8 +171,8 @@ fn executed(mut machine: impl Machine) -> Vec<Pc> {
 
 #[test]
 fn ebpf() {
-    let engines: [&dyn Engine<Program>; 4] = [&Interpreter, &Running, &Stepped, &Reread];
-    let mut kinds = BTreeSet::new();
+    let engines: [&dyn Engine<Program>; 5] = [&Interpreter, &Running, &Stepped, &Reread, &Jit];
+    let (mut kinds, mut compiled) = (BTreeSet::new(), 0);
     suite::run("ebpf", |case| {
         let program = match loaded(case, Some(Format::Ebpf))? {
             Some(Form::Ebpf(program)) => Rc::new(program),
@@ -180,6 +181,7 @@ fn ebpf() {
         };
         answers(case, |input| {
             let outcome = agree(&engines, &program, input)?;
+            compiled += usize::from(Jit.run(&program, input).is_ok());
             let pcs = executed(machine(&program, input));
             for (at, pc) in pcs.iter().enumerate().filter(|(_, pc)| pc.index() < program.insns().len()) {
                 let insn = program.insn(*pc);
@@ -193,7 +195,7 @@ fn ebpf() {
     });
     let missing: Vec<String> = all_kinds().into_iter().filter(|kind| !kinds.contains(kind)).collect();
     assert!(missing.is_empty(), "executed in no case:\n{}", missing.join("\n"));
-    println!("{} kinds of instructions", kinds.len());
+    println!("{} kinds of instructions; {compiled} runs of compiled code", kinds.len());
 }
 
 /// The format in brackets behind a case's name: `a sign is missing (ebpf)`.

@@ -121,6 +121,17 @@ impl Table {
         }
     }
 
+    /// Makes the memory as long as it can get, so that it stays where it is, whatever is put in.
+    pub fn fill(&mut self) {
+        let length = self.def.kind.bytes(&self.def) as usize;
+        if self.bytes.is_empty() {
+            // The system has zeros that take no memory before they are touched.
+            self.bytes = vec![0; length];
+        } else if self.bytes.len() < length {
+            self.bytes.resize(length, 0);
+        }
+    }
+
     /// `count` bytes at `offset`, zeros where nothing was written.
     #[must_use]
     pub fn copy(&self, offset: u32, count: u32) -> Vec<u8> {

@@ -226,6 +226,15 @@ impl Facts {
         (self.facts.len() as u32 - 1) | OWN
     }
 
+    /// What holds of one register before `pc`, as [`Facts::before`] has it.
+    #[must_use]
+    pub fn of(&self, pc: Pc, reg: Reg) -> Fact {
+        match reg {
+            Reg::R10 => Fact::Pointer { to: Pointee::Stack { frames_up: 0 }, offset: Scalar::constant(0) },
+            _ => self.get(pc, reg.index()).unwrap_or(Fact::Unknown),
+        }
+    }
+
     /// A register's fact, if there is one.
     pub(super) fn get(&self, pc: Pc, reg: usize) -> Option<Fact> {
         let place = self.place(pc, reg).filter(|_| self.is_reached(pc))?;

@@ -1,0 +1,171 @@
+//! The code generator: from a proved program to x86-64 code, in a few passes over its instructions, each of which looks
+//! at a function at a time.
+//!
+//! `plan` says what is compiled, `registers` where eBPF's registers are, `live` which of them are wanted later, `emit`
+//! writes the code, an instruction at a time with a look at those behind it. What was proved, `known` tells. Nothing in
+//! here depends on the machine it runs on.
+
+mod emit;
+mod known;
+mod live;
+mod plan;
+mod registers;
+
+use crate::code::{Code, CompileError};
+use crate::x64::Set;
+use bpf64_core::environment::Environment;
+use bpf64_core::helpers::Implementation;
+use bpf64_core::isa::{Callee, Insn, PacketOffset, WideImm};
+use bpf64_core::verifier::Verified;
+use emit::{Emitter, Prepared};
+use known::Known;
+use plan::Function;
+use registers::{Census, Registers};
+
+/// What to compile for, and what to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The CPU has the shifts and the multiplication of BMI2.
+    pub bmi2: bool,
+    /// The CPU has MOVBE.
+    pub movbe: bool,
+    /// Count instructions, so that a run can be given up.
+    pub budget: bool,
+    /// Other programs may go on to this one by tail calls.
+    pub tail_target: bool,
+    /// Say why code is as it is.
+    pub notes: bool,
+}
+
+impl Options {
+    /// For the CPU that this runs on; for a plain one elsewhere.
+    #[must_use]
+    pub fn host() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let (bmi2, movbe) =
+                (std::arch::is_x86_feature_detected!("bmi2"), std::arch::is_x86_feature_detected!("movbe"));
+            Options { bmi2, movbe, ..Options::default() }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Options::default()
+    }
+}
+
+/// What the functions of a program need of each other.
+struct Needs {
+    /// The address of the block is in its register.
+    block: bool,
+    /// The frame pointer is in its register.
+    framed: bool,
+    /// Functions of the environment are called.
+    calls_out: bool,
+    /// Runs may end from within: a function traps, or too many instructions were executed.
+    ends_within: bool,
+    /// Runs begin at a gate of their own, not in `main`.
+    gate: bool,
+    /// `main` loads from the packet in the old way.
+    loads_packet: bool,
+    /// Functions are called back.
+    called_back: bool,
+    /// What functions keep for each other.
+    kept: Set,
+    /// Of each function, whether it or one it calls uses a frame.
+    frames: Vec<bool>,
+}
+
+impl Needs {
+    fn frame_of(&self, function: usize) -> bool {
+        self.frames[function]
+    }
+
+    fn of(environment: &Environment, options: &Options, functions: &[Function], censuses: &[Census]) -> Self {
+        let (mut calls_out, mut controls, mut block) = (false, false, options.budget);
+        for op in functions.iter().flat_map(|function| &function.ops) {
+            match op.insn {
+                Insn::Call(Callee::Helper(id)) => {
+                    calls_out = true;
+                    controls |= environment
+                        .function(id)
+                        .is_some_and(|function| matches!(function.call, Implementation::Control(_)));
+                }
+                Insn::MayGoto { .. }
+                | Insn::LoadPacket { from: PacketOffset::Ind(..) | PacketOffset::Abs(..0), .. }
+                | Insn::LoadImm {
+                    imm: WideImm::MapFdValue { .. } | WideImm::MapIndexValue { .. }, ..
+                } => block = true,
+                Insn::LoadPacket { .. }
+                | Insn::LoadImm { .. }
+                | Insn::Alu { .. }
+                | Insn::Neg { .. }
+                | Insn::MovSx { .. }
+                | Insn::Swap { .. }
+                | Insn::Load { .. }
+                | Insn::Store { .. }
+                | Insn::Atomic { .. }
+                | Insn::LoadAcquire { .. }
+                | Insn::StoreRelease { .. }
+                | Insn::Jump { .. }
+                | Insn::JumpLong { .. }
+                | Insn::Branch { .. }
+                | Insn::Call(Callee::Local(_) | Callee::Platform(_))
+                | Insn::Exit => {}
+            }
+        }
+        let loads_packet = censuses[0].loads_packet;
+        let ends_within = calls_out || options.budget;
+        Needs {
+            // After a call, the packet is looked for again.
+            block: block || calls_out || loads_packet && censuses[0].calls,
+            framed: controls || censuses.iter().any(Census::stack),
+            calls_out,
+            ends_within,
+            gate: controls || options.tail_target,
+            loads_packet,
+            called_back: functions.iter().any(|function| function.called_back),
+            kept: Set::NONE,
+            frames: frames(functions, censuses, controls),
+        }
+    }
+}
+
+/// Of each function, whether it or one it calls uses a frame.
+fn frames(functions: &[Function], censuses: &[Census], controls: bool) -> Vec<bool> {
+    let mut frames: Vec<bool> = censuses.iter().map(|census| controls || census.stack()).collect();
+    // Calls do not nest deeper than eight functions, and no function calls itself.
+    for _ in 0..bpf64_core::interp::MAX_FRAMES {
+        for (number, function) in functions.iter().enumerate() {
+            let calls = function.ops.iter().filter(|op| matches!(op.insn, Insn::Call(Callee::Local(_))));
+            let any = calls.into_iter().any(|op| frames[op.target as usize]);
+            frames[number] |= any;
+        }
+    }
+    frames
+}
+
+/// Compiles a proved program for its environment.
+///
+/// # Errors
+/// It names what only the platform has.
+pub fn compile(
+    verified: &Verified,
+    environment: &Environment,
+    options: &Options,
+) -> Result<Code, CompileError> {
+    let program = verified.program();
+    let known = Known::new(verified);
+    let functions = plan::functions(program, &known);
+    let censuses: Vec<Census> = functions.iter().map(Census::of).collect();
+    let mut needs = Needs::of(environment, options, &functions, &censuses);
+    let prepared: Vec<Prepared<'_>> = functions
+        .iter()
+        .zip(&censuses)
+        .map(|(function, census)| {
+            let registers = Registers::assign(census, needs.framed);
+            let live = live::live(&function.ops, &registers);
+            Prepared { function, registers, live }
+        })
+        .collect();
+    needs.kept = prepared.iter().fold(Set::NONE, |kept, prepared| kept.or(prepared.registers.kept()));
+    Emitter::program(program, environment, options, &known, &needs, &prepared, &functions)
+}

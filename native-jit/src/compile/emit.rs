@@ -1,0 +1,359 @@
+//! From ops to machine instructions: what all of them share. A file below for each group of instructions.
+
+mod alu;
+mod atomic;
+mod branch;
+mod call;
+mod divide;
+mod frame;
+mod memory;
+mod packet;
+
+use super::known::Known;
+use super::live::{Effect, effect_of};
+use super::plan::{Function, NOWHERE, Op};
+use super::registers::Registers;
+use super::{Needs, Options};
+use crate::code::{Code, CompileError, Mark};
+use crate::x64::layout::Position;
+use crate::x64::{Assembler, Gpr, Label, Set, Wide};
+use bpf64_core::environment::Environment;
+use bpf64_core::helpers;
+use bpf64_core::isa::{Callee, Insn, Reg, Size, Width};
+use bpf64_core::program::{Pc, Program};
+
+/// The code of a program while it is being written.
+pub(super) struct Emitter<'a> {
+    asm: Assembler,
+    program: &'a Program,
+    environment: &'a Environment,
+    options: &'a Options,
+    known: &'a Known<'a>,
+    needs: &'a Needs,
+    functions: &'a [Function],
+    /// The beginning of each function.
+    entries: Vec<Label>,
+    /// The end of `main`, which a run that ends from within goes to.
+    leave: Label,
+    /// Functions of the environment that are called, and the code that does.
+    callees: Vec<&'static helpers::Function>,
+    stubs: Vec<Label>,
+    abort: Option<Label>,
+    exhausted: Option<Label>,
+    /// Where packet loads go that did not find their bytes, and those that look behind the packet, by size.
+    outside: Label,
+    windows: [Option<Label>; 3],
+    marks: Vec<(Position, Mark)>,
+    notes: Vec<(Pc, String)>,
+    stores_context: bool,
+    reads_meta: bool,
+
+    /// The function that is being written.
+    number: usize,
+    registers: &'a Registers,
+    ops: &'a [Op],
+    live: &'a [Set],
+    labels: Vec<Option<Label>>,
+    at: usize,
+    /// Registers whose upper half is known to be 0.
+    narrow: Set,
+    /// How far the packet is known to reach here.
+    reach: u32,
+}
+
+/// A function with what was found out about it.
+pub(super) struct Prepared<'a> {
+    pub(super) function: &'a Function,
+    pub(super) registers: Registers,
+    pub(super) live: Vec<Set>,
+}
+
+impl<'a> Emitter<'a> {
+    /// Writes the whole program.
+    pub(super) fn program(
+        program: &'a Program,
+        environment: &'a Environment,
+        options: &'a Options,
+        known: &'a Known<'a>,
+        needs: &'a Needs,
+        prepared: &'a [Prepared<'a>],
+        functions: &'a [Function],
+    ) -> Result<Code, CompileError> {
+        let mut asm = Assembler::with_capacity(program.insns().len() * 6 + 64);
+        let entries = functions.iter().map(|_| asm.label()).collect();
+        let (leave, outside) = (asm.label(), asm.label());
+        let first = prepared.first().expect("a program has a function");
+        let mut emitter = Emitter {
+            asm,
+            program,
+            environment,
+            options,
+            known,
+            needs,
+            functions,
+            entries,
+            leave,
+            callees: Vec::new(),
+            stubs: Vec::new(),
+            abort: None,
+            exhausted: None,
+            outside,
+            windows: [None; 3],
+            marks: Vec::with_capacity(program.insns().len()),
+            notes: Vec::new(),
+            stores_context: false,
+            reads_meta: false,
+            number: 0,
+            registers: &first.registers,
+            ops: &first.function.ops,
+            live: &first.live,
+            labels: Vec::new(),
+            at: 0,
+            narrow: Set::NONE,
+            reach: 0,
+        };
+        for (number, prepared) in prepared.iter().enumerate() {
+            emitter.number = number;
+            emitter.registers = &prepared.registers;
+            emitter.ops = &prepared.function.ops;
+            emitter.live = &prepared.live;
+            emitter.function()?;
+        }
+        emitter.windows();
+        let ways_in = [emitter.gate(), emitter.callback()];
+        emitter.shared();
+        Ok(emitter.finish(ways_in))
+    }
+
+    /// Writes the current function.
+    fn function(&mut self) -> Result<(), CompileError> {
+        self.labels.clear();
+        for op in self.ops {
+            let label = op.leader.then(|| self.asm.label());
+            self.labels.push(label);
+        }
+        self.asm.put(self.entries[self.number]);
+        self.mark(Mark::Enter(self.functions[self.number].pc));
+        self.enter();
+        self.at = 0;
+        while self.at < self.ops.len() {
+            let op = self.ops[self.at];
+            if op.leader {
+                self.leader(&op);
+            }
+            self.mark(Mark::Insn(op.pc));
+            self.budget();
+            let effect = effect_of(&op, self.registers);
+            if !effect.acts && effect.writes.and(self.live[self.at]).is_empty() {
+                self.note(|| "nobody reads what it computes".to_owned());
+                self.at += 1;
+                continue;
+            }
+            let at = self.at;
+            self.insn(&op)?;
+            self.narrow_after(&op, effect);
+            debug_assert_eq!(at, self.at, "an instruction goes on by itself");
+            self.at += 1;
+        }
+        if self.number == 0 {
+            self.ways_out();
+        }
+        Ok(())
+    }
+
+    fn leader(&mut self, op: &Op) {
+        self.narrow = Set::NONE;
+        self.reach = 0;
+        if op.loops
+            && let Some(end) = self.end_of_loop()
+        {
+            self.asm.begin_loop(end);
+        }
+        if let Some(label) = self.labels[self.at] {
+            self.asm.put(label);
+        }
+    }
+
+    /// Where the loop that begins here ends, if that is at a label.
+    fn end_of_loop(&mut self) -> Option<Label> {
+        let back = self.ops.iter().rposition(|op| op.target as usize == self.at && op.insn.jump_offset().is_some())?;
+        self.labels.get(back + 1).copied().flatten()
+    }
+
+    /// One function for each kind of instruction.
+    fn insn(&mut self, op: &Op) -> Result<(), CompileError> {
+        match op.insn {
+            Insn::Alu { width, op, dst, src } => self.alu(width, op, dst, src),
+            Insn::Neg { width, dst } => self.neg(width, dst),
+            Insn::MovSx { width, from, dst, src } => self.mov_sx(width, from, dst, src),
+            Insn::Swap { kind, size, dst } => self.swap(kind, size, dst),
+            Insn::LoadImm { dst, imm } => self.load_imm(op.pc, dst, imm)?,
+            Insn::LoadPacket { size, from } => self.load_packet(size, from),
+            Insn::Load { size, signed, dst, base, offset } => self.load(op.pc, size, signed, dst, base, offset),
+            Insn::Store { size, base, offset, src } => self.store(op.pc, size, base, offset, src),
+            Insn::Atomic { width, op, base, offset, src } => self.atomic(width, op, base, offset, src),
+            Insn::LoadAcquire { size, dst, base, offset } => self.load(op.pc, size, false, dst, base, offset),
+            Insn::StoreRelease { size, base, offset, src } => self.store(op.pc, size, base, offset, src.into()),
+            Insn::Jump { .. } | Insn::JumpLong { .. } => self.jump(op.target),
+            Insn::Branch { width, op: compare, dst, src, .. } => self.branch(width, compare, dst, src, op.target),
+            Insn::MayGoto { .. } => self.may_goto(op.target),
+            Insn::Call(Callee::Helper(id)) => self.call_helper(op.pc, id)?,
+            Insn::Call(Callee::Local(_)) => self.call_local(op.target),
+            Insn::Call(Callee::Platform(_)) => return Err(CompileError::Unresolved { pc: op.pc }),
+            Insn::Exit => self.exit(),
+        }
+        Ok(())
+    }
+
+    /// Where an eBPF register is.
+    fn reg(&self, reg: Reg) -> Gpr {
+        self.registers.of(reg)
+    }
+
+    /// Registers whose values are wanted behind the current op.
+    fn wanted(&self) -> Set {
+        let packet = self.registers.packet.iter().flatten().fold(Set::NONE, |set, &reg| set.with(reg));
+        self.live[self.at].or(packet)
+    }
+
+    /// A register that a C function may change and that holds nothing now, other than the scratch register and those
+    /// in `not`.
+    fn spare(&self, not: Set) -> Option<Gpr> {
+        const MAY: [Gpr; 8] =
+            [Gpr::Rax, Gpr::Rcx, Gpr::Rdx, Gpr::Rsi, Gpr::Rdi, Gpr::R10, Gpr::R9, Gpr::R8];
+        let Effect { reads, writes, .. } = effect_of(&self.ops[self.at], self.registers);
+        let taken = self.wanted().or(reads).or(writes).or(not);
+        MAY.into_iter().find(|&register| !taken.has(register))
+    }
+
+    fn narrow_after(&mut self, op: &Op, effect: Effect) {
+        let narrow = match op.insn {
+            Insn::Alu { width: Width::W32, .. }
+            | Insn::Neg { width: Width::W32, .. }
+            | Insn::MovSx { width: Width::W32, .. } => true,
+            Insn::Alu { .. } | Insn::Neg { .. } | Insn::MovSx { .. } => false,
+            Insn::Swap { size, .. } => size != Size::DW,
+            Insn::Load { size, signed, base, .. } => {
+                // Fields of the context may stand for addresses.
+                size != Size::DW && !signed && self.known.in_context(op.pc, base).is_none()
+            }
+            Insn::LoadPacket { .. } => true,
+            Insn::Atomic { width: Width::W32, .. } => true,
+            Insn::LoadImm { .. }
+            | Insn::Atomic { .. }
+            | Insn::LoadAcquire { .. }
+            | Insn::Call(_)
+            | Insn::Store { .. }
+            | Insn::StoreRelease { .. }
+            | Insn::Jump { .. }
+            | Insn::JumpLong { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Exit => false,
+        };
+        self.narrow = if narrow { self.narrow.or(effect.writes) } else { self.narrow.without(effect.writes) };
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.marks.push((self.asm.here(), mark));
+    }
+
+    /// Says why the code of the current op is as it is, when somebody wants to know.
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.options.notes {
+            let pc = self.ops[self.at].pc;
+            self.notes.push((pc, text()));
+        }
+    }
+
+    fn label_of(&self, target: u32) -> Label {
+        self.labels[target as usize].expect("what is jumped to is a leader")
+    }
+
+    /// Whether control goes from the current op to the next one when it does not jump.
+    fn falls_through(&self) -> bool {
+        let pc = self.ops[self.at].pc;
+        self.ops.get(self.at + 1).is_some_and(|next| next.pc == pc.next())
+    }
+
+    /// Counts the instructions from a leader, or from where the last count ended, to the next place where control may
+    /// go elsewhere.
+    fn budget(&mut self) {
+        if !self.options.budget {
+            return;
+        }
+        let ends = |op: &Op| match op.insn {
+            Insn::LoadPacket { .. }
+            | Insn::Jump { .. }
+            | Insn::JumpLong { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(_)
+            | Insn::Exit => true,
+            Insn::Alu { .. }
+            | Insn::Neg { .. }
+            | Insn::MovSx { .. }
+            | Insn::Swap { .. }
+            | Insn::LoadImm { .. }
+            | Insn::Load { .. }
+            | Insn::Store { .. }
+            | Insn::Atomic { .. }
+            | Insn::LoadAcquire { .. }
+            | Insn::StoreRelease { .. } => false,
+        };
+        let begins = self.ops[self.at].leader || self.at > 0 && ends(&self.ops[self.at - 1]);
+        if !begins {
+            return;
+        }
+        let rest = &self.ops[self.at..];
+        let last = rest.iter().position(ends).unwrap_or(rest.len() - 1);
+        let until = rest.iter().skip(1).position(|op| op.leader).map_or(rest.len(), |next| next + 1);
+        self.spend((last + 1).min(until) as i32);
+    }
+
+    fn finish(self, [gate, callback]: [Option<Label>; 2]) -> Code {
+        let laid = self.asm.lay_out();
+        let address = |label: Label| laid.label(label);
+        Code {
+            functions: self
+                .functions
+                .iter()
+                .zip(&self.entries)
+                .map(|(function, &label)| (self.program.slot(function.pc), address(label)))
+                .collect(),
+            entry: address(gate.unwrap_or(self.entries[0])),
+            callback: callback.map(address),
+            marks: self.marks.iter().map(|&(position, mark)| (laid.position(position), mark)).collect(),
+            callees: self.callees,
+            stores_context: self.stores_context,
+            reads_meta: self.reads_meta,
+            loads_packet: self.needs.loads_packet,
+            notes: self.notes,
+            budget: self.options.budget,
+            bytes: laid.bytes,
+        }
+    }
+}
+
+/// How wide an operation of that width is.
+const fn wide(width: Width) -> Wide {
+    match width {
+        Width::W32 => Wide::D,
+        Width::W64 => Wide::Q,
+    }
+}
+
+/// How wide memory of that size is.
+const fn wide_of(size: Size) -> Wide {
+    match size {
+        Size::B => Wide::B,
+        Size::H => Wide::W,
+        Size::W => Wide::D,
+        Size::DW => Wide::Q,
+    }
+}
+
+/// Whether a jump goes nowhere: no path takes it.
+const fn never(target: u32) -> bool {
+    target == NOWHERE
+}

@@ -1,0 +1,156 @@
+//! How functions begin and end, and how runs do.
+
+use super::Emitter;
+use crate::abi::{BLOCK, FRAME, KEPT, Status, Word};
+use crate::code::Mark;
+use crate::x64::{Alu, Cond, Gpr, Label, Set, Wide};
+
+impl Emitter<'_> {
+    /// What the current function has to give back as it was, in the order in which it is saved.
+    fn kept(&self) -> Set {
+        let own = self.registers.kept();
+        if self.number > 0 {
+            return own;
+        }
+        // Functions that are left in the middle do not give back what they keep.
+        let mut all = if self.ends_here() { own.or(self.needs.kept) } else { own };
+        if self.needs.block {
+            all.add(BLOCK);
+        }
+        if self.needs.framed {
+            all.add(FRAME);
+        }
+        all
+    }
+
+    /// Whether runs that end from within end in `main`.
+    fn ends_here(&self) -> bool {
+        self.needs.ends_within && !self.needs.gate
+    }
+
+    /// Whether rsp must be at a multiple of 16 within the function, and is not after saving.
+    fn fills(&self) -> bool {
+        self.needs.calls_out && self.kept().len().is_multiple_of(2)
+    }
+
+    /// The beginning of the current function.
+    pub(super) fn enter(&mut self) {
+        self.kept().iter().for_each(|register| self.asm.push(register));
+        if self.fills() {
+            self.asm.push(Gpr::Rax);
+        }
+        if self.number > 0 {
+            return;
+        }
+        if self.needs.framed {
+            self.asm.mov(Wide::Q, FRAME, Word::Frame.from(Gpr::Rdx));
+        }
+        if self.needs.block {
+            self.asm.mov(Wide::Q, BLOCK, Gpr::Rdx);
+        }
+        if self.ends_here() {
+            self.end_at(self.leave);
+        }
+        self.find_packet(Gpr::Rdx);
+    }
+
+    /// From here on, a run that ends from within ends at the label, with rsp as it is now.
+    fn end_at(&mut self, label: Label) {
+        self.asm.mov_to(Wide::Q, Word::ExitStack.mem(), Gpr::Rsp);
+        self.asm.lea_label(Gpr::Rax, label);
+        self.asm.mov_to(Wide::Q, Word::ExitTo.mem(), Gpr::Rax);
+    }
+
+    /// Gives back what the current function keeps, as before a return.
+    pub(super) fn give_back_kept(&mut self) {
+        if self.fills() {
+            self.asm.pop(Gpr::Rcx);
+        }
+        self.kept().iter().rev().for_each(|register| self.asm.pop(register));
+    }
+
+    /// The end of a function.
+    pub(super) fn exit(&mut self) {
+        self.give_back_kept();
+        self.asm.ret();
+    }
+
+    /// Behind the ops of `main`: the other ways in which it ends.
+    pub(super) fn ways_out(&mut self) {
+        if self.needs.loads_packet {
+            self.asm.put(self.outside);
+            self.mark(Mark::Shared("outside the packet"));
+            if self.needs.block {
+                self.asm.mov_to_imm(Wide::D, Word::Status.mem(), Status::Outside as i32);
+            }
+            self.asm.mov_imm(Gpr::Rax, 0);
+            self.exit();
+        }
+        if self.ends_here() {
+            self.asm.put(self.leave);
+            self.mark(Mark::Shared("the run ends"));
+            self.exit();
+        }
+    }
+
+    /// The way into programs that others may take over from, or that take over: whatever happens, the run ends here, so
+    /// everything is kept.
+    pub(super) fn gate(&mut self) -> Option<Label> {
+        if !self.needs.gate {
+            return None;
+        }
+        let gate = self.asm.label();
+        self.asm.put(gate);
+        self.mark(Mark::Shared("the run begins"));
+        KEPT.iter().for_each(|register| self.asm.push(register));
+        self.asm.push(Gpr::Rax);
+        self.asm.mov(Wide::Q, BLOCK, Gpr::Rdx);
+        self.end_at(self.leave);
+        self.asm.call(self.entries[0]);
+        self.asm.put(self.leave);
+        self.asm.pop(Gpr::Rcx);
+        KEPT.iter().rev().for_each(|register| self.asm.pop(register));
+        self.asm.ret();
+        Some(gate)
+    }
+
+    /// The way in for callbacks: as a C function of r1 to r5 and the block. A run that ends within ends here, and who
+    /// called back must end, too.
+    pub(super) fn callback(&mut self) -> Option<Label> {
+        if !self.needs.called_back {
+            return None;
+        }
+        let (entry, out) = (self.asm.label(), self.asm.label());
+        self.asm.put(entry);
+        self.mark(Mark::Shared("a callback"));
+        KEPT.iter().for_each(|register| self.asm.push(register));
+        self.asm.mov(Wide::Q, BLOCK, Gpr::R9);
+        self.asm.push_mem(Word::ExitStack.mem());
+        self.asm.push_mem(Word::ExitTo.mem());
+        self.asm.push(Gpr::Rax);
+        self.end_at(out);
+        self.asm.mov(Wide::Q, FRAME, Word::Frame.mem());
+        self.asm.call_rm(Word::Target.mem());
+        self.asm.put(out);
+        self.asm.pop(Gpr::Rcx);
+        self.asm.pop_mem(Word::ExitTo.mem());
+        self.asm.pop_mem(Word::ExitStack.mem());
+        KEPT.iter().rev().for_each(|register| self.asm.pop(register));
+        self.asm.ret();
+        Some(entry)
+    }
+
+    /// Takes so many instructions off the budget, and ends the run when there are not so many left.
+    pub(super) fn spend(&mut self, count: i32) {
+        self.asm.alu_imm(Alu::Sub, Wide::Q, Word::Budget.mem(), count);
+        let exhausted = match self.exhausted {
+            Some(exhausted) => exhausted,
+            None => *self.exhausted.insert(self.asm.label()),
+        };
+        let enough = self.asm.label();
+        self.asm.jcc(Cond::Ns, enough);
+        // A call, so that it is known from where.
+        self.asm.call(exhausted);
+        self.asm.put(enough);
+    }
+}

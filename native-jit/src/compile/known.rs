@@ -1,0 +1,38 @@
+//! What the proof says of a place in the program, in the questions that the code generator has.
+
+use bpf64_core::domain::Scalar;
+use bpf64_core::isa::Reg;
+use bpf64_core::program::Pc;
+use bpf64_core::verifier::{Fact, Facts, Pointee, Verified};
+
+/// The proof's facts.
+pub(super) struct Known<'a> {
+    facts: &'a Facts,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(verified: &'a Verified) -> Self {
+        Known { facts: verified.facts() }
+    }
+
+    /// Whether any path comes here.
+    pub(super) fn reached(&self, pc: Pc) -> bool {
+        self.facts.is_reached(pc)
+    }
+
+    /// Where in the context the register points to before `pc`, if that is where it points.
+    pub(super) fn in_context(&self, pc: Pc, reg: Reg) -> Option<i64> {
+        match self.facts.of(pc, reg) {
+            Fact::Pointer { to: Pointee::Context, offset } => offset.as_constant().map(|offset| offset as i64),
+            Fact::Pointer { .. } | Fact::Number(_) | Fact::Unknown => None,
+        }
+    }
+
+    /// What number the register holds before `pc`, as far as that is known.
+    pub(super) fn number(&self, pc: Pc, reg: Reg) -> Scalar {
+        match self.facts.of(pc, reg) {
+            Fact::Number(number) => number,
+            Fact::Pointer { .. } | Fact::Unknown => Scalar::UNKNOWN,
+        }
+    }
+}

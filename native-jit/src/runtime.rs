@@ -1,0 +1,398 @@
+//! Running compiled code: on x86-64 Linux; elsewhere everything here is there, and says that it cannot.
+//!
+//! A [`Machine`] is for compiled programs what `interp::Machine` is for others: programs, the world they run in, and
+//! the memory that belongs to runs. Code uses the world's own memory by its real addresses: the packet's bytes, the
+//! tables' (made as long as they can get, so that they stay where they are), and an [arena] with the stack, the
+//! [block](crate::abi) and the context.
+//!
+//! Functions of the environment are called through one door (`native`), which comes back to [`Machine::call`]. They see
+//! a [`Host`](bpf64_core::helpers::Host) whose addresses are the real ones, each looked up among what there is before
+//! it is used.
+//!
+//! `unsafe` is in two files below: `memory` makes bytes executable, `native` jumps to them and is jumped to.
+
+mod arena;
+mod host;
+mod memory;
+mod native;
+
+use crate::abi::{Status, Word};
+use crate::code::Code;
+use arena::Arena;
+use bpf64_core::environment::{Argument, Entry, ProgramType, World};
+use bpf64_core::helpers::{Implementation, Next, Turn};
+use bpf64_core::interp::{MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_BUDGET, STACK_SIZE};
+use bpf64_core::isa::Reg;
+use bpf64_core::machine::{Ending, Region, Sent, Trap, TrapKind};
+use bpf64_core::maps::{MapDef, Table};
+use bpf64_core::program::Pc;
+use host::Running;
+use memory::Executable;
+use std::fmt;
+use std::rc::Rc;
+
+/// Code in memory, ready to be run.
+#[derive(Debug)]
+pub struct Compiled {
+    code: Code,
+    memory: Executable,
+}
+
+/// Why code cannot be run.
+#[derive(Debug)]
+pub enum RunError {
+    /// Not on this kind of machine.
+    Unsupported,
+    /// There is no memory for it.
+    Memory(std::io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::Unsupported => f.write_str(
+                "the JIT makes code for x86-64 and runs it on Linux only; the interpreter runs everywhere",
+            ),
+            RunError::Memory(error) => write!(f, "no memory for compiled code: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl Compiled {
+    /// Puts code where it can be executed.
+    ///
+    /// # Errors
+    /// Not on this kind of machine, or no memory.
+    pub fn new(code: Code) -> Result<Self, RunError> {
+        let memory = Executable::new(&code.bytes)?;
+        Ok(Compiled { code, memory })
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// The address of its first byte.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.memory.address()
+    }
+
+    /// The place of an address in the code.
+    fn offset(&self, address: u64) -> Option<u32> {
+        let offset = address.checked_sub(self.address())?;
+        (offset <= self.code.bytes.len() as u64).then_some(offset as u32)
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// r0 at the end and why it ended, or the trap; `None` when the limit was reached first.
+    pub end: Option<Result<(u64, Ending), Trap>>,
+    /// Instructions executed, if the code counts them.
+    pub executed: Option<u64>,
+    /// Where the limit was reached: the first of the instructions for which there was none left.
+    pub at: Pc,
+}
+
+/// Compiled programs in a world.
+#[derive(Debug)]
+pub struct Machine {
+    /// The program that runs begin with, and behind it the world's, in their order.
+    programs: Vec<Rc<Compiled>>,
+    environment: ProgramType,
+    world: World,
+    arena: Arena,
+    arguments: [Argument; 2],
+    /// The addresses of the tables' memory.
+    tables: Vec<u64>,
+    /// The packet with what is before it in one piece, for programs that know of that.
+    joined: Vec<u8>,
+    /// Keys that are handed to callbacks.
+    keys: Vec<u8>,
+    /// The context as the world knows it.
+    known: Vec<u8>,
+    /// Whether addresses in the block have to be found anew.
+    stale: bool,
+    trap: Option<Trap>,
+    tail_calls: u32,
+    printed: Vec<String>,
+    sent: Vec<Sent>,
+}
+
+impl Machine {
+    /// A machine before its first run. Tables that the world does not have yet are made. `others` are the world's
+    /// programs, compiled as targets of tail calls.
+    #[must_use]
+    pub fn new(
+        first: Rc<Compiled>,
+        others: Vec<Rc<Compiled>>,
+        maps: &[Rc<MapDef>],
+        environment: impl Into<ProgramType>,
+        mut world: World,
+    ) -> Self {
+        let environment = environment.into();
+        let Entry { context, arguments } = (environment.entry)(&environment, &world);
+        for def in maps.iter().skip(world.tables.len()) {
+            world.tables.push(Table::new(Rc::clone(def), world.cpus));
+        }
+        world.tables.iter_mut().for_each(Table::fill);
+        let longest = world.tables.iter().map(|table| table.def().key_size).max().unwrap_or(0);
+        let keys = vec![0; longest.next_multiple_of(8) as usize * MAX_FRAMES];
+        let mut programs = vec![first];
+        programs.extend(others);
+        Machine {
+            programs,
+            environment,
+            world,
+            arena: Arena::new(&context),
+            arguments,
+            tables: Vec::new(),
+            joined: Vec::new(),
+            keys,
+            known: context,
+            stale: true,
+            trap: None,
+            tail_calls: 0,
+            printed: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
+    /// The world as the last run left it.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// The world as the last run left it, without the machine.
+    #[must_use]
+    pub fn into_world(self) -> World {
+        self.world
+    }
+
+    /// The context's bytes.
+    #[must_use]
+    pub fn context(&self) -> &[u8] {
+        self.arena.context()
+    }
+
+    /// The lines that were printed since the last time somebody asked.
+    pub fn take_printed(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.printed)
+    }
+
+    /// The packets that were sent since the last time somebody asked.
+    pub fn take_sent(&mut self) -> Vec<Sent> {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// Runs the program. Code that counts instructions is given up after `limit` of them.
+    pub fn run(&mut self, limit: u64) -> Outcome {
+        let addresses = |argument| match argument {
+            Argument::Number(number) => number,
+            Argument::Context => self.arena.context_address(),
+            Argument::Packet => self.world.skb.packet.as_ptr().expose_provenance() as u64,
+        };
+        self.run_with(self.arguments.map(addresses), limit)
+    }
+
+    /// The same with other numbers in r1 and r2.
+    fn run_with(&mut self, [r1, r2]: [u64; 2], limit: u64) -> Outcome {
+        if self.stale {
+            self.find_memory();
+            self.stale = false;
+        }
+        let limit = limit.min(i64::MAX as u64);
+        self.arena.set(Word::Status, Status::Running as u64);
+        self.arena.set(Word::MayGoto, MAY_GOTO_BUDGET.into());
+        self.arena.set(Word::Budget, limit);
+        self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
+        self.tail_calls = 0;
+        let entry = self.programs[0].address() + u64::from(self.programs[0].code.entry);
+        let r0 = native::enter(self, entry, [r1, r2]);
+        self.tell_world();
+        let status = self.arena.get(Word::Status);
+        let left = self.arena.get(Word::Budget) as i64;
+        let counts = self.programs[0].code.budget;
+        let mut outcome = Outcome {
+            end: None,
+            executed: counts.then(|| limit.saturating_add_signed(-left)),
+            at: Pc(0),
+        };
+        if let Some(trap) = self.trap.take() {
+            outcome.end = Some(Err(trap));
+        } else if status == Status::Exhausted as u64 {
+            outcome.executed = counts.then_some(limit);
+            outcome.at = self.place(self.arena.get(Word::From)).map_or(Pc(0), |(_, pc)| pc);
+        } else {
+            let outside = status == Status::Outside as u64;
+            outcome.end = Some(Ok((r0, if outside { Ending::OutsidePacket } else { Ending::Returned })));
+        }
+        outcome
+    }
+
+    /// Writes into the block where everything is.
+    fn find_memory(&mut self) {
+        self.tables.clear();
+        for table in &mut self.world.tables {
+            self.tables.push(table.bytes_mut().as_mut_ptr().expose_provenance() as u64);
+        }
+        for (map, &address) in self.tables.iter().take(crate::abi::TABLES).enumerate() {
+            self.arena.set_table(map, address);
+        }
+        self.arena.set(Word::Call, native::door());
+        self.arena.set(Word::Cpu, self.world.cpu.into());
+        self.find_packet();
+    }
+
+    /// The same for the packet.
+    fn find_packet(&mut self) {
+        let skb = &mut self.world.skb;
+        let length = skb.packet.len() as u64;
+        let start = if self.programs.iter().any(|program| program.code.reads_meta) {
+            self.joined.clear();
+            self.joined.extend_from_slice(skb.headroom.bytes());
+            self.joined.extend_from_slice(&skb.packet);
+            self.joined.as_mut_ptr().expose_provenance() as u64 + skb.headroom.bytes().len() as u64
+        } else {
+            skb.packet.as_mut_ptr().expose_provenance() as u64
+        };
+        let skb = &self.world.skb;
+        self.arena.set(Word::Packet, start);
+        self.arena.set(Word::End, start + length);
+        self.arena.set(Word::Meta, start - u64::from(skb.headroom.metadata));
+        self.arena.set(Word::Length, length);
+        self.arena.set(Word::Network, skb.network_header.into());
+        self.arena.set(Word::Link, skb.link_header.map_or(-1i64 as u64, u64::from));
+    }
+
+    /// Lets the world have what code has written.
+    fn tell_world(&mut self) {
+        if !self.joined.is_empty() {
+            let skb = &mut self.world.skb;
+            let (headroom, packet) = self.joined.split_at(skb.headroom.bytes().len());
+            skb.packet.copy_from_slice(packet);
+            if skb.headroom.bytes() != headroom {
+                skb.headroom.bytes_mut().copy_from_slice(headroom);
+            }
+        }
+        if self.programs.iter().any(|program| program.code.stores_context) {
+            self.tell_context();
+        }
+    }
+
+    /// Tells the world of every field of the context that was written.
+    fn tell_context(&mut self) {
+        let context = self.arena.context();
+        let mut at = 0;
+        while at < context.len() {
+            let field = self.environment.context.field_at(at);
+            let end = field.map_or(at + 1, |field| field.offset + field.size).min(context.len());
+            if context[at..end] != self.known[at..end] {
+                (self.environment.stored)(&mut self.world, context, at);
+            }
+            at = end;
+        }
+        self.known.copy_from_slice(context);
+    }
+
+    /// The program that the code at an address belongs to, and the instruction that comes before it.
+    fn place(&self, address: u64) -> Option<(usize, Pc)> {
+        self.programs.iter().enumerate().find_map(|(number, program)| {
+            let offset = program.offset(address)?;
+            Some((number, program.code.pc_before(offset).unwrap_or_default()))
+        })
+    }
+
+    /// Calls a function of the environment for the code that came through the door.
+    fn call(&mut self, arguments: [u64; 5]) -> u64 {
+        let place = self.place(self.arena.get(Word::From));
+        let (number, pc) = place.expect("only code of these programs comes through the door");
+        self.tell_world();
+        let result = self.function(number, arguments);
+        let moved = self.tables.iter().zip(&self.world.tables).any(|(&address, table)| {
+            table.bytes().as_ptr().addr() as u64 != address
+        });
+        let result = match result {
+            // Addresses that the program may have would be worth nothing.
+            Ok(_) if moved => Err(TrapKind::Unresolved),
+            other => other,
+        };
+        match result {
+            Ok(value) => {
+                self.find_packet();
+                value
+            }
+            Err(kind) => {
+                self.trap = Some(Trap { pc, kind });
+                self.stale = true;
+                self.arena.set(Word::Status, Status::Stopped as u64);
+                0
+            }
+        }
+    }
+
+    fn function(&mut self, program: usize, arguments: [u64; 5]) -> Result<u64, TrapKind> {
+        let callee = self.arena.get(Word::Callee) as u32 as usize;
+        let function = self.programs[program].code.callees[callee];
+        let call = match function.call {
+            Implementation::Value(call) => return call(&mut Running { machine: self }, arguments),
+            Implementation::Control(call) => call,
+        };
+        let frame = self.arena.get(Word::Frame);
+        let mut turn = Turn { arguments, state: 0, returned: None };
+        loop {
+            match call(&mut Running { machine: self }, turn)? {
+                Next::Return(value) => return Ok(value),
+                Next::Callback { function, with, state } => {
+                    let target = self.function_at(program, function).ok_or(TrapKind::Argument {
+                        reg: Reg::R2,
+                        value: function,
+                        expected: "the address of a function",
+                    })?;
+                    let deepest = self.arena.stack_address() + (MAX_FRAMES * STACK_SIZE) as u64;
+                    if frame >= deepest {
+                        return Err(TrapKind::CallDepth { limit: MAX_FRAMES });
+                    }
+                    let [entry, target] = target;
+                    self.arena.set(Word::Target, target);
+                    self.arena.set(Word::Frame, frame + STACK_SIZE as u64);
+                    self.find_packet();
+                    let returned = native::call_back(self, entry, with);
+                    self.tell_world();
+                    if self.arena.get(Word::Status) >= Status::Stopped as u64 {
+                        return Ok(0);
+                    }
+                    self.arena.set(Word::Frame, frame);
+                    turn = Turn { arguments, state, returned: Some(returned) };
+                }
+                Next::TailCall { program } => {
+                    let Some(target) = self.programs.get(program as usize + 1) else { return Ok(0) };
+                    if self.tail_calls >= MAX_TAIL_CALLS {
+                        return Ok(0);
+                    }
+                    self.tail_calls += 1;
+                    let target = target.address() + u64::from(target.code.functions[0].1);
+                    self.arena.set(Word::Target, target);
+                    self.arena.set(Word::Status, Status::TailCall as u64);
+                    return Ok(0);
+                }
+            }
+        }
+    }
+
+    /// The way in for callbacks, and the beginning of the function that an address of code names.
+    fn function_at(&self, program: usize, address: u64) -> Option<[u64; 2]> {
+        let Some((Region::Code, slot)) = Region::of(address) else { return None };
+        let compiled = &self.programs[program];
+        let (_, start) = compiled.code.functions.iter().find(|(first, _)| first.0 == slot)?;
+        let base = compiled.address();
+        Some([base + u64::from(compiled.code.callback?), base + u64::from(*start)])
+    }
+}

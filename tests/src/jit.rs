@@ -1,0 +1,175 @@
+//! The JIT as an engine, and held against the interpreter in all that a run leaves behind.
+//!
+//! It runs what the verifier accepts. Registers that start with numbers the verifier must not know are loaded from the
+//! end of a context that is made longer for them:
+//!
+//! ```text
+//! r2 = *(u64 *)(r1 + 192); r3 = *(u64 *)(r1 + 200); …     registers that the input gives
+//! the program
+//! ```
+
+use crate::engine::{Engine, LIMIT, Outcome, Skip};
+use crate::input::Input;
+use bpf64_core::context::{Access, Description, Field, FieldKind};
+use bpf64_core::environment::{Entry, Environment, ProgramType, SOCKET_FILTER, World};
+use bpf64_core::interp;
+use bpf64_core::isa::{Insn, Reg, Size};
+use bpf64_core::machine::Ending;
+use bpf64_core::program::Program;
+use bpf64_core::verifier::{Verified, verify};
+use bpf64_jit::runtime::{Compiled, Machine};
+use bpf64_jit::{Options, compile};
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// For which CPUs code is made in tests: this one, and one that can do no more than all can.
+#[must_use]
+pub fn cpus() -> [Options; 2] {
+    let budget = Options { budget: true, ..Options::default() };
+    [Options { budget: true, ..Options::host() }, budget]
+}
+
+/// The compiled program.
+pub struct Jit;
+
+impl Engine<Program> for Jit {
+    fn name(&self) -> &'static str {
+        "jit"
+    }
+
+    fn run(&self, program: &Rc<Program>, input: &Input) -> Result<Outcome, Skip> {
+        let case = Case::new(program, &SOCKET_FILTER, input).ok_or(Skip("the verifier refuses it"))?;
+        let mut outcomes = cpus().into_iter().map(|options| case.run(&options));
+        let first = outcomes.next().expect("there is a CPU")?;
+        for other in outcomes {
+            assert_eq!(Ok(&first), other.as_ref(), "with and without what this CPU can");
+        }
+        Ok(match first.end {
+            Some((value, _)) => Outcome::Value(value),
+            None => Outcome::Endless,
+        })
+    }
+}
+
+/// What a run left behind.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    end: Option<(u64, Ending)>,
+    executed: u64,
+    context: Vec<u8>,
+    world: World,
+}
+
+/// A program that the verifier accepts, with its input.
+struct Case {
+    verified: Verified,
+    environment: ProgramType,
+    world: World,
+    /// Instructions before the program.
+    before: u64,
+}
+
+impl Case {
+    fn new(program: &Program, environment: &'static Environment, input: &Input) -> Option<Self> {
+        let (mut insns, mut environment, mut world) =
+            (Vec::new(), ProgramType::from(environment), input.world.clone());
+        if !input.registers.is_empty() {
+            let start = environment.context.size;
+            environment = with_record(&environment).into();
+            // r1 last: it has the address.
+            let mut registers = input.registers.clone();
+            registers.sort_by_key(|&(reg, _)| reg == Reg::R1);
+            for (at, (dst, value)) in registers.into_iter().enumerate() {
+                let offset = (start + 8 * at) as i16;
+                insns.push(Insn::Load { size: Size::DW, signed: false, dst, base: Reg::R1, offset });
+                world.record.extend(value.to_le_bytes());
+            }
+            world.record.resize(RECORD, 0);
+        }
+        let before = insns.len() as u64;
+        insns.extend(program.insns());
+        let maps = program.maps().iter().map(|map| (**map).clone()).collect();
+        let program = Program::new(insns, Vec::new()).and_then(|program| program.with_maps(maps)).ok()?;
+        let verified = verify(&program, &environment, 0).ok()?;
+        Some(Case { verified, environment, world, before })
+    }
+
+    fn run(&self, options: &Options) -> Result<Left, Skip> {
+        let code = compile(&self.verified, &self.environment, options)
+            .map_err(|_| Skip("it names what only Linux has"))?;
+        let compiled = Compiled::new(code).map_err(|_| Skip("the JIT does not run on this machine"))?;
+        let maps = self.verified.program().maps();
+        let mut machine =
+            Machine::new(Rc::new(compiled), Vec::new(), maps, self.environment.clone(), self.world.clone());
+        let outcome = machine.run(LIMIT as u64 + self.before);
+        let end = outcome.end.map(|end| end.expect("what the verifier accepts does not trap"));
+        let executed = outcome.executed.expect("it counts") - self.before;
+        Ok(Left { end, executed, context: machine.context().to_vec(), world: machine.into_world() })
+    }
+
+    fn interpreted(&self) -> Left {
+        let program = Rc::new(self.verified.program().clone());
+        let mut machine = interp::Machine::new(program, self.environment.clone(), self.world.clone());
+        let outcome = machine.run(LIMIT as u64 + self.before);
+        let end = outcome.end.map(|end| end.expect("what the verifier accepts does not trap"));
+        let executed = outcome.executed - self.before;
+        Left { end, executed, context: machine.context, world: machine.world }
+    }
+}
+
+/// Bytes for registers.
+const RECORD: usize = 80;
+
+/// The same program type, whose context has the world's record behind it.
+fn with_record(environment: &Environment) -> Environment {
+    let context = &environment.context;
+    let mut fields = context.fields.to_vec();
+    fields.push(Field {
+        name: Cow::Borrowed("record"),
+        offset: context.size,
+        size: RECORD,
+        kind: FieldKind::Bytes,
+        access: Access::Read,
+        doc: Cow::Borrowed("numbers that nobody knows"),
+    });
+    let context = Description { name: context.name.clone(), size: context.size + RECORD, fields: fields.into() };
+    Environment {
+        context: Cow::Owned(context),
+        entry: |environment, world| {
+            let plain = bpf64_core::environment::ALL.into_iter().find(|known| known.name == environment.name);
+            let plain = plain.expect("it was made of one of these");
+            let mut entry: Entry = (plain.entry)(plain, world);
+            entry.context.extend_from_slice(&world.record);
+            entry
+        },
+        ..environment.clone()
+    }
+}
+
+fn text(program: &Program) -> String {
+    program.pcs().map(|pc| format!("{:4} {}\n", program.slot(pc), program.insn(pc))).collect()
+}
+
+/// Runs a program on the interpreter and compiled, with and without what this CPU can, and compares all that is left:
+/// r0, why it ended, how many instructions were executed, the context, the packet and the tables. False when the
+/// verifier refuses the program.
+///
+/// # Errors
+/// What differs.
+pub fn compare(program: &Program, environment: &'static Environment, input: &Input) -> Result<bool, String> {
+    let Some(case) = Case::new(program, environment, input) else { return Ok(false) };
+    let expected = case.interpreted();
+    for options in cpus() {
+        let found = case.run(&options).map_err(|skip| skip.0.to_owned())?;
+        let wanted = expected.end.is_some();
+        let same = if wanted { found == expected } else { found.end.is_none() };
+        if !same {
+            let bmi2 = if options.bmi2 { "with" } else { "without" };
+            return Err(format!(
+                "{bmi2} BMI2\n{}\ninterpreter: {expected:x?}\njit: {found:x?}",
+                text(case.verified.program()),
+            ));
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,32 @@
+//! Compiled programs against interpreted ones: the same r0, packet, context and tables, whatever the CPU can.
+
+use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, XDP};
+use bpf64_tests::jit::compare;
+use bpf64_tests::property::check;
+
+/// Programs of a type: how many, and how long.
+fn agree(environment: &'static Environment, cases: u64, most: usize) {
+    let mut refused = 0;
+    let name = format!("compiled and interpreted {} programs", environment.name);
+    check(&name, cases, |make| {
+        let (program, input) = make.accepted_program_for(environment, most);
+        refused += u64::from(!compare(&program, environment, &input)?);
+        Ok(())
+    });
+    assert!(refused * 10 <= cases * 7, "the verifier refuses {refused} of {cases} programs");
+}
+
+#[test]
+fn socket_filters() {
+    agree(&SOCKET_FILTER, 4_000, 40);
+}
+
+#[test]
+fn traffic_control() {
+    agree(&SCHED_CLS, 3_000, 30);
+}
+
+#[test]
+fn drivers() {
+    agree(&XDP, 3_000, 30);
+}
