@@ -12,6 +12,7 @@ mod disasm;
 mod emit;
 mod failure;
 mod input;
+mod jit;
 mod link;
 mod output;
 mod packet;
@@ -57,6 +58,7 @@ enum Command {
     Check(check::Arguments),
     Convert(convert::Arguments),
     Verify(verify::Arguments),
+    Jit(jit::Arguments),
     Run(run::Arguments),
     Bench(bench::Arguments),
     Link(link::Arguments),
@@ -87,6 +89,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments, &mut out),
         Command::Convert(arguments) => convert::run(arguments, &mut out),
         Command::Verify(arguments) => verify::run(arguments, &mut out),
+        Command::Jit(arguments) => jit::run(arguments, &mut out),
         Command::Run(arguments) => run::run(arguments, &mut out),
         Command::Bench(arguments) => bench::run(arguments, &mut out),
         Command::Link(arguments) => link::run(arguments, &mut out),

@@ -8,6 +8,8 @@ pub mod code;
 pub mod compile;
 #[cfg(feature = "cli")]
 pub mod kernel;
+#[cfg(feature = "listing")]
+pub mod listing;
 #[cfg(feature = "run")]
 pub mod runtime;
 pub mod x64;

@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
 }
 
 /// The refusal at its place in the text, if the program was text.
-fn refusal(
+pub(super) fn refusal(
     source: &super::input::Source,
     loaded: &Loaded,
     program: &Program,

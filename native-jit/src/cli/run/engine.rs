@@ -9,6 +9,9 @@ use bpf64_core::listing;
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::{Ending, Flow, Machine as _, Trap};
 use bpf64_core::program::{Pc, Program};
+use bpf64_core::verifier::verify;
+use bpf64_jit::runtime::{self as jit, Compiled};
+use bpf64_jit::{Options, compile};
 use clap::ValueEnum;
 use std::rc::Rc;
 
@@ -19,6 +22,8 @@ pub(super) enum EngineName {
     Interp,
     /// The reference interpreter for classic programs
     Classic,
+    /// The JIT, for what the verifier accepts; classic programs are converted
+    Jit,
 }
 
 /// A program on its machine.
@@ -31,6 +36,7 @@ pub(super) struct Engine {
 enum On {
     Interp(Rc<Program>),
     Classic(Rc<classic::Program>),
+    Jit(Rc<Program>, Rc<Compiled>),
 }
 
 /// How a run ended, and where.
@@ -42,8 +48,8 @@ pub(super) enum End {
         r0: u64,
         /// Why.
         ending: Ending,
-        /// The last instruction.
-        pc: Pc,
+        /// The last instruction, if the machine knows.
+        pc: Option<Pc>,
     },
     /// The program did what it may not.
     Trapped(Trap),
@@ -66,6 +72,11 @@ impl Engine {
     /// The program on the machine of that name.
     pub(super) fn new(loaded: &Loaded, name: EngineName, environment: ProgramType) -> Result<Self, Failure> {
         let on = match (name, &loaded.form) {
+            (EngineName::Jit, _) => {
+                let program = loaded.ebpf();
+                let compiled = compiled(&program, &environment)?;
+                On::Jit(Rc::new(program), Rc::new(compiled))
+            }
             (EngineName::Interp, _) => On::Interp(Rc::new(loaded.ebpf())),
             (EngineName::Classic, Form::Classic(program, _)) => On::Classic(Rc::new(program.clone())),
             (EngineName::Classic, Form::Ebpf(_)) => {
@@ -85,7 +96,7 @@ impl Engine {
                 let mut machine = interp::Machine::new(Rc::clone(program), self.environment.clone(), world);
                 let outcome = machine.run(limit);
                 let end = match outcome.end {
-                    Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: machine.pc() },
+                    Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: Some(machine.pc()) },
                     Some(Err(trap)) => End::Trapped(trap),
                     None => End::Limit { pc: machine.pc() },
                 };
@@ -102,12 +113,24 @@ impl Engine {
                         Ok(Flow::Next) => executed += 1,
                         Ok(Flow::End(r0, ending)) => {
                             executed += 1;
-                            break End::Returned { r0, ending, pc: machine.pc() };
+                            break End::Returned { r0, ending, pc: Some(machine.pc()) };
                         }
                         Err(trap) => break End::Trapped(trap),
                     }
                 };
                 Run { end, executed, world: machine.world }
+            }
+            On::Jit(program, compiled) => {
+                let environment = self.environment.clone();
+                let mut machine =
+                    jit::Machine::new(Rc::clone(compiled), Vec::new(), program.maps(), environment, world);
+                let outcome = machine.run(limit);
+                let end = match outcome.end {
+                    Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: None },
+                    Some(Err(trap)) => End::Trapped(trap),
+                    None => End::Limit { pc: outcome.at },
+                };
+                Run { end, executed: outcome.executed.unwrap_or_default(), world: machine.into_world() }
             }
         }
     }
@@ -125,7 +148,7 @@ impl Engine {
     /// The number of an instruction as listings show it.
     pub(super) fn slot(&self, pc: Pc) -> u32 {
         match &self.on {
-            On::Interp(program) => program.slot(pc).0,
+            On::Interp(program) | On::Jit(program, _) => program.slot(pc).0,
             On::Classic(_) => pc.0,
         }
     }
@@ -133,11 +156,11 @@ impl Engine {
     /// Where the instruction stands in the program's text. None for what ran past the last one.
     pub(super) fn span(&self, pc: Pc) -> Option<Span> {
         match &self.on {
-            On::Interp(program) if pc.index() < program.insns().len() => {
+            On::Interp(program) | On::Jit(program, _) if pc.index() < program.insns().len() => {
                 let origin = program.origin(pc);
                 origin.text.clone().or_else(|| self.loaded.span(origin.classic?))
             }
-            On::Interp(_) => None,
+            On::Interp(_) | On::Jit(..) => None,
             On::Classic(_) => self.loaded.span(pc),
         }
     }
@@ -151,11 +174,12 @@ impl Engine {
         let names = self.environment.functions;
         match (&self.on, &self.loaded.form) {
             (On::Classic(program), _) => classic(program, pc),
-            (On::Interp(program), _) if pc.index() >= program.insns().len() => None,
-            (On::Interp(program), Form::Classic(from, _)) if program.origin(pc).classic.is_some() => {
+            (On::Interp(program) | On::Jit(program, _), _) if pc.index() >= program.insns().len() => None,
+            (On::Interp(program) | On::Jit(program, _), Form::Classic(from, _))
+                if program.origin(pc).classic.is_some() => {
                 program.origin(pc).classic.and_then(|pc| classic(from, pc))
             }
-            (On::Interp(program), _) => Some(format!(
+            (On::Interp(program) | On::Jit(program, _), _) => Some(format!(
                 "{}: {}",
                 program.slot(pc).0,
                 listing::insn(program, pc, names, listing::Style::Kernel)
@@ -167,10 +191,26 @@ impl Engine {
     pub(super) fn count(&self, executed: u64) -> String {
         let (set, note) = match (&self.on, &self.loaded.form) {
             (On::Classic(_), _) => ("classic", ""),
-            (On::Interp(_), Form::Classic(..)) => ("eBPF", ", converted from classic"),
-            (On::Interp(_), Form::Ebpf(_)) => ("eBPF", ""),
+            (On::Interp(_) | On::Jit(..), Form::Classic(..)) => ("eBPF", ", converted from classic"),
+            (On::Interp(_) | On::Jit(..), Form::Ebpf(_)) => ("eBPF", ""),
         };
         let plural = if executed == 1 { "" } else { "s" };
         format!("{executed} {set} instruction{plural}{note}")
     }
+}
+
+/// The program as code for this CPU, which counts instructions so that it can be given up.
+fn compiled(program: &Program, environment: &ProgramType) -> Result<Compiled, Failure> {
+    let verified = verify(program, environment, 0).map_err(|rejection| {
+        let reason = &rejection.reason;
+        Failure::refused(format!(
+            "instruction {}: {}",
+            program.slot(rejection.pc),
+            reason.explanation()
+        ))
+        .help("the JIT runs what is proved to do no harm; `bpf64 verify` says more, `--engine interp` runs it")
+    })?;
+    let options = Options { budget: true, ..Options::host() };
+    let code = compile(&verified, environment, &options).map_err(|error| Failure::refused(error.to_string()))?;
+    Compiled::new(code).map_err(|error| Failure::refused(error.to_string()))
 }

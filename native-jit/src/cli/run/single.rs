@@ -74,7 +74,7 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
         if verdict != Verdict::Number {
             out.text(format_args!("verdict   {verdict}{}\n", reason(job, r0, ending, before)))?;
         }
-        if let Some(insn) = job.engine.describe(pc) {
+        if let Some(insn) = pc.and_then(|pc| job.engine.describe(pc)) {
             out.text(format_args!("ended at  {insn}\n"))?;
         }
     }

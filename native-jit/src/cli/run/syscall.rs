@@ -356,7 +356,7 @@ pub(super) fn run(
     if let [job] = jobs.as_slice() {
         out.text(format_args!("action    {}: {}\n", decision.action(), decision.action().effect()))?;
         out.text(format_args!("r0        {}\n", r0_text(r0.into())))?;
-        if let End::Returned { pc, .. } = runs[0].0
+        if let End::Returned { pc: Some(pc), .. } = runs[0].0
             && let Some(insn) = job.engine.describe(pc)
         {
             out.text(format_args!("ended at  {insn}\n"))?;
