@@ -91,9 +91,9 @@ impl Needs {
                 }
                 Insn::MayGoto { .. }
                 | Insn::LoadPacket { from: PacketOffset::Ind(..) | PacketOffset::Abs(..0), .. }
-                | Insn::LoadImm {
-                    imm: WideImm::MapFdValue { .. } | WideImm::MapIndexValue { .. }, ..
-                } => block = true,
+                | Insn::LoadImm { imm: WideImm::MapFdValue { .. } | WideImm::MapIndexValue { .. }, .. } => {
+                    block = true
+                }
                 Insn::LoadPacket { .. }
                 | Insn::LoadImm { .. }
                 | Insn::Alu { .. }

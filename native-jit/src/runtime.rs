@@ -19,7 +19,7 @@ mod native;
 use crate::abi::{Status, Word};
 use crate::code::Code;
 use arena::Arena;
-use bpf64_core::environment::{Argument, Entry, ProgramType, World};
+use bpf64_core::environment::{Argument, ProgramType, World};
 use bpf64_core::helpers::{Implementation, Next, Turn};
 use bpf64_core::interp::{MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_BUDGET, STACK_SIZE};
 use bpf64_core::isa::Reg;
@@ -137,7 +137,9 @@ impl Machine {
         mut world: World,
     ) -> Self {
         let environment = environment.into();
-        let Entry { context, arguments } = (environment.entry)(&environment, &world);
+        let mut context = Vec::new();
+        (environment.fill)(&environment, &world, &mut context);
+        let arguments = (environment.arguments)(&world);
         for def in maps.iter().skip(world.tables.len()) {
             world.tables.push(Table::new(Rc::clone(def), world.cpus));
         }
@@ -220,11 +222,8 @@ impl Machine {
         let status = self.arena.get(Word::Status);
         let left = self.arena.get(Word::Budget) as i64;
         let counts = self.programs[0].code.budget;
-        let mut outcome = Outcome {
-            end: None,
-            executed: counts.then(|| limit.saturating_add_signed(-left)),
-            at: Pc(0),
-        };
+        let mut outcome =
+            Outcome { end: None, executed: counts.then(|| limit.saturating_add_signed(-left)), at: Pc(0) };
         if let Some(trap) = self.trap.take() {
             outcome.end = Some(Err(trap));
         } else if status == Status::Exhausted as u64 {
@@ -316,9 +315,11 @@ impl Machine {
         let (number, pc) = place.expect("only code of these programs comes through the door");
         self.tell_world();
         let result = self.function(number, arguments);
-        let moved = self.tables.iter().zip(&self.world.tables).any(|(&address, table)| {
-            table.bytes().as_ptr().addr() as u64 != address
-        });
+        let moved = self
+            .tables
+            .iter()
+            .zip(&self.world.tables)
+            .any(|(&address, table)| table.bytes().as_ptr().addr() as u64 != address);
         let result = match result {
             // Addresses that the program may have would be worth nothing.
             Ok(_) if moved => Err(TrapKind::Unresolved),
@@ -346,7 +347,7 @@ impl Machine {
             Implementation::Control(call) => call,
         };
         let frame = self.arena.get(Word::Frame);
-        let mut turn = Turn { arguments, state: 0, returned: None };
+        let mut turn = Turn { arguments, state: Default::default(), returned: None };
         loop {
             match call(&mut Running { machine: self }, turn)? {
                 Next::Return(value) => return Ok(value),

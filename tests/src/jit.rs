@@ -11,7 +11,7 @@
 use crate::engine::{Engine, LIMIT, Outcome, Skip};
 use crate::input::Input;
 use bpf64_core::context::{Access, Description, Field, FieldKind};
-use bpf64_core::environment::{Entry, Environment, ProgramType, SOCKET_FILTER, World};
+use bpf64_core::environment::{Environment, ProgramType, SOCKET_FILTER, World};
 use bpf64_core::interp;
 use bpf64_core::isa::{Insn, Reg, Size};
 use bpf64_core::machine::Ending;
@@ -132,15 +132,16 @@ fn with_record(environment: &Environment) -> Environment {
         access: Access::Read,
         doc: Cow::Borrowed("numbers that nobody knows"),
     });
-    let context = Description { name: context.name.clone(), size: context.size + RECORD, fields: fields.into() };
+    let context =
+        Description { name: context.name.clone(), size: context.size + RECORD, fields: fields.into() };
     Environment {
         context: Cow::Owned(context),
-        entry: |environment, world| {
+        fill: |environment, world, context| {
             let plain = bpf64_core::environment::ALL.into_iter().find(|known| known.name == environment.name);
             let plain = plain.expect("it was made of one of these");
-            let mut entry: Entry = (plain.entry)(plain, world);
-            entry.context.extend_from_slice(&world.record);
-            entry
+            (plain.fill)(plain, world, context);
+            context.truncate(plain.context.size);
+            context.extend_from_slice(&world.record);
         },
         ..environment.clone()
     }

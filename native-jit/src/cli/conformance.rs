@@ -9,8 +9,14 @@ use bpf64_core::context::skb::Skb;
 use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::environment::{MEMORY, World};
 use bpf64_core::interp::Machine;
+use bpf64_core::isa::{AluOp, Insn, Reg, Src, WideImm, Width};
 use bpf64_core::load::{Format, Request, load};
-use bpf64_core::program::{MAX_SLOTS, Program};
+use bpf64_core::machine::{Ending, Trap};
+use bpf64_core::maps::{ARRAY, MapDef};
+use bpf64_core::program::{MAX_SLOTS, Pc, Program};
+use bpf64_core::verifier::verify;
+use bpf64_jit::runtime::{self as jit, Compiled};
+use bpf64_jit::{Options, compile};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::path::Path;
@@ -47,7 +53,7 @@ pub(crate) struct Arguments {
 enum EngineName {
     /// The eBPF interpreter
     Interp,
-    /// The JIT (not in this version)
+    /// The JIT, for what the verifier accepts
     Jit,
 }
 
@@ -56,16 +62,15 @@ struct Document {
     r0: String,
 }
 
+/// How a run ended: with r0, with a trap, or not within the limit.
+type End = Option<Result<(u64, Ending), Trap>>;
+
 /// Instructions after which a run is given up: the runner waits.
 const LIMIT: u64 = 100_000_000;
 /// The longest line that is read: two digits and a separator for each byte of the longest program.
 const MAX_INPUT: usize = MAX_SLOTS * 8 * 3;
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
-    if arguments.engine == EngineName::Jit {
-        return Err(Failure::not_understood("the engine `jit` is not in this version")
-            .help("leave out `--engine`, or choose `--engine interp`"));
-    }
     let memory = packet::memory(arguments.memory.as_deref().unwrap_or_default())?;
     let program = Rc::new(program(arguments)?);
     if arguments.debug {
@@ -73,8 +78,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
             warn(format_args!("{}: {}", program.slot(pc), program.insn(pc)));
         }
     }
-    let mut machine = Machine::new(program, &MEMORY, World::new(Skb::ethernet(memory.bytes)));
-    let r0 = match machine.run(LIMIT).end {
+    let end = match arguments.engine {
+        EngineName::Interp => {
+            Machine::new(program, &MEMORY, World::new(Skb::ethernet(memory.bytes))).run(LIMIT).end
+        }
+        EngineName::Jit => compiled(&program, memory.bytes)?,
+    };
+    let r0 = match end {
         Some(Ok((r0, _))) => r0,
         Some(Err(trap)) => return Err(Failure::refused(format!("the program trapped: {trap}"))),
         None => {
@@ -87,6 +97,39 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         out.text(format_args!("{r0:x}\n"))?;
     }
     Ok(Status::Done)
+}
+
+/// Runs the program as machine code. The verifier must know where memory ends: it is the value of a table, whose address
+/// and length are put into r1 and r2 before the program begins.
+fn compiled(program: &Program, memory: Vec<u8>) -> Result<End, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::refused(error.to_string());
+    let length = memory.len() as i32;
+    let set = |dst, imm| Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Imm(imm) };
+    let mut maps: Vec<MapDef> = program.maps().iter().map(|map| (**map).clone()).collect();
+    let mut insns = match length {
+        0 => vec![set(Reg::R1, 0), set(Reg::R2, 0)],
+        _ => {
+            let imm = WideImm::MapFdValue { fd: maps.len() as i32, offset: 0 };
+            let mut table = MapDef::new("memory", ARRAY, 4, length as u32, 1);
+            table.entries.push((vec![0; 4], memory));
+            maps.push(table);
+            vec![Insn::LoadImm { dst: Reg::R1, imm }, set(Reg::R2, length)]
+        }
+    };
+    let before = insns.len() as u32;
+    insns.extend(program.insns());
+    let program = Program::new(insns, Vec::new())
+        .and_then(|program| program.with_maps(maps))
+        .map_err(|error| refused(&error))?;
+    let verified = verify(&program, &MEMORY, 0).map_err(|rejection| {
+        let slot = program.slot(rejection.pc).0.saturating_sub(program.slot(Pc(before)).0);
+        refused(&format!("instruction {slot}: {}", rejection.reason))
+    })?;
+    let options = Options { budget: true, ..Options::host() };
+    let code = compile(&verified, &MEMORY, &options).map_err(|error| refused(&error))?;
+    let code = Rc::new(Compiled::new(code).map_err(|error| refused(&error))?);
+    let mut machine = jit::Machine::new(code, Vec::new(), program.maps(), &MEMORY, World::default());
+    Ok(machine.run(LIMIT).end)
 }
 
 fn program(arguments: &Arguments) -> Result<Program, Failure> {

@@ -125,7 +125,11 @@ fn heading(loaded: &Loaded, program: &Program, code: &Code, mark: Mark) -> Strin
     let insn = |pc: Pc| {
         let width = listing::slot_width(program);
         let functions = loaded.program_type.functions;
-        format!("{:width$}: {}", program.slot(pc).0, listing::insn(program, pc, functions, listing::Style::Kernel))
+        format!(
+            "{:width$}: {}",
+            program.slot(pc).0,
+            listing::insn(program, pc, functions, listing::Style::Kernel)
+        )
     };
     match mark {
         Mark::Enter(Pc(0)) => "main:".to_owned(),

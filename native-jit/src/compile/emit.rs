@@ -176,7 +176,10 @@ impl<'a> Emitter<'a> {
 
     /// Where the loop that begins here ends, if that is at a label.
     fn end_of_loop(&mut self) -> Option<Label> {
-        let back = self.ops.iter().rposition(|op| op.target as usize == self.at && op.insn.jump_offset().is_some())?;
+        let back = self
+            .ops
+            .iter()
+            .rposition(|op| op.target as usize == self.at && op.insn.jump_offset().is_some())?;
         self.labels.get(back + 1).copied().flatten()
     }
 
@@ -189,13 +192,19 @@ impl<'a> Emitter<'a> {
             Insn::Swap { kind, size, dst } => self.swap(kind, size, dst),
             Insn::LoadImm { dst, imm } => self.load_imm(op.pc, dst, imm)?,
             Insn::LoadPacket { size, from } => self.load_packet(size, from),
-            Insn::Load { size, signed, dst, base, offset } => self.load(op.pc, size, signed, dst, base, offset),
+            Insn::Load { size, signed, dst, base, offset } => {
+                self.load(op.pc, size, signed, dst, base, offset)
+            }
             Insn::Store { size, base, offset, src } => self.store(op.pc, size, base, offset, src),
             Insn::Atomic { width, op, base, offset, src } => self.atomic(width, op, base, offset, src),
             Insn::LoadAcquire { size, dst, base, offset } => self.load(op.pc, size, false, dst, base, offset),
-            Insn::StoreRelease { size, base, offset, src } => self.store(op.pc, size, base, offset, src.into()),
+            Insn::StoreRelease { size, base, offset, src } => {
+                self.store(op.pc, size, base, offset, src.into())
+            }
             Insn::Jump { .. } | Insn::JumpLong { .. } => self.jump(op.target),
-            Insn::Branch { width, op: compare, dst, src, .. } => self.branch(width, compare, dst, src, op.target),
+            Insn::Branch { width, op: compare, dst, src, .. } => {
+                self.branch(width, compare, dst, src, op.target)
+            }
             Insn::MayGoto { .. } => self.may_goto(op.target),
             Insn::Call(Callee::Helper(id)) => self.call_helper(op.pc, id)?,
             Insn::Call(Callee::Local(_)) => self.call_local(op.target),
@@ -219,8 +228,7 @@ impl<'a> Emitter<'a> {
     /// A register that a C function may change and that holds nothing now, other than the scratch register and those
     /// in `not`.
     fn spare(&self, not: Set) -> Option<Gpr> {
-        const MAY: [Gpr; 8] =
-            [Gpr::Rax, Gpr::Rcx, Gpr::Rdx, Gpr::Rsi, Gpr::Rdi, Gpr::R10, Gpr::R9, Gpr::R8];
+        const MAY: [Gpr; 8] = [Gpr::Rax, Gpr::Rcx, Gpr::Rdx, Gpr::Rsi, Gpr::Rdi, Gpr::R10, Gpr::R9, Gpr::R8];
         let Effect { reads, writes, .. } = effect_of(&self.ops[self.at], self.registers);
         let taken = self.wanted().or(reads).or(writes).or(not);
         MAY.into_iter().find(|&register| !taken.has(register))

@@ -23,7 +23,9 @@ impl<'a> Known<'a> {
     /// Where in the context the register points to before `pc`, if that is where it points.
     pub(super) fn in_context(&self, pc: Pc, reg: Reg) -> Option<i64> {
         match self.facts.of(pc, reg) {
-            Fact::Pointer { to: Pointee::Context, offset } => offset.as_constant().map(|offset| offset as i64),
+            Fact::Pointer { to: Pointee::Context, offset } => {
+                offset.as_constant().map(|offset| offset as i64)
+            }
             Fact::Pointer { .. } | Fact::Number(_) | Fact::Unknown => None,
         }
     }

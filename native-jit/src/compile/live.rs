@@ -52,7 +52,9 @@ fn effect(insn: &Insn) -> (u16, u16, bool) {
         }
         Insn::Jump { .. } | Insn::JumpLong { .. } | Insn::MayGoto { .. } => (0, 0, true),
         Insn::Branch { dst, src, .. } => (bit(dst) | source(src), 0, true),
-        Insn::Call(Callee::Helper(_) | Callee::Local(_) | Callee::Platform(_)) => (ARGUMENTS, CLOBBERED, true),
+        Insn::Call(Callee::Helper(_) | Callee::Local(_) | Callee::Platform(_)) => {
+            (ARGUMENTS, CLOBBERED, true)
+        }
         Insn::Exit => (bit(Reg::R0), 0, true),
     }
 }

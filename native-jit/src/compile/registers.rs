@@ -98,10 +98,8 @@ impl Registers {
             }
         }
         let mut used = Set::NONE;
-        for reg in 6..10 {
-            if census.named[reg] > 0 {
-                of[reg] = room.pop().expect("there are more places than registers");
-            }
+        for (place, _) in of.iter_mut().zip(census.named).skip(6).take(4).filter(|&(_, named)| named > 0) {
+            *place = room.pop().expect("there are more places than registers");
         }
         for (reg, &place) in of.iter().enumerate() {
             if census.named[reg] > 0 {

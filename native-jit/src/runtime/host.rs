@@ -143,6 +143,14 @@ impl Host for Running<'_> {
         self.machine.tables[usize::from(map)] + u64::from(offset)
     }
 
+    fn value_of(&self, address: u64) -> Option<(u16, u32)> {
+        let machine = &*self.machine;
+        machine.tables.iter().zip(&machine.world.tables).enumerate().find_map(|(map, (&start, table))| {
+            let range = within(start, table.bytes().len(), address, 1)?;
+            Some((map as u16, range.start as u32))
+        })
+    }
+
     fn set(&mut self, quantity: Quantity, value: u64) {
         self.machine.world.set(quantity, value);
     }

@@ -59,9 +59,10 @@ mod system {
             let failed = |error: rustix::io::Errno| RunError::Memory(error.into());
             let length = bytes.next_multiple_of(PAGE).max(PAGE) + 2 * PAGE;
             // SAFETY: no address is asked for, so that nothing that is mapped already is touched.
-            let start =
-                unsafe { mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::empty(), MapFlags::PRIVATE) }
-                    .map_err(failed)?;
+            let start = unsafe {
+                mmap_anonymous(std::ptr::null_mut(), length, ProtFlags::empty(), MapFlags::PRIVATE)
+            }
+            .map_err(failed)?;
             let region = Region { start, length };
             // SAFETY: the pages between the guards are in the mapping, and nobody else has their address.
             unsafe { mprotect(region.code(), region.usable(), MprotectFlags::READ | MprotectFlags::WRITE) }

@@ -8,6 +8,8 @@ use bpf64_core::load::Form;
 use bpf64_core::machine::{Flow, Machine as _, Trap};
 use bpf64_core::program::Pc;
 use bpf64_core::running::{Code, Runner};
+use bpf64_jit::runtime::{self as jit, Compiled};
+use bpf64_jit::{Options, compile};
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -18,6 +20,7 @@ pub(super) const ENGINES: &[Engine] = &[
     Engine { name: "classic", prepare: classic_reference },
     Engine { name: "stepping", prepare: stepping },
     Engine { name: "interp", prepare: running },
+    Engine { name: "jit", prepare: compiled },
 ];
 
 /// Instructions after which a run is given up: more than any sensible program needs.
@@ -119,6 +122,28 @@ fn running(task: &Task) -> Result<Prepared, Unfit> {
         ended(runner.run(LIMIT, &mut ()))
     };
     Ok(Prepared { run: repeated(once), compile: Some(compile), code_bytes })
+}
+
+/// Machine code. How many instructions a run executes is what the interpreter counts: code that is timed does not.
+fn compiled(task: &Task) -> Result<Prepared, Unfit> {
+    let verified = task.proof()?;
+    let environment = &task.loaded.program_type;
+    let made = || compile(verified, environment, &Options::host());
+    let time = fastest(|| drop(made()));
+    let code = made().map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
+    let code_bytes = code.bytes.len();
+    let code = Compiled::new(code).map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
+    let maps = task.program.maps();
+    let mut machine =
+        jit::Machine::new(Rc::new(code), Vec::new(), maps, environment.clone(), task.world.clone());
+    let program = Rc::clone(&task.program);
+    let insns = interp::Machine::new(program, environment.clone(), task.world.clone()).run(LIMIT).executed;
+    let once = move || match machine.run(LIMIT).end {
+        Some(Ok((r0, _))) => Ok(Ran { r0, insns }),
+        Some(Err(trap)) => Err(trapped(&trap)),
+        None => Err(format!("did not end within {LIMIT} instructions")),
+    };
+    Ok(Prepared { run: repeated(once), compile: Some(time), code_bytes })
 }
 
 fn ended(outcome: Outcome) -> Result<Ran, String> {

@@ -176,7 +176,8 @@ impl Engine {
             (On::Classic(program), _) => classic(program, pc),
             (On::Interp(program) | On::Jit(program, _), _) if pc.index() >= program.insns().len() => None,
             (On::Interp(program) | On::Jit(program, _), Form::Classic(from, _))
-                if program.origin(pc).classic.is_some() => {
+                if program.origin(pc).classic.is_some() =>
+            {
                 program.origin(pc).classic.and_then(|pc| classic(from, pc))
             }
             (On::Interp(program) | On::Jit(program, _), _) => Some(format!(
@@ -211,6 +212,7 @@ fn compiled(program: &Program, environment: &ProgramType) -> Result<Compiled, Fa
         .help("the JIT runs what is proved to do no harm; `bpf64 verify` says more, `--engine interp` runs it")
     })?;
     let options = Options { budget: true, ..Options::host() };
-    let code = compile(&verified, environment, &options).map_err(|error| Failure::refused(error.to_string()))?;
+    let code =
+        compile(&verified, environment, &options).map_err(|error| Failure::refused(error.to_string()))?;
     Compiled::new(code).map_err(|error| Failure::refused(error.to_string()))
 }

@@ -24,7 +24,7 @@ impl Emitter<'_> {
             (AluOp::Lsh, _) => self.shift(Shift::Shl, width, to, src),
             (AluOp::Rsh, _) => self.shift(Shift::Shr, width, to, src),
             (AluOp::Arsh, _) => self.shift(Shift::Sar, width, to, src),
-            (AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod, _) => self.divide(width, op, to, src),
+            (AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod, _) => self.divide(width, op, dst, src),
         }
     }
 

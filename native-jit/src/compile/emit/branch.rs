@@ -15,7 +15,10 @@ impl Emitter<'_> {
     pub(super) fn branch(&mut self, width: Width, op: CmpOp, dst: Reg, src: Src, target: u32) {
         if never(target) || !self.falls_through() {
             self.note(|| "it always goes the same way".to_owned());
-            return if never(target) { () } else { self.jump(target) };
+            if !never(target) {
+                self.jump(target);
+            }
+            return;
         }
         let register = self.reg(dst);
         match src {

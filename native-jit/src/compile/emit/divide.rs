@@ -4,10 +4,11 @@ use super::alu::extended;
 use super::{Emitter, wide};
 use crate::abi::SCRATCH;
 use crate::x64::{Alu, Cond, Gpr, Set, Shift, Unary, Wide};
-use bpf64_core::isa::{AluOp, Src, Width};
+use bpf64_core::isa::{AluOp, Reg, Src, Width};
 
 impl Emitter<'_> {
-    pub(super) fn divide(&mut self, width: Width, op: AluOp, to: Gpr, src: Src) {
+    pub(super) fn divide(&mut self, width: Width, op: AluOp, dst: Reg, src: Src) {
+        let to = self.reg(dst);
         let signed = matches!(op, AluOp::SDiv | AluOp::SMod);
         let remainder = matches!(op, AluOp::Mod | AluOp::SMod);
         if let Src::Imm(imm) = src
@@ -15,7 +16,7 @@ impl Emitter<'_> {
         {
             return;
         }
-        self.divide_by_any(width, signed, remainder, to, src);
+        self.divide_by_any(width, signed, remainder, dst, src);
     }
 
     /// Divides by a constant for which there is something better than a division. Whether there was.
@@ -51,14 +52,22 @@ impl Emitter<'_> {
     }
 
     /// By the machine's own instruction, which takes the dividend from rax and rdx and leaves the result there.
-    fn divide_by_any(&mut self, width: Width, signed: bool, remainder: bool, to: Gpr, src: Src) {
-        let wide = wide(width);
+    fn divide_by_any(&mut self, width: Width, signed: bool, remainder: bool, dst: Reg, src: Src) {
+        let to = self.reg(dst);
+        let narrow = !signed && width == Width::W64 && self.is_narrow(dst, src);
+        let wide = if narrow {
+            self.note(|| "32 bits: both are below 2^32".to_owned());
+            Wide::D
+        } else {
+            wide(width)
+        };
+        let tests_zero = self.may_be_zero(width, src);
         let (done, zero, minus) = (self.asm.label(), self.asm.label(), self.asm.label());
         match src {
             Src::Reg(by) => self.asm.mov(wide, SCRATCH, self.reg(by)),
             Src::Imm(imm) => self.asm.mov_imm(SCRATCH, extended(width, imm)),
         }
-        if let Src::Reg(_) = src {
+        if tests_zero {
             self.asm.test(wide, SCRATCH, SCRATCH);
             self.asm.jcc(Cond::E, zero);
         }
@@ -84,7 +93,7 @@ impl Emitter<'_> {
             self.asm.mov(wide, to, result);
         }
         self.restore(&kept);
-        if let Src::Reg(_) = src {
+        if tests_zero {
             self.asm.jmp(done);
             self.asm.put(zero);
             match remainder {
@@ -101,6 +110,34 @@ impl Emitter<'_> {
             }
         }
         self.asm.put(done);
+    }
+
+    /// Whether the divisor may be 0, as far as is known.
+    fn may_be_zero(&mut self, width: Width, src: Src) -> bool {
+        let Src::Reg(reg) = src else { return false };
+        let pc = self.ops[self.at].pc;
+        let number = self.known.number(pc, reg);
+        let [least, most] = match width {
+            Width::W32 => [number.low.unsigned.min, number.low.unsigned.max].map(u64::from),
+            Width::W64 => [number.wide.unsigned.min, number.wide.unsigned.max],
+        };
+        if least > 0 {
+            self.note(|| format!("no zero test: {reg} is {least}..{most}"));
+        }
+        least == 0
+    }
+
+    /// Whether dividend and divisor are known to be below 2^32.
+    fn is_narrow(&self, dst: Reg, src: Src) -> bool {
+        let pc = self.ops[self.at].pc;
+        let below = |reg: Reg| {
+            self.narrow.has(self.reg(reg)) || self.known.number(pc, reg).wide.unsigned.max <= u32::MAX.into()
+        };
+        below(dst)
+            && match src {
+                Src::Reg(reg) => below(reg),
+                Src::Imm(imm) => imm >= 0,
+            }
     }
 
     /// Saves those of `clobbered` that are wanted later, other than `to`, where there is room.

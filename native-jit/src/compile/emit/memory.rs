@@ -13,7 +13,8 @@ impl Emitter<'_> {
         let start = self.known.in_context(pc, base);
         let (to, base) = (self.reg(dst), self.reg(base));
         let mem = Mem::at(base, offset.into());
-        let field = start.and_then(|start| Some((start, self.address_field(size, start + i64::from(offset))?)));
+        let field =
+            start.and_then(|start| Some((start, self.address_field(size, start + i64::from(offset))?)));
         match field {
             Some((start, word)) => {
                 self.note(|| "the address is beside the context".to_owned());
