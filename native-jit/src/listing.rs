@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn memory_is_read_as_it_was_written() {
         for base in Gpr::ALL {
-            for (disp, shown) in [(0, ""), (8, "+0x8"), (-8, "-0x8"), (0x1234, "+0x1234"), (-0x1234, "-0x1234")] {
+            for (disp, shown) in
+                [(0, ""), (8, "+0x8"), (-8, "-0x8"), (0x1234, "+0x1234"), (-0x1234, "-0x1234")]
+            {
                 for (wide, _) in WIDES {
                     let mem = Mem::at(base, disp);
                     let written = text(|asm| asm.mov_to(wide, mem, Gpr::Rsi));
@@ -185,7 +187,7 @@ mod tests {
             ("bswap r10", |asm, _| asm.bswap(Wide::Q, Gpr::R10)),
             ("movbe eax, [r12+0x10]", |asm, mem| asm.movbe(Wide::D, Gpr::Rax, mem)),
             ("cmovb rax, r9", |asm, _| asm.cmov(Cond::B, Wide::Q, Gpr::Rax, Gpr::R9)),
-            ("movsxd r9, dword ptr [r12+0x10]", |asm, mem| asm.movsx(Wide::D, Wide::Q, Gpr::R9, mem)),
+            ("movsxd r9, [r12+0x10]", |asm, mem| asm.movsx(Wide::D, Wide::Q, Gpr::R9, mem)),
             ("rol ax, 0x8", |asm, _| asm.shift_imm(Shift::Rol, Wide::W, Gpr::Rax, 8)),
             ("push qword ptr [r12+0x10]", |asm, mem| asm.push_mem(mem)),
             ("cqo", |asm, _| asm.sign_into_rdx(Wide::Q)),

@@ -106,7 +106,10 @@ fn compiled(program: &Program, memory: Vec<u8>) -> Result<End, Failure> {
     let length = memory.len() as i32;
     let set = |dst, imm| Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Imm(imm) };
     let mut maps: Vec<MapDef> = program.maps().iter().map(|map| (**map).clone()).collect();
-    let mut insns = match length {
+    // All other registers are 0, as in the interpreter.
+    let others = Reg::ALL.iter().filter(|&&reg| ![Reg::R1, Reg::R2, Reg::R10].contains(&reg));
+    let mut insns: Vec<Insn> = others.map(|&reg| set(reg, 0)).collect();
+    insns.extend(match length {
         0 => vec![set(Reg::R1, 0), set(Reg::R2, 0)],
         _ => {
             let imm = WideImm::MapFdValue { fd: maps.len() as i32, offset: 0 };
@@ -115,7 +118,7 @@ fn compiled(program: &Program, memory: Vec<u8>) -> Result<End, Failure> {
             maps.push(table);
             vec![Insn::LoadImm { dst: Reg::R1, imm }, set(Reg::R2, length)]
         }
-    };
+    });
     let before = insns.len() as u32;
     insns.extend(program.insns());
     let program = Program::new(insns, Vec::new())
