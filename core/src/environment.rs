@@ -32,7 +32,8 @@ pub struct Environment {
     pub fill: fn(&Environment, &World, &mut Vec<u8>),
     /// r1 and r2 at entry.
     pub arguments: fn(&World) -> [Argument; 2],
-    /// What to do when the program has written its context at this offset: what was written is the world's, too.
+    /// What to do when the context was changed at this offset, by the program or by whoever sets up a run: what was
+    /// written is the world's, too.
     pub stored: fn(&mut World, &[u8], usize),
     /// How programs reach the packet.
     pub packet: PacketAccess,
@@ -148,6 +149,13 @@ impl Environment {
     #[must_use]
     pub fn function(&self, id: i32) -> Option<&'static Function> {
         self.functions.iter().copied().flatten().find(|function| function.id == id)
+    }
+
+    /// Whether bpf(2)'s test run shows a packet to programs of this type from behind its Ethernet header on
+    /// (`bpf_prog_test_run_skb`).
+    #[must_use]
+    pub fn tested_behind_ethernet(&self) -> bool {
+        self.packet.from_network || self.number == SOCKET_FILTER.number
     }
 
     /// The built-in type of that name.

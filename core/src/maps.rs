@@ -25,6 +25,7 @@ mod queue;
 pub mod ringbuf;
 pub mod stack_trace;
 mod table;
+mod text;
 
 pub use array::{ARRAY, PERCPU_ARRAY};
 pub use bloom::BLOOM_FILTER;

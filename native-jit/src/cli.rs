@@ -4,9 +4,11 @@
 //! document for scripts. What goes wrong is a [`Failure`], which knows how it is drawn and which status it gives.
 
 mod asm;
+mod batch;
 mod bench;
 mod check;
 mod conformance;
+mod context;
 mod convert;
 mod disasm;
 mod emit;
@@ -19,6 +21,7 @@ mod packet;
 mod program;
 mod progress;
 mod run;
+mod tables;
 mod target;
 mod verify;
 
@@ -62,6 +65,7 @@ enum Command {
     Run(run::Arguments),
     Bench(bench::Arguments),
     Link(link::Arguments),
+    Batch(batch::Arguments),
     Conformance(conformance::Arguments),
 }
 
@@ -93,6 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments, &mut out),
         Command::Bench(arguments) => bench::run(arguments, &mut out),
         Command::Link(arguments) => link::run(arguments, &mut out),
+        Command::Batch(arguments) => batch::run(arguments, &mut out),
         Command::Conformance(arguments) => conformance::run(arguments, &mut out),
     };
     let status =

@@ -2,7 +2,6 @@
 //! packet and the same tables after each.
 
 use crate::kernel_ebpf::{Kernel, Loaded, ProgramType};
-use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{self, World};
 use bpf64_core::interp::Machine;
 use bpf64_core::maps::{PERF_EVENT_ARRAY, Table};
@@ -64,32 +63,17 @@ pub fn given_back(machine: &Machine) -> Vec<u8> {
 /// What a program of this type sees of the packet of a test run.
 #[must_use]
 pub fn seen(kind: ProgramType, packet: &[u8]) -> &[u8] {
-    if hides_ethernet(kind) { packet.get(ETHERNET_HEADER..).unwrap_or_default() } else { packet }
-}
-
-/// Whether the program sees the packet behind its Ethernet header.
-const fn hides_ethernet(kind: ProgramType) -> bool {
-    match kind {
-        ProgramType::SocketFilter | ProgramType::CgroupSkb => true,
-        ProgramType::SchedCls | ProgramType::SchedAct | ProgramType::Xdp => false,
+    if kind.environment().tested_behind_ethernet() {
+        packet.get(ETHERNET_HEADER..).unwrap_or_default()
+    } else {
+        packet
     }
 }
 
 /// An Ethernet frame as a test run of this type shows it to programs (`bpf_prog_test_run_skb`).
 #[must_use]
 pub fn world(kind: ProgramType, frame: Vec<u8>) -> World {
-    let skb = Skb::ethernet(frame);
-    World::new(if hides_ethernet(kind) {
-        Skb {
-            packet: skb.packet.get(ETHERNET_HEADER..).unwrap_or_default().to_vec(),
-            len: skb.len.saturating_sub(ETHERNET_HEADER as u32),
-            link_header: None,
-            network_header: 0,
-            ..skb
-        }
-    } else {
-        skb
-    })
+    World::tested(kind.environment(), frame)
 }
 
 /// Compares every table of a program with the kernel's.

@@ -55,6 +55,19 @@ pub enum ProgramType {
 }
 
 impl ProgramType {
+    /// Ours that is the same.
+    #[must_use]
+    pub fn environment(self) -> &'static Environment {
+        use bpf64_core::environment::{CGROUP_SKB, SCHED_ACT, SCHED_CLS, SOCKET_FILTER, XDP};
+        match self {
+            ProgramType::SocketFilter => &SOCKET_FILTER,
+            ProgramType::SchedCls => &SCHED_CLS,
+            ProgramType::SchedAct => &SCHED_ACT,
+            ProgramType::Xdp => &XDP,
+            ProgramType::CgroupSkb => &CGROUP_SKB,
+        }
+    }
+
     /// The type that an environment stands for, if it can be run on a packet.
     #[must_use]
     pub fn of(environment: &Environment) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! `struct xdp_md`: a packet as the network driver sees it, before there is an `sk_buff` (include/uapi/linux/bpf.h).
 
 use super::{Image, descriptions};
-use crate::context::skb::Skb;
+use crate::context::skb::{Device, Skb};
 
 descriptions! {
     /// `struct xdp_md` of Linux 6.18, as programs at a device see it (`xdp_is_valid_access`).
@@ -21,4 +21,17 @@ pub fn fill(skb: &Skb, context: &mut Vec<u8>) {
     let mut image = Image::new(&XDP_MD, context);
     image.put("ingress_ifindex", skb.device.map_or(0, |device| device.ifindex.into()));
     image.put("rx_queue_index", skb.queue_mapping.into());
+}
+
+/// Takes over what was put at `offset` of a context that [`context`] gave, by whoever sets up a run: programs write
+/// nothing there.
+pub fn store(skb: &mut Skb, context: &[u8], offset: usize) {
+    let Some(field) = XDP_MD.field_at(offset) else { return };
+    let bytes = context.get(field.offset..).and_then(|rest| rest.first_chunk());
+    let number = bytes.map_or(0, |&bytes| u32::from_le_bytes(bytes));
+    match &*field.name {
+        "ingress_ifindex" => skb.device = skb.device.map(|device| Device { ifindex: number, ..device }),
+        "rx_queue_index" => skb.queue_mapping = number as u16,
+        _ => {}
+    }
 }

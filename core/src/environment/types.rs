@@ -165,7 +165,7 @@ pub static XDP: Environment = Environment {
     context: Cow::Borrowed(&xdp::XDP_MD),
     fill: |_, world, context| xdp::fill(&world.skb, context),
     arguments: the_context,
-    stored: keep_nothing,
+    stored: |world, context, offset| xdp::store(&mut world.skb, context, offset),
     packet: PacketAccess { legacy: false, writable: true, from_network: false },
     functions: DRIVER,
     verdict: |r0| match r0 as u32 {

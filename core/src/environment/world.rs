@@ -1,5 +1,6 @@
 //! The world a run happens in.
 
+use super::Environment;
 use crate::context::skb::Skb;
 use crate::machine::Quantity;
 use crate::maps::Table;
@@ -43,6 +44,24 @@ impl World {
     #[must_use]
     pub fn new(skb: Skb) -> Self {
         World { skb, ..World::default() }
+    }
+
+    /// An Ethernet frame as bpf(2)'s test run gives it to programs of this type.
+    #[must_use]
+    pub fn tested(environment: &Environment, frame: Vec<u8>) -> Self {
+        const ETHERNET_HEADER: usize = 14;
+        let skb = Skb::ethernet(frame);
+        World::new(if environment.tested_behind_ethernet() {
+            Skb {
+                packet: skb.packet.get(ETHERNET_HEADER..).unwrap_or_default().to_vec(),
+                len: skb.len.saturating_sub(ETHERNET_HEADER as u32),
+                link_header: None,
+                network_header: 0,
+                ..skb
+            }
+        } else {
+            skb
+        })
     }
 
     /// A context that is plain data, without a packet.

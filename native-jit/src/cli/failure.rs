@@ -83,6 +83,11 @@ impl Failure {
         }
     }
 
+    /// What went wrong, in a sentence.
+    pub(crate) fn message(&self) -> String {
+        self.document().error
+    }
+
     /// For scripts.
     pub(crate) fn document(&self) -> Document {
         let plain = |error: String, help: &Option<String>| Document {

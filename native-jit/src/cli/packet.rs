@@ -63,6 +63,11 @@ impl PacketArguments {
         }
     }
 
+    /// Whether anything was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.packet.is_some() || self.pcap.is_some()
+    }
+
     /// Reads what was given. `stdin_taken` says that the program already comes from there.
     pub(crate) fn read(&self, stdin_taken: bool) -> Result<Packets, Failure> {
         if let Some(packet) = &self.packet {

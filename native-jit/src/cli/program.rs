@@ -3,6 +3,7 @@
 use super::failure::{self, Failure};
 use super::input::{self, Source};
 use super::output;
+use super::tables;
 use super::target::TargetArguments;
 use bpf64_core::environment::{ALL, Environment};
 use bpf64_core::load::{self, Form, Format, Loaded, Request};
@@ -36,6 +37,9 @@ pub(crate) struct ProgramArguments {
     /// Section of an object file that holds the program
     #[arg(long, value_name = "NAME")]
     section: Option<String>,
+    /// A table for hex and raw, which wide loads name by its number, counted from 0; repeat it for more
+    #[arg(long = "map", value_name = "NAME:KIND:KEY:VALUE:MAX")]
+    maps: Vec<String>,
     #[command(flatten)]
     target: TargetArguments,
 }
@@ -74,16 +78,28 @@ impl ProgramArguments {
     /// The program in what [`ProgramArguments::read`] gave.
     pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
         let target = self.target.target();
+        let declared = |text: &String| {
+            tables::declaration(text).map_err(|why| {
+                Failure::not_understood(format!("--map {text}: {why}"))
+                    .help("write it as NAME:KIND:KEY:VALUE:MAX, for example counts:hash:4:8:64")
+            })
+        };
+        let maps = self.maps.iter().map(declared).collect::<Result<Vec<_>, _>>()?;
         let request = Request {
             format: self.format,
             program_type: self.environment.map(Into::into),
             function: self.function.as_deref(),
             section: self.section.as_deref(),
             target: Some(&target),
-            ..Request::default()
+            maps: &maps,
         };
         let loaded =
             load::load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))?;
+        if !self.maps.is_empty() && !matches!(loaded.format, Format::Hex | Format::Raw) {
+            let message = format!("`--map` is for hex and raw, and this is {}", loaded.format.name());
+            return Err(Failure::not_understood(message)
+                .help("eBPF assembly declares its tables itself: .map counts hash key=4 value=8 max=64"));
+        }
         if !loaded.warnings.is_empty() {
             output::warn(failure::draw_warnings(source, &loaded.warnings));
         }

@@ -1,22 +1,29 @@
 //! `bpf64 run`: a program over a packet, or over every packet of a capture.
 
 mod capture;
-mod engine;
+pub(super) mod engine;
+mod heard;
 mod matrix;
 mod single;
 mod syscall;
 
 use super::Status;
+use super::context;
 use super::failure::Failure;
 use super::input::Source;
 use super::output::Output;
 use super::packet::{self, PacketArguments, Packets};
 use super::program::{self, ProgramArguments};
-use bpf64_core::environment::{MEMORY, ProgramType, SECCOMP};
+use super::tables::EntryArguments;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::context::{Field, FieldKind};
+use bpf64_core::environment::{Environment, MEMORY, ProgramType, SECCOMP, World};
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::Trap;
+use bpf64_core::maps::Table;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
+use serde_json::Value;
 use std::path::PathBuf;
 use syscall::{Filters, How, SyscallArguments};
 
@@ -40,6 +47,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     packets: PacketArguments,
     #[command(flatten)]
+    entries: EntryArguments,
+    #[command(flatten)]
     syscall: SyscallArguments,
     /// Memory instead of a packet: r1 is its address, r2 its length
     #[arg(long, value_name = "HEX", conflicts_with_all = ["packet", "pcap"])]
@@ -58,22 +67,50 @@ pub(crate) struct Arguments {
 /// So often that the clock's precision no longer matters, and that even a long program ends some day.
 const MAX_REPEAT: u64 = 1_000_000_000;
 /// More than any sensible filter needs, and over in a moment.
-const LIMIT: u64 = 10_000_000;
+pub(super) const LIMIT: u64 = 10_000_000;
+
+/// Whether programs of this type see a packet.
+fn has_packet(environment: &Environment) -> bool {
+    let start = |field: &Field| field.kind == FieldKind::PacketStart;
+    environment.packet.legacy || environment.packet.writable || environment.context.fields.iter().any(start)
+}
 
 /// What all runs of a command have in common.
 struct Job<'a> {
     engine: Engine,
     source: &'a Source,
+    /// What the program sees beside a packet.
+    context: Option<Value>,
+    /// The tables before the first run.
+    tables: Vec<Table>,
     repeat: u64,
     limit: u64,
 }
 
 /// A trap or a limit as JSON has it.
 #[derive(Serialize)]
-struct TrapDocument {
+pub(super) struct TrapDocument {
     insn: u32,
     code: &'static str,
     message: String,
+}
+
+impl TrapDocument {
+    /// How a run ended that gave no result; `None` for one that did. The number of an instruction is that of its first
+    /// slot, as in listings.
+    pub(super) fn of(engine: &Engine, end: &End, limit: u64) -> Option<Self> {
+        let (pc, code, message) = match end {
+            End::Returned { .. } => return None,
+            End::Trapped(Trap { pc, kind }) => (*pc, kind.code(), kind.to_string()),
+            End::Limit { pc } => (*pc, "limit", limit_message(limit)),
+        };
+        Some(TrapDocument { insn: engine.slot(pc), code, message })
+    }
+}
+
+pub(super) fn limit_message(limit: u64) -> String {
+    let plural = if limit == 1 { "" } else { "s" };
+    format!("the program did not end within {limit} instruction{plural}")
 }
 
 /// The registers' width in digits, so that results stand below each other.
@@ -84,7 +121,11 @@ pub(crate) fn r0_text(value: u64) -> String {
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let source = arguments.program.read()?;
     let loaded = arguments.program.load(&source)?;
-    if arguments.syscall.is_given() || loaded.program_type == ProgramType::from(&SECCOMP) {
+    let context = arguments.syscall.context()?;
+    let on_packets = arguments.packets.is_given() || arguments.mem.is_some();
+    // A record without a packet is a system call's to a classic program that says nothing else of itself.
+    let called = context.is_some() && !on_packets && matches!(loaded.form, Form::Classic(..));
+    if arguments.syscall.is_given() || called || loaded.program_type == ProgramType::from(&SECCOMP) {
         return seccomp(arguments, (source, loaded), out);
     }
     if !arguments.more.is_empty() {
@@ -99,9 +140,16 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         Some(digits) => (ProgramType::from(&MEMORY), Packets::One(packet::memory(digits)?)),
         None => (loaded.program_type.clone(), arguments.packets.read(arguments.program.uses_stdin())?),
     };
+    let plain = !has_packet(&environment);
+    let tables = arguments.entries.tables(&loaded.ebpf(), 1)?;
     let engine = Engine::new(&loaded, arguments.engine, environment)?;
-    let job = Job { engine, source: &source, repeat: arguments.repeat, limit: arguments.limit };
+    let Arguments { repeat, limit, .. } = *arguments;
+    let job = Job { engine, source: &source, context, tables, repeat, limit };
     match packets {
+        Packets::None if job.context.is_some() => single::run(&job, packet::memory("")?, out),
+        Packets::None if plain => Err(Failure::not_understood("there is nothing for the program to see").help(
+            "give its context as `--context '{\"FIELD\": NUMBER}'`, `--context @FILE`, or zeros as `--context {}`",
+        )),
         Packets::None => Err(Failure::not_understood("there is no packet to run the program on")
             .help("give one as `--packet HEX` or `--packet @FILE`, many as `--pcap FILE`, or an empty one as `--packet ''`")),
         Packets::One(packet) => single::run(&job, packet, out),
@@ -127,26 +175,22 @@ fn seccomp(arguments: &Arguments, first: (Source, Loaded), out: &mut Output) -> 
 }
 
 impl Job<'_> {
-    /// The trap as JSON has it; the number of an instruction is that of its first slot, as in listings.
-    fn trap_document(&self, end: &End) -> Option<TrapDocument> {
-        match end {
-            End::Returned { .. } => None,
-            End::Trapped(Trap { pc, kind }) => Some(TrapDocument {
-                insn: self.engine.slot(*pc),
-                code: kind.code(),
-                message: kind.to_string(),
-            }),
-            End::Limit { pc } => Some(TrapDocument {
-                insn: self.engine.slot(*pc),
-                code: "limit",
-                message: self.limit_message(),
-            }),
-        }
+    /// The world of the first run.
+    fn world(&self, skb: Skb) -> Result<World, Failure> {
+        let mut world = World { tables: self.tables.clone(), ..World::new(skb) };
+        self.put_context(&mut world)?;
+        Ok(world)
     }
 
-    fn limit_message(&self) -> String {
-        let plural = if self.limit == 1 { "" } else { "s" };
-        format!("the program did not end within {} instruction{plural}", self.limit)
+    /// Puts in what the program sees beside a packet.
+    fn put_context(&self, world: &mut World) -> Result<(), Failure> {
+        let Some(context) = &self.context else { return Ok(()) };
+        context::fill(self.engine.environment(), world, context).map_err(Failure::not_understood)
+    }
+
+    /// The trap as JSON has it.
+    fn trap_document(&self, end: &End) -> Option<TrapDocument> {
+        TrapDocument::of(&self.engine, end, self.limit)
     }
 
     /// The trap as a fault, at its place in the program's text if it has one.
@@ -154,7 +198,7 @@ impl Job<'_> {
         let (pc, message, help) = match end {
             End::Returned { .. } => return None,
             End::Trapped(Trap { pc, kind }) => (*pc, format!("the program trapped: {kind}"), None),
-            End::Limit { pc } => (*pc, self.limit_message(), Some("`--limit N` allows more")),
+            End::Limit { pc } => (*pc, limit_message(self.limit), Some("`--limit N` allows more")),
         };
         Some(match (self.engine.span(pc), self.source.text()) {
             (Some(span), Some(_)) => {

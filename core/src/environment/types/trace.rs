@@ -1,6 +1,6 @@
 //! Program types that are run by probes, trace points and counters, and records of the user's own.
 
-use super::{EVERYWHERE, TRACING, keep_nothing, keep_record, plain_record, the_context};
+use super::{EVERYWHERE, TRACING, keep_record, plain_record, the_context};
 use crate::context::Description;
 use crate::context::trace::{PERF_EVENT_DATA, PT_REGS, RAW_TRACEPOINT_ARGS, TRACEPOINT as RECORD};
 use crate::environment::{Environment, PacketAccess, Verdict};
@@ -15,7 +15,7 @@ pub static TRACEPOINT: Environment = Environment {
     context: Cow::Borrowed(&RECORD),
     fill: plain_record,
     arguments: the_context,
-    stored: keep_nothing,
+    stored: keep_record,
     packet: NO_PACKET,
     functions: TRACING,
     verdict: filter,
@@ -29,7 +29,7 @@ pub static RAW_TRACEPOINT: Environment = Environment {
     context: Cow::Borrowed(&RAW_TRACEPOINT_ARGS),
     fill: plain_record,
     arguments: the_context,
-    stored: keep_nothing,
+    stored: keep_record,
     packet: NO_PACKET,
     functions: TRACING,
     verdict: |_| Verdict::Number,
@@ -43,7 +43,7 @@ pub static KPROBE: Environment = Environment {
     context: Cow::Borrowed(&PT_REGS),
     fill: plain_record,
     arguments: the_context,
-    stored: keep_nothing,
+    stored: keep_record,
     packet: NO_PACKET,
     functions: TRACING,
     verdict: filter,
@@ -57,7 +57,7 @@ pub static PERF_EVENT: Environment = Environment {
     context: Cow::Borrowed(&PERF_EVENT_DATA),
     fill: plain_record,
     arguments: the_context,
-    stored: keep_nothing,
+    stored: keep_record,
     packet: NO_PACKET,
     functions: TRACING,
     verdict: filter,

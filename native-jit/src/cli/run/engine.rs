@@ -1,5 +1,6 @@
 //! The machines a program can run on, behind one face.
 
+use super::heard::Heard;
 use crate::cli::failure::Failure;
 use bpf64_core::classic::{self, text};
 use bpf64_core::diagnostic::Span;
@@ -7,7 +8,7 @@ use bpf64_core::environment::{ProgramType, World};
 use bpf64_core::interp;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Loaded};
-use bpf64_core::machine::{Ending, Flow, Machine as _, Trap};
+use bpf64_core::machine::{Ending, Flow, Machine, Trap};
 use bpf64_core::program::{Pc, Program};
 use bpf64_core::verifier::verify;
 use bpf64_jit::runtime::{self as jit, Compiled};
@@ -17,7 +18,7 @@ use std::rc::Rc;
 
 /// A machine by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum EngineName {
+pub(in crate::cli) enum EngineName {
     /// The eBPF interpreter; classic programs are converted
     Interp,
     /// The reference interpreter for classic programs
@@ -27,7 +28,7 @@ pub(super) enum EngineName {
 }
 
 /// A program on its machine.
-pub(super) struct Engine {
+pub(in crate::cli) struct Engine {
     loaded: Loaded,
     environment: ProgramType,
     on: On,
@@ -41,7 +42,7 @@ enum On {
 
 /// How a run ended, and where.
 #[derive(Debug, Clone)]
-pub(super) enum End {
+pub(in crate::cli) enum End {
     /// With a result.
     Returned {
         /// r0, or A.
@@ -61,16 +62,43 @@ pub(super) enum End {
 }
 
 /// A run that is over.
-pub(super) struct Run {
-    pub(super) end: End,
-    pub(super) executed: u64,
+pub(in crate::cli) struct Run {
+    pub(in crate::cli) end: End,
+    pub(in crate::cli) executed: u64,
     /// The world after it: tables and random numbers go on with the next packet.
-    pub(super) world: World,
+    pub(in crate::cli) world: World,
+    /// What it printed and sent.
+    pub(in crate::cli) heard: Heard,
+}
+
+/// Steps a machine to the end of its run, and listens.
+fn step(machine: &mut impl Machine, limit: u64) -> (End, u64, Heard) {
+    let (mut executed, mut heard) = (0, Heard::default());
+    let end = loop {
+        let pc = machine.pc();
+        if executed == limit {
+            break End::Limit { pc };
+        }
+        heard.pc = pc;
+        match machine.step(&mut heard) {
+            Ok(Flow::Next) => executed += 1,
+            Ok(Flow::End(r0, ending)) => {
+                executed += 1;
+                break End::Returned { r0, ending, pc: Some(pc) };
+            }
+            Err(trap) => break End::Trapped(trap),
+        }
+    };
+    (end, executed, heard)
 }
 
 impl Engine {
     /// The program on the machine of that name.
-    pub(super) fn new(loaded: &Loaded, name: EngineName, environment: ProgramType) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(
+        loaded: &Loaded,
+        name: EngineName,
+        environment: ProgramType,
+    ) -> Result<Self, Failure> {
         let on = match (name, &loaded.form) {
             (EngineName::Jit, _) => {
                 let program = loaded.ebpf();
@@ -90,35 +118,17 @@ impl Engine {
     }
 
     /// Runs the program once.
-    pub(super) fn run(&self, world: World, limit: u64) -> Run {
+    pub(in crate::cli) fn run(&self, world: World, limit: u64) -> Run {
         match &self.on {
             On::Interp(program) => {
                 let mut machine = interp::Machine::new(Rc::clone(program), self.environment.clone(), world);
-                let outcome = machine.run(limit);
-                let end = match outcome.end {
-                    Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: Some(machine.pc()) },
-                    Some(Err(trap)) => End::Trapped(trap),
-                    None => End::Limit { pc: machine.pc() },
-                };
-                Run { end, executed: outcome.executed, world: machine.world }
+                let (end, executed, heard) = step(&mut machine, limit);
+                Run { end, executed, world: machine.world, heard }
             }
             On::Classic(program) => {
                 let mut machine = classic::interp::Machine::new(Rc::clone(program), world);
-                let mut executed = 0;
-                let end = loop {
-                    if executed == limit {
-                        break End::Limit { pc: machine.pc() };
-                    }
-                    match machine.step(&mut ()) {
-                        Ok(Flow::Next) => executed += 1,
-                        Ok(Flow::End(r0, ending)) => {
-                            executed += 1;
-                            break End::Returned { r0, ending, pc: Some(machine.pc()) };
-                        }
-                        Err(trap) => break End::Trapped(trap),
-                    }
-                };
-                Run { end, executed, world: machine.world }
+                let (end, executed, heard) = step(&mut machine, limit);
+                Run { end, executed, world: machine.world, heard }
             }
             On::Jit(program, compiled) => {
                 let environment = self.environment.clone();
@@ -130,23 +140,30 @@ impl Engine {
                     Some(Err(trap)) => End::Trapped(trap),
                     None => End::Limit { pc: outcome.at },
                 };
-                Run { end, executed: outcome.executed.unwrap_or_default(), world: machine.into_world() }
+                let executed = outcome.executed.unwrap_or_default();
+                let heard = Heard::of(machine.take_printed(), machine.take_sent());
+                Run { end, executed, world: machine.into_world(), heard }
             }
         }
     }
 
+    /// The program type that it runs as.
+    pub(in crate::cli) fn environment(&self) -> &ProgramType {
+        &self.environment
+    }
+
     /// What a result means.
-    pub(super) fn verdict(&self, r0: u64) -> bpf64_core::environment::Verdict {
+    pub(in crate::cli) fn verdict(&self, r0: u64) -> bpf64_core::environment::Verdict {
         (self.environment.verdict)(r0)
     }
 
     /// Whether what it runs on is a packet, and not just memory.
-    pub(super) fn has_packet(&self) -> bool {
+    pub(in crate::cli) fn has_packet(&self) -> bool {
         self.verdict(0) != bpf64_core::environment::Verdict::Number
     }
 
     /// The number of an instruction as listings show it.
-    pub(super) fn slot(&self, pc: Pc) -> u32 {
+    pub(in crate::cli) fn slot(&self, pc: Pc) -> u32 {
         match &self.on {
             On::Interp(program) | On::Jit(program, _) => program.slot(pc).0,
             On::Classic(_) => pc.0,
@@ -154,7 +171,7 @@ impl Engine {
     }
 
     /// Where the instruction stands in the program's text. None for what ran past the last one.
-    pub(super) fn span(&self, pc: Pc) -> Option<Span> {
+    pub(in crate::cli) fn span(&self, pc: Pc) -> Option<Span> {
         match &self.on {
             On::Interp(program) | On::Jit(program, _) if pc.index() < program.insns().len() => {
                 let origin = program.origin(pc);
@@ -166,7 +183,7 @@ impl Engine {
     }
 
     /// The instruction and its number; of a converted program, the classic one. `None` behind the last.
-    pub(super) fn describe(&self, pc: Pc) -> Option<String> {
+    pub(in crate::cli) fn describe(&self, pc: Pc) -> Option<String> {
         let classic = |program: &classic::Program, pc: Pc| {
             let insn = program.insns().get(pc.index())?;
             Some(format!("({:03}) {}", pc.0, text::short(insn, pc)))
@@ -189,7 +206,7 @@ impl Engine {
     }
 
     /// So many instructions, and of which set: "7 eBPF instructions, converted from classic".
-    pub(super) fn count(&self, executed: u64) -> String {
+    pub(in crate::cli) fn count(&self, executed: u64) -> String {
         let (set, note) = match (&self.on, &self.loaded.form) {
             (On::Classic(_), _) => ("classic", ""),
             (On::Interp(_) | On::Jit(..), Form::Classic(..)) => ("eBPF", ", converted from classic"),

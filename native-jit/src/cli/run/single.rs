@@ -4,40 +4,52 @@ use super::engine::{End, Run};
 use super::{Job, TrapDocument, r0_text};
 use crate::cli::Status;
 use crate::cli::failure::Failure;
+use crate::cli::input::tame;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
+use crate::cli::tables::{self, Entry};
 use bpf64_core::context::skb::Skb;
-use bpf64_core::environment::{Verdict, World};
+use bpf64_core::environment::Verdict;
 use bpf64_core::link::Packet;
-use bpf64_core::machine::Ending;
+use bpf64_core::machine::{Ending, Sent};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 #[derive(Serialize)]
-struct Document {
+struct Document<'a> {
     r0: Option<String>,
     insns: u64,
     packet: String,
     trap: Option<TrapDocument>,
-    /// Programs of this version have no maps, and none of their functions prints.
-    maps: BTreeMap<String, Vec<()>>,
-    printk: Vec<String>,
+    maps: BTreeMap<&'a str, Vec<Entry>>,
+    printk: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sent: Vec<SentDocument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ns_per_run: Option<f64>,
+}
+
+/// A packet that the program sent.
+#[derive(Serialize)]
+struct SentDocument {
+    ifindex: u32,
+    ingress: bool,
+    packet: String,
 }
 
 pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Status, Failure> {
     let skb = Skb::captured(packet.bytes, packet.wire_len, packet.link_type);
     let started = Instant::now();
     let mut progress = Progress::new(job.repeat, "runs", true);
-    let mut run = job.engine.run(World::new(skb.clone()), job.limit);
+    let world = job.world(skb.clone())?;
+    let mut run = job.engine.run(world.clone(), job.limit);
     for done in 1..job.repeat {
         if matches!(run.end, End::Limit { .. }) {
             break;
         }
-        run = job.engine.run(World::new(skb.clone()), job.limit);
+        run = job.engine.run(world.clone(), job.limit);
         progress.reached(done + 1);
     }
     progress.finish();
@@ -51,8 +63,21 @@ pub(super) fn run(job: &Job<'_>, packet: Packet, out: &mut Output) -> Result<Sta
             End::Trapped(_) | End::Limit { .. } => None,
         };
         let packet = HEXLOWER.encode(&run.world.skb.packet);
-        let (maps, printk) = (BTreeMap::new(), Vec::new());
-        out.document(&Document { r0, insns: run.executed, packet, trap: trapped, maps, printk, ns_per_run })?;
+        let document = |sent: &Sent| SentDocument {
+            ifindex: sent.ifindex,
+            ingress: sent.ingress,
+            packet: HEXLOWER.encode(&sent.packet),
+        };
+        out.document(&Document {
+            r0,
+            insns: run.executed,
+            packet,
+            trap: trapped,
+            maps: tables::by_name(&run.world.tables),
+            printk: run.heard.lines(),
+            sent: run.heard.sent.iter().map(document).collect(),
+            ns_per_run,
+        })?;
         return Ok(status);
     }
     describe(job, &skb, &run, out)?;
@@ -83,8 +108,32 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
         let what = if job.engine.has_packet() { "packet" } else { "memory" };
         out.text(format_args!("{what}    {}\n", HEXLOWER.encode(&run.world.skb.packet)))?;
     }
+    for sent in &run.heard.sent {
+        let way = if sent.ingress { "into" } else { "to" };
+        out.text(format_args!("sent      {way} {}: {}\n", sent.ifindex, HEXLOWER.encode(&sent.packet)))?;
+    }
+    told(job, run, "", out)?;
+    tables::show(&run.world.tables, out)
+}
+
+/// What the program printed, each line with the instruction that printed it.
+pub(super) fn told(job: &Job<'_>, run: &Run, indent: &str, out: &mut Output) -> Result<(), Failure> {
+    let longest = run.heard.printed.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
+    let width = longest.min(WIDEST);
+    for (pc, line) in &run.heard.printed {
+        match pc.and_then(|pc| job.engine.describe(pc)) {
+            Some(by) => out.text(format_args!("{indent}printed   {:width$}  by {by}\n", tame(line)))?,
+            None => out.text(format_args!("{indent}printed   {}\n", tame(line)))?,
+        }
+    }
+    if run.heard.lost > 0 {
+        out.text(format_args!("{indent}          … and {} more\n", run.heard.lost))?;
+    }
     Ok(())
 }
+
+/// Where the instruction stands behind a printed line, at most.
+const WIDEST: usize = 60;
 
 /// What the verdict does not say by itself: why a filter ended early, and how long the packet is.
 fn reason(job: &Job<'_>, r0: u64, ending: Ending, before: &Skb) -> String {

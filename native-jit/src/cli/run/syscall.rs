@@ -15,6 +15,7 @@ use bpf64_core::load::{Form, Loaded};
 use bpf64_core::seccomp::chain::{Decision, is_exempt};
 use bpf64_core::seccomp::{Arch, Chain, Filter, syscalls};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -39,8 +40,8 @@ pub(crate) struct SyscallArguments {
     /// The address of the call
     #[arg(long, value_name = "N", requires = "syscall", value_parser = number)]
     ip: Option<u64>,
-    /// The call as JSON: {"nr": 257, "arch": "x86_64", "args": [1, "0x10"]}
-    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["syscall", "packet", "pcap", "mem"])]
+    /// Fields of the context: {"mark": 7}; of a system call {"nr": 257, "arch": "x86_64", "args": [1, "0x10"]}
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["syscall", "mem"])]
     context: Option<String>,
     /// What seccomp filters do with every system call
     #[arg(long, conflicts_with_all = ["syscall", "context", "packet", "pcap", "mem"])]
@@ -82,7 +83,17 @@ impl Word {
 impl SyscallArguments {
     /// Whether seccomp is meant.
     pub(super) fn is_given(&self) -> bool {
-        self.matrix || self.syscall.is_some() || self.context.is_some()
+        self.matrix || self.syscall.is_some()
+    }
+
+    /// What the program sees, as JSON.
+    pub(super) fn context(&self) -> Result<Option<Value>, Failure> {
+        let Some(context) = &self.context else { return Ok(None) };
+        let not_understood = |error: serde_json::Error| {
+            Failure::not_understood(format!("the context is not understood: {error}"))
+                .help("write it as {\"FIELD\": NUMBER, …}, or \"DIGITS\" for all of its bytes")
+        };
+        serde_json::from_slice(&text_of(context)?).map(Some).map_err(not_understood)
     }
 
     /// The call that is described.
@@ -101,11 +112,16 @@ impl SyscallArguments {
     }
 }
 
+/// The JSON itself, or that of a file.
+fn text_of(context: &str) -> Result<Vec<u8>, Failure> {
+    match context.strip_prefix('@') {
+        Some(file) => Ok(input::read(Path::new(file), MAX_CONTEXT)?.bytes),
+        None => Ok(context.as_bytes().to_vec()),
+    }
+}
+
 fn from_json(context: &str, arch: Arch) -> Result<SeccompData, Failure> {
-    let text = match context.strip_prefix('@') {
-        Some(file) => input::read(Path::new(file), MAX_CONTEXT)?.bytes,
-        None => context.as_bytes().to_vec(),
-    };
+    let text = text_of(context)?;
     let not_understood = |why: String| {
         Failure::not_understood(format!("the context is not understood: {why}"))
             .help("write it as {\"nr\": \"openat\", \"arch\": \"x86_64\", \"args\": [1, \"0x10\"]}")
@@ -287,7 +303,8 @@ pub(super) fn run(
     let mut jobs = Vec::with_capacity(filters.programs.len());
     for (source, loaded) in &filters.programs {
         let engine = Engine::new(loaded, how.engine, ProgramType::from(&SECCOMP))?;
-        jobs.push(Job { engine, source, repeat: how.repeat, limit: how.limit });
+        let (context, tables) = (None, Vec::new());
+        jobs.push(Job { engine, source, context, tables, repeat: how.repeat, limit: how.limit });
     }
     let started = Instant::now();
     let mut progress = Progress::new(how.repeat, "runs", true);

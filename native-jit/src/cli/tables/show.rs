@@ -1,0 +1,101 @@
+//! Tables after a run, for people: rows in their types, numbers with bars.
+
+use crate::cli::failure::Failure;
+use crate::cli::input::tame;
+use crate::cli::output::Output;
+use bpf64_core::maps::Table;
+use std::fmt::Write as _;
+
+/// Rows of a table that are shown; `--json` has all.
+const ROWS: usize = 64;
+/// The longest bar, in characters.
+const BAR: u64 = 40;
+/// What a table's name has in it when its indices are powers of two.
+const LOG2: &str = "log2";
+
+/// An entry as text, and the number it stands for if it is one.
+struct Row {
+    key: String,
+    value: String,
+    amount: Option<u64>,
+}
+
+/// Shows what tables hold; constants are left out, which nobody has changed.
+pub(in crate::cli) fn show(tables: &[Table], out: &mut Output) -> Result<(), Failure> {
+    for table in tables.iter().filter(|table| !table.def().constant) {
+        out.text(tame(&text(table, tables)))?;
+    }
+    Ok(())
+}
+
+/// "map       counts, hash, 2 of 64 entries", and a line for each entry.
+fn text(table: &Table, all: &[Table]) -> String {
+    let def = table.def();
+    let (rows, total) = rows(table, all);
+    let preset = def.kind.preset();
+    let head = match (total, preset) {
+        (0, true) => "all zeros".to_owned(),
+        (0, false) => "empty".to_owned(),
+        (1, false) => "1 entry".to_owned(),
+        (count, false) => format!("{count} entries"),
+        (count, true) => format!("{count} of {} not 0", def.max_entries),
+    };
+    let mut text = format!("map       {}, {}, {head}\n", def.name, def.kind.name());
+    let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
+    let (keys, values) = (width(|row| &row.key), width(|row| &row.value));
+    let largest =
+        rows.iter().filter_map(|row| row.amount).max().filter(|&largest| largest > 0 && rows.len() > 1);
+    for Row { key, value, amount } in &rows {
+        let _ = match (largest, amount) {
+            (Some(largest), Some(amount)) => {
+                let length = (u128::from(*amount) * u128::from(BAR)).div_ceil(u128::from(largest)) as usize;
+                let bar = "█".repeat(length);
+                writeln!(text, "          {key:>keys$}  {value:>values$}  {bar}")
+            }
+            _ if key.is_empty() => writeln!(text, "          {value}"),
+            _ => writeln!(text, "          {key:>keys$}  {value}"),
+        };
+    }
+    let left = total.saturating_sub(rows.len());
+    if left > 0 && rows.len() >= ROWS {
+        let _ = writeln!(text, "          … and {left} more, which --json has");
+    }
+    text
+}
+
+/// The entries that are shown, and how many there are.
+fn rows(table: &Table, all: &[Table]) -> (Vec<Row>, usize) {
+    let def = table.def();
+    let (mut rows, mut total, mut zeros) = (Vec::new(), 0, Vec::new());
+    let buckets = def.kind.preset() && def.name.contains(LOG2);
+    for (key, value) in table.entries() {
+        let amount = table.amount(&value);
+        let key = match key.first_chunk() {
+            Some(&index) if buckets => bucket(u32::from_le_bytes(index)),
+            _ => def.key_text(&key),
+        };
+        let row = Row { key, value: table.entry_text(&value, all), amount };
+        if def.kind.preset() && value.iter().all(|&byte| byte == 0) {
+            // Between buckets that hold something, one that does not says something, too.
+            if buckets && total > 0 && rows.len() + zeros.len() < ROWS {
+                zeros.push(row);
+            }
+            continue;
+        }
+        total += 1;
+        if rows.len() + zeros.len() < ROWS {
+            rows.append(&mut zeros);
+            rows.push(row);
+        }
+    }
+    (rows, total)
+}
+
+/// The numbers that bucket `index` counts: those whose highest bit it is, 0 with 1.
+fn bucket(index: u32) -> String {
+    match index {
+        0 => "0..1".to_owned(),
+        1..64 => format!("{}..{}", 1u64 << index, (1u128 << (index + 1)) - 1),
+        _ => index.to_string(),
+    }
+}
