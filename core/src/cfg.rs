@@ -5,6 +5,7 @@
 //! of Linux 6.18. That every jump lands on an instruction is known: [`Program`] says so.
 
 mod live;
+mod scc;
 
 pub use live::Registers;
 
@@ -32,8 +33,12 @@ pub struct Node {
     pub jumped_to: bool,
     /// States are always kept here: a loop passes that no state tells apart (`force_checkpoint`).
     pub keeps: bool,
+    /// It is a `may_goto`.
+    pub may_go: bool,
     /// It calls a function that calls back (`calls_callback`).
     pub calls_back: bool,
+    /// The number of the loop it is in, from 1 on (`scc`); 0 for none.
+    pub cycle: u32,
     /// The registers whose values may be read from here on (`live_regs_before`).
     pub live: Registers,
 }
@@ -188,6 +193,7 @@ impl Graph {
         for pc in program.pcs() {
             graph.mark(program, pc, &summary);
         }
+        scc::fill(program, &mut graph.nodes);
         live::fill(program, &mut graph.nodes, |id| summary(id).map(|summary| summary.arguments));
         Ok(graph)
     }
@@ -226,7 +232,8 @@ impl Graph {
             }
             Insn::MayGoto { .. } => {
                 joins_here = true;
-                self.nodes[pc.index()].keeps = true;
+                let node = &mut self.nodes[pc.index()];
+                (node.keeps, node.may_go) = (true, true);
                 reached.extend(target);
             }
             Insn::Call(_) | Insn::LoadImm { imm: WideImm::Code(_), .. } => {

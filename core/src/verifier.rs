@@ -7,12 +7,13 @@
 //!
 //! Four places: what an instruction requires (`require`), what proves it (`check`), how it moves the state
 //! (`transfer`), what a refusal is (`rejection`). Beside them: when paths may end early (`prune`), which numbers that
-//! depends on (`precision`), the log (`trace`), what holds at each instruction in the end (`facts`, `loss`).
+//! depends on (`precision`), loops whose rounds are not counted (`cycles`), the log (`trace`), what holds at each instruction in the end (`facts`, `loss`).
 //!
 //! The judge is Linux 6.18, a program loaded with full privileges: the same programs are accepted, with the same
-//! number of instructions looked at, and the log says the same. Not yet: `may_goto`, callbacks.
+//! number of instructions looked at, and the log says the same.
 
 mod check;
+mod cycles;
 mod facts;
 mod links;
 mod liveness;
@@ -39,11 +40,13 @@ use crate::helpers::Arg;
 use crate::isa::{Insn, Reg, WideImm};
 use crate::maps::MAX_CPUS;
 use crate::program::{Pc, Program};
+use cycles::Cycles;
 use liveness::Liveness;
 use loss::Losses;
 use prune::KeptStates;
 use require::Requirement;
 use state::{FRAMES, Frame, Kind, Register, STACK, State, Step};
+use std::collections::BTreeMap;
 use trace::{Changed, Listed, Log, Printed};
 use transfer::Onward;
 
@@ -258,6 +261,11 @@ struct Verifier<'a> {
     state: State,
     pending: Vec<Pending>,
     kept: KeptStates,
+    cycles: Cycles,
+    /// Whether a number turned out to decide something, which was not known before.
+    marked: bool,
+    /// Of calls that call back: whether they could be compiled in place, and with which function.
+    in_place: BTreeMap<Pc, (bool, Kind)>,
     /// Instructions and jumps looked at.
     processed: u32,
     jumps: u32,
@@ -295,6 +303,8 @@ impl<'a> Verifier<'a> {
             history: Vec::new(),
             rounds: 0,
             references: Vec::new(),
+            unrolled: 0,
+            kept_before: 0,
         };
         Verifier {
             program,
@@ -304,6 +314,9 @@ impl<'a> Verifier<'a> {
             state,
             pending: Vec::new(),
             kept: KeptStates::default(),
+            cycles: Cycles::default(),
+            marked: false,
+            in_place: BTreeMap::new(),
             processed: 0,
             jumps: 0,
             kept_at: (0, 0),
@@ -363,7 +376,7 @@ impl<'a> Verifier<'a> {
                 }
             }
             self.changed = Changed::ALL;
-            self.kept.path_ended(self.state.parent);
+            self.path_ended(self.state.parent);
             self.liveness.update(self.program, self.graph, &self.state);
             let Some(Pending { state, log }) = self.pending.pop() else { return Ok(()) };
             self.log.back_to(log);

@@ -41,7 +41,7 @@ fn without_address(line: &str) -> String {
 /// The first lines in which the logs differ, with a few before them.
 fn difference(ours: &str, theirs: &str) -> Option<String> {
     let plain = |line| without_address(without_loop(line));
-    let ours: Vec<String> = ours.lines().map(plain).collect();
+    let ours: Vec<String> = ours.lines().filter(|line| !is_inner(line)).map(plain).collect();
     let theirs: Vec<String> = theirs.lines().filter(|line| !is_inner(line)).map(plain).collect();
     let at = (0..ours.len().max(theirs.len())).find(|&at| ours.get(at) != theirs.get(at))?;
     let around =

@@ -37,6 +37,7 @@ const LOOP: Function = Function {
         .calling_back(Callback {
             with: [Given::Number, Given::Argument(2), Given::Nothing, Given::Nothing, Given::Nothing],
             at_most: Some(0),
+            in_place_if_zero: Some(3),
         }),
     call: Implementation::Control(|_, Turn { arguments, state, returned }| {
         let [rounds, function, context, flags, _] = arguments;
@@ -64,6 +65,7 @@ const FOR_EACH: Function = Function {
         .calling_back(Callback {
             with: [Given::Argument(0), Given::Key, Given::Value, Given::Argument(2), Given::Nothing],
             at_most: None,
+            in_place_if_zero: None,
         }),
     call: Implementation::Control(|host, Turn { arguments, state, returned }| {
         let [handle, function, context, flags, _] = arguments;

@@ -34,6 +34,8 @@ pub struct Callback {
     pub with: [Given; 5],
     /// The argument, counted from 0, that says how often it is called at most.
     pub at_most: Option<usize>,
+    /// The argument, counted from 0, that has to be 0 for Linux to compile the loop in place.
+    pub in_place_if_zero: Option<usize>,
 }
 
 /// What a callback is given in a register.

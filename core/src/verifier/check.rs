@@ -141,6 +141,18 @@ impl Verifier<'_> {
 
     /// The program's result is one of those that its type knows (`check_return_code`).
     fn check_result(&self) -> Result<(), Reason> {
+        let returned = self.state.frame().get(Reg::R0);
+        if self.state.frame().called_back {
+            let wide = returned.value.wide.signed;
+            return match returned.kind {
+                Kind::Scalar if 0 <= wide.min && wide.max <= 1 => Ok(()),
+                Kind::Scalar => {
+                    let (least, most) = (wide.min, wide.max);
+                    Err(Reason::Result { when: "At callback return", least, most, from: 0, to: 1 })
+                }
+                _ => Err(Reason::CallbackResult),
+            };
+        }
         let (Some(range), 1) = (&self.environment.returns, self.state.frames.len()) else { return Ok(()) };
         let register = self.state.frame().get(Reg::R0);
         if !register.is_scalar() {

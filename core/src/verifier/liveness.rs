@@ -37,8 +37,9 @@ struct Instance {
     less: bool,
 }
 
-/// The calls that a frame is reached through, from `main` on.
-type Chain = Vec<Pc>;
+/// The calls that a frame is reached through, from `main` on, and the number of its function: a call that calls back may
+/// call several.
+type Chain = (Vec<Pc>, usize);
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -126,7 +127,8 @@ impl Instance {
 
 /// The calls that the frame of that number was reached through.
 fn chain(state: &State, frame: usize) -> Chain {
-    state.frames[..=frame].iter().filter_map(|frame| frame.callsite).collect()
+    let calls = state.frames[..=frame].iter().filter_map(|frame| frame.callsite).collect();
+    (calls, state.frames[frame].function)
 }
 
 impl Liveness {
@@ -220,12 +222,14 @@ impl Liveness {
     }
 
     /// Whether a slot of a state may still be read.
-    pub(super) fn is_live(&self, state: &State, frame: usize, slot: usize) -> bool {
+    pub(super) fn is_live(&self, graph: &Graph, state: &State, frame: usize, slot: usize) -> bool {
         let inner = state.frames.len() - 1;
         let live = |number: usize, pc: Pc| {
             let instance = self.by_chain.get(&chain(state, number));
             instance.is_some_and(|&at| self.instances[at].is_live(pc, frame, slot))
         };
-        live(inner, state.pc) || (frame..inner).any(|number| live(number, state.pc_of(number).next()))
+        // Behind the call that a function waits for; a call that calls back may come again itself.
+        let goes_on = |call: Pc| if graph.node(call).calls_back { call } else { call.next() };
+        live(inner, state.pc) || (frame..inner).any(|number| live(number, goes_on(state.pc_of(number))))
     }
 }

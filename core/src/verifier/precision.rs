@@ -213,14 +213,19 @@ impl Verifier<'_> {
                     let register = frame.get_mut(*reg);
                     if !register.is_scalar() || std::mem::replace(&mut register.precise, true) {
                         wanted.registers[number] &= !bit;
+                    } else {
+                        self.marked = true;
                     }
                 }
             }
             for (at, slot) in frame.stack.iter_mut().enumerate() {
-                if wanted.slots[number] >> at & 1 == 1
-                    && (!slot.is_scalar_spill() || std::mem::replace(&mut slot.spilled.precise, true))
-                {
+                if wanted.slots[number] >> at & 1 == 0 {
+                    continue;
+                }
+                if !slot.is_scalar_spill() || std::mem::replace(&mut slot.spilled.precise, true) {
                     wanted.slots[number] &= !(1 << at);
+                } else {
+                    self.marked = true;
                 }
             }
             if self.log.level() >= 2 {
@@ -240,7 +245,7 @@ impl Verifier<'_> {
     }
 
     /// Everything on the way here is precise (`mark_all_scalars_precise`).
-    fn mark_all(&mut self) {
+    pub(super) fn mark_all(&mut self) {
         let depth = self.state.depth();
         self.log.add(
             2,
@@ -341,6 +346,17 @@ impl Verifier<'_> {
                 wanted.registers[outer] |= arguments;
                 wanted.frame = outer;
             }
+            Insn::Call(_) if self.graph.node(pc).calls_back && after != Some(pc.next()) => {
+                // Out of the beginning of a callback, whose arguments the function made up.
+                let Some(outer) = wanted.frame.checked_sub(1) else { return Err(Lost) };
+                let others = wanted.registers[wanted.frame] & !0x3e;
+                if others != 0 || wanted.slots[wanted.frame] != 0 {
+                    return Err(Lost);
+                }
+                wanted.registers[wanted.frame] = 0;
+                wanted.frame = outer;
+                return Ok(());
+            }
             Insn::Call(_) => {
                 wanted.remove(Reg::R0);
                 // It ended the function there.
@@ -349,7 +365,10 @@ impl Verifier<'_> {
                 }
             }
             Insn::Exit => {
-                // Into the end of a function that was called.
+                // Into the end of a function that was called, or called back.
+                if after.is_some_and(|after| self.graph.node(after).calls_back) {
+                    wanted.registers[wanted.frame] &= !0x3e;
+                }
                 let called = after.and_then(|after| after.0.checked_sub(1)).map(Pc);
                 let returned =
                     called.is_some_and(|pc| matches!(self.program.insn(pc), Insn::Call(Callee::Local(_))));

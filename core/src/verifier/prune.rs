@@ -38,6 +38,8 @@ pub(super) struct KeptStates {
     /// The longest list that was gone through.
     pub(super) longest: u32,
     dropped: u32,
+    /// Paths that came back in loops.
+    returns: u32,
 }
 
 impl KeptStates {
@@ -64,8 +66,19 @@ impl KeptStates {
         self.lists.entry(list).or_default().push(at);
         self.total += 1;
         self.now += 1;
-        self.peak = self.peak.max(self.now + self.dropped);
+        self.peak = self.peak.max(self.now + self.dropped + self.returns);
         at
+    }
+
+    /// How many paths came back in loops and are kept, too, for the count.
+    pub(super) fn count_peak(&mut self, returns: u32) {
+        self.returns = returns;
+        self.peak = self.peak.max(self.now + self.dropped + returns);
+    }
+
+    /// The states of a list, in the order in which they were kept.
+    pub(super) fn list(&self, list: u32) -> &[Kept] {
+        self.lists.get(&list).map_or(&[], Vec::as_slice)
     }
 
     fn release_if_done(&mut self, at: Kept) {
@@ -76,19 +89,6 @@ impl KeptStates {
             self.dropped -= 1;
         }
     }
-
-    /// A path from `parent` has come to its end (`update_branch_counts`).
-    pub(super) fn path_ended(&mut self, mut parent: Option<Kept>) {
-        while let Some(at) = parent {
-            let state = &mut self.get_mut(at).state;
-            state.branches -= 1;
-            parent = state.parent;
-            if state.branches > 0 {
-                break;
-            }
-            self.release_if_done(at);
-        }
-    }
 }
 
 /// How alike states must be.
@@ -96,19 +96,26 @@ impl KeptStates {
 enum Alike {
     /// The same but for names.
     Exactly,
+    /// No number is outside the range it was in.
+    Within,
     /// No number that decides something is outside the range it was in.
     Enough,
 }
 
 /// Which identity of the current state stands for which of the old one.
 #[derive(Debug)]
-struct Identities {
+pub(super) struct Identities {
     pairs: Vec<(u32, u32)>,
     /// Numbers without an identity get one of their own.
     fresh: u32,
 }
 
 impl Identities {
+    /// None is known yet; numbers without one get those behind `last`.
+    pub(super) const fn new(last: u32) -> Self {
+        Identities { pairs: Vec::new(), fresh: last }
+    }
+
     fn same(&mut self, old: u32, new: u32) -> bool {
         if (old == 0) != (new == 0) {
             return false;
@@ -151,16 +158,32 @@ fn raw(link: Link) -> u32 {
 }
 
 impl Verifier<'_> {
+    /// A path from `parent` has come to its end (`update_branch_counts`).
+    pub(super) fn path_ended(&mut self, mut parent: Option<Kept>) {
+        while let Some(at) = parent {
+            let state = &mut self.kept.get_mut(at).state;
+            state.branches -= 1;
+            parent = state.parent;
+            if state.branches > 0 {
+                break;
+            }
+            self.leave_cycle(at);
+            if !self.is_incomplete(at) {
+                self.kept.release_if_done(at);
+            }
+        }
+    }
+
     /// Whether the path may end here, since what comes was looked at in a state as good as this one. Otherwise the state
     /// is kept, if that may pay.
     pub(super) fn seen_before(&mut self) -> Result<bool, Reason> {
         let pc = self.state.pc;
-        let forced = self.graph.node(pc).keeps || self.state.history.len() > 40;
+        let node = *self.graph.node(pc);
+        let forced = node.keeps || self.state.history.len() > 40;
         let since = (self.jumps - self.kept_at.0, self.processed - self.kept_at.1);
         let mut keep = forced || since.0 >= 2 && since.1 >= 8;
         let list = self.list_of(pc);
-        let candidates: Vec<Kept> =
-            self.kept.lists.get(&list).map_or(Vec::new(), |list| list.iter().rev().copied().collect());
+        let candidates: Vec<Kept> = self.kept.list(list).iter().rev().copied().collect();
         candidates.iter().for_each(|&at| self.clean(at));
         let mut length = 0;
         for at in candidates {
@@ -170,23 +193,29 @@ impl Verifier<'_> {
                 continue;
             }
             if old.branches > 0 {
-                if looks_like(old, &self.state)
+                let within = || self.equal(old, Alike::Within);
+                // A loop that ends at some time, whatever happens in it.
+                if node.may_go && old.rounds != self.state.rounds && within() {
+                    return Ok(self.end_at(at, true));
+                }
+                if node.calls_back && within() {
+                    return Ok(self.end_at(at, false));
+                }
+                if !node.calls_back
+                    && looks_like(old, &self.state)
                     && self.equal(old, Alike::Exactly)
-                    && old.rounds == self.state.rounds
+                    && (old.rounds, old.unrolled) == (self.state.rounds, self.state.unrolled)
                 {
                     return Err(self.endless(at));
                 }
                 if !forced && since.0 < 20 && since.1 < 100 {
                     keep = false;
                 }
-            } else if self.equal(old, Alike::Enough) {
-                self.losses.ends(self.graph, old, &self.state);
-                self.kept.get_mut(at).hits += 1;
-                if self.graph.node(pc).jumped_to {
-                    self.note(|_| ());
+            } else {
+                let incomplete = self.is_incomplete(at);
+                if self.equal(old, if incomplete { Alike::Within } else { Alike::Enough }) {
+                    return Ok(self.end_at(at, incomplete));
                 }
-                self.mark_as_in(at);
-                return Ok(true);
             }
             self.missed(at, list, keep);
         }
@@ -195,6 +224,20 @@ impl Verifier<'_> {
             self.keep(list);
         }
         Ok(false)
+    }
+
+    /// The path ends, since a kept state covers it.
+    fn end_at(&mut self, at: Kept, comes_back: bool) -> bool {
+        self.losses.ends(self.graph, &self.kept.get(at).state, &self.state);
+        self.kept.get_mut(at).hits += 1;
+        if self.graph.node(self.state.pc).jumped_to {
+            self.note(|_| ());
+        }
+        self.mark_as_in(at);
+        if comes_back {
+            self.come_back(at);
+        }
+        true
     }
 
     /// Forgets what nobody reads any more, once all that comes behind a state is known (`clean_live_states`).
@@ -206,13 +249,14 @@ impl Verifier<'_> {
             || state.branches > 0
             || state.pc != self.state.pc
             || callsites(state) != callsites(&self.state)
+            || self.is_incomplete(at)
         {
             return;
         }
         let mut dead = Vec::new();
         for (number, frame) in state.frames.iter().enumerate() {
             for slot in 0..frame.stack.len() {
-                if !self.liveness.is_live(state, number, slot) {
+                if !self.liveness.is_live(self.graph, state, number, slot) {
                     dead.push((number, slot));
                 }
             }
@@ -244,7 +288,9 @@ impl Verifier<'_> {
             }
             self.kept.now -= 1;
             self.kept.dropped += 1;
-            self.kept.release_if_done(at);
+            if !self.is_incomplete(at) {
+                self.kept.release_if_done(at);
+            }
         }
     }
 
@@ -258,14 +304,16 @@ impl Verifier<'_> {
         }
         let pc = self.state.pc;
         let kept = self.kept.add(list, self.state.clone());
+        self.enter_cycle(kept);
         self.state.parent = Some(kept);
+        self.state.kept_before += 1;
         self.state.first = pc;
         self.state.history.clear();
         self.noted = false;
     }
 
     /// The list that states of this place are in.
-    fn list_of(&self, pc: Pc) -> u32 {
+    pub(super) fn list_of(&self, pc: Pc) -> u32 {
         let callsite = self.state.frame().callsite.map_or(u32::MAX, |pc| self.program.slot(pc).0);
         (self.program.slot(pc).0 ^ callsite) % self.program.slot_count()
     }
@@ -289,7 +337,7 @@ impl Verifier<'_> {
         if old.frames.len() != self.state.frames.len() {
             return false;
         }
-        let mut identities = Identities { pairs: Vec::new(), fresh: self.ids };
+        let mut identities = Identities::new(self.ids);
         // What is held now must be what was held then (`refsafe`).
         let (held, held_now) = (&old.references, &self.state.references);
         if held.len() != held_now.len()
@@ -299,6 +347,7 @@ impl Verifier<'_> {
         }
         old.frames.iter().zip(&self.state.frames).enumerate().all(|(number, (a, b))| {
             a.callsite == b.callsite
+                && a.callbacks <= b.callbacks
                 && frames_equal(self.graph, old.pc_of(number), [a, b], alike, &mut identities)
         })
     }
@@ -326,7 +375,7 @@ fn frames_equal(
         && stacks_equal(&old.stack, &new.stack, alike, identities)
 }
 
-fn exactly(old: &Register, new: &Register, identities: &mut Identities) -> bool {
+pub(super) fn exactly(old: &Register, new: &Register, identities: &mut Identities) -> bool {
     old.kind == new.kind
         && old.offset == new.offset
         && old.range == new.range
@@ -345,7 +394,7 @@ fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mu
         _ if old.kind != new.kind => false,
         Kind::Scalar => {
             let plus = |link: Link| link.plus.map(|(_, plus)| plus);
-            !old.precise
+            !old.precise && alike == Alike::Enough
                 || (old.link.id == 0 || plus(old.link) == plus(new.link))
                     && identities.same_numbers(raw(old.link), raw(new.link))
                     && old.value.includes(new.value)

@@ -188,8 +188,7 @@ pub(super) fn requirements(insn: Insn, environment: &Environment, list: &mut Vec
             list.push(Readable(dst));
             list.extend(source(src));
         }
-        Insn::MayGoto { .. } => list.push(Implemented("`may_goto` is")),
-        Insn::Jump { .. } | Insn::JumpLong { .. } => {}
+        Insn::MayGoto { .. } | Insn::Jump { .. } | Insn::JumpLong { .. } => {}
         Insn::Call(callee) => {
             list.push(Callable(callee));
             if let Callee::Helper(id) = callee
@@ -224,9 +223,6 @@ fn call(function: &'static Function, list: &mut Vec<Requirement>) {
     }
     if prototype.formats {
         list.push(Format);
-    }
-    if prototype.callback.is_some() {
-        list.push(Implemented("functions that call back are"));
     }
     if prototype.callback.is_some_and(|callback| callback.with.contains(&Given::Value)) {
         list.push(Elements(function));

@@ -35,7 +35,6 @@ pub(super) enum Kind {
     /// What a lookup in a table gave: a pointer to a value, or 0. Of a table of tables, a handle or 0.
     ValueOrNull(Table),
     /// A pointer into a key of a table.
-    #[expect(dead_code, reason = "callbacks are given it")]
     Key(Table),
     /// A pointer into a record of so many bytes that a function gave out.
     Record(u32),
@@ -305,6 +304,10 @@ pub(super) struct Frame {
     pub(super) registers: [Register; Reg::ALL.len()],
     /// Slots from the frame pointer down, as many as were used.
     pub(super) stack: Vec<Slot>,
+    /// Whether a function of the environment called it.
+    pub(super) called_back: bool,
+    /// How often the function that it calls now has called back.
+    pub(super) callbacks: u32,
 }
 
 impl Frame {
@@ -312,7 +315,7 @@ impl Frame {
     pub(super) fn new(callsite: Option<Pc>, function: usize, number: u8) -> Self {
         let mut registers = [Register::UNSET; Reg::ALL.len()];
         registers[Reg::R10.index()] = Register::pointer(Kind::Stack(number));
-        Frame { callsite, function, registers, stack: Vec::new() }
+        Frame { callsite, function, registers, stack: Vec::new(), called_back: false, callbacks: 0 }
     }
 
     pub(super) fn get(&self, reg: Reg) -> &Register {
@@ -397,6 +400,10 @@ pub(super) struct State {
     pub(super) rounds: u32,
     /// What must be given back.
     pub(super) references: Vec<Reference>,
+    /// How often it went into a callback.
+    pub(super) unrolled: u32,
+    /// How many states were kept on the way.
+    pub(super) kept_before: u32,
 }
 
 /// What a function gave out, and wants back.

@@ -138,7 +138,10 @@ impl fmt::Display for Printed<'_> {
                 print_slot(f, at, slot, self)?;
             }
         }
-        Ok(())
+        for (at, held) in self.state.references.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { " refs=" } else { "," }, held.id)?;
+        }
+        if frame.called_back { f.write_str(" cb") } else { Ok(()) }
     }
 }
 

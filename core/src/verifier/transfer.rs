@@ -84,7 +84,10 @@ impl Verifier<'_> {
                     onward = Onward::To(target);
                 }
             }
-            Insn::MayGoto { .. } => {}
+            Insn::MayGoto { .. } => {
+                self.may_go_on(pc.next())?;
+                onward = Onward::To(target.unwrap_or(pc));
+            }
             Insn::Call(Callee::Local(_)) => {
                 if let Some(function) = cfg::called(self.program, pc) {
                     self.enter(pc, function);

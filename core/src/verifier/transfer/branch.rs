@@ -6,6 +6,7 @@ use crate::isa::{CmpOp, Reg, Src, Width};
 use crate::maps::Holds;
 use crate::program::Pc;
 use crate::verifier::Verifier;
+use crate::verifier::cycles::widen;
 use crate::verifier::links::spread;
 use crate::verifier::packet;
 use crate::verifier::rejection::Reason;
@@ -131,6 +132,18 @@ impl Verifier<'_> {
                 spread(&mut pending.state, location, linked);
             }
         }
+    }
+
+    /// `may_goto`: out of the loop now, and on in it later.
+    pub(super) fn may_go_on(&mut self, next: Pc) -> Result<(), Reason> {
+        let pc = self.state.pc;
+        let parent = self.state.parent.map(|parent| &self.kept.get(parent).state);
+        let earlier = parent.and_then(|parent| self.earlier(parent, pc));
+        self.later(next)?.rounds += 1;
+        if let (Some(earlier), Some(pending)) = (earlier, self.pending.last_mut()) {
+            widen(&self.kept.get(earlier).state, &mut pending.state, self.ids);
+        }
+        Ok(())
     }
 
     /// What a comparison with 0, or with an address that is not 0, tells of what may be 0.

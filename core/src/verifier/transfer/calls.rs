@@ -4,15 +4,18 @@
 
 use super::Onward;
 use crate::domain::{Interval, Scalar};
-use crate::helpers::{Arg, Function, Ret};
+use crate::helpers::{Arg, Callback, Function, Given, Ret};
 use crate::isa::{Reg, Size};
 use crate::program::Pc;
 use crate::verifier::Verifier;
 use crate::verifier::check::{Usage, argument};
+use crate::verifier::cycles::widen;
 use crate::verifier::precision::Wanted;
 use crate::verifier::rejection::{Access, Reason};
 use crate::verifier::stack::Reach;
-use crate::verifier::state::{At, Byte, Frame, Kind, Link, Location, Reference, Register, Table, place};
+use crate::verifier::state::{
+    At, Byte, FRAMES, Frame, Kind, Link, Location, Reference, Register, Table, place,
+};
 use crate::verifier::trace::{Changed, Printed};
 
 /// r0 to r5, which calls do not keep.
@@ -91,6 +94,9 @@ impl Verifier<'_> {
         if prototype.args.contains(&Arg::Record) && given != 0 {
             self.release(given);
         }
+        if let Some(callback) = prototype.callback {
+            self.call_back(function, callback)?;
+        }
         self.clobber();
         let result = self.result(function, table, key, length, room);
         self.put(Reg::R0, result);
@@ -101,6 +107,71 @@ impl Verifier<'_> {
             self.forget_packet();
         }
         Ok(Onward::To(self.state.pc.next()))
+    }
+
+    /// A function may call back: then that is followed later, and what comes behind the call now
+    /// (`push_callback_call`).
+    fn call_back(&mut self, function: &Function, callback: Callback) -> Result<(), Reason> {
+        let Some(at) = function.prototype.args.iter().position(|&arg| arg == Arg::Callback) else {
+            return Ok(());
+        };
+        let called = self.state.frame().get(argument(at)).kind;
+        if let Some(flags) = callback.in_place_if_zero {
+            self.mark_flags(argument(flags), called)?;
+        }
+        if let Some(rounds) = callback.at_most.map(argument) {
+            self.mark_precise(rounds)?;
+            let most = self.state.frame().get(rounds).value.wide.unsigned.max;
+            if u64::from(self.state.frame().callbacks) >= most {
+                self.state.frame_mut().callbacks = 0;
+                let depth = self.state.depth();
+                self.log.add(2, format_args!("frame{depth} bpf_loop iteration limit reached\n"));
+                return Ok(());
+            }
+        }
+        let Kind::Code(number) = called else { return Ok(()) };
+        let (pc, first) = (self.state.pc, self.graph.functions()[usize::from(number)]);
+        let depth = self.state.frames.len();
+        if depth >= FRAMES {
+            return Err(Reason::TooManyFrames(depth + 1));
+        }
+        let table = self.given_table(function);
+        let mut inner = Frame::new(Some(pc), number.into(), depth as u8);
+        inner.called_back = true;
+        for (&given, register) in callback.with.iter().zip(&mut inner.registers[1..]) {
+            *register = match (given, table) {
+                (Given::Nothing, _) | (Given::Key | Given::Value, None) => Register::UNSET,
+                (Given::Number, _) => Register::unknown(),
+                (Given::Argument(at), _) => *self.state.frame().get(argument(at)),
+                (Given::Key, Some(table)) => Register::pointer(Kind::Key(table)),
+                (Given::Value, Some(table)) => Register::pointer(Kind::Value(table)),
+            };
+        }
+        self.losses.enters(pc, first);
+        let state = self.later(first)?;
+        state.frame_mut().callbacks += 1;
+        state.frames.push(inner);
+        state.unrolled += 1;
+        self.state.frame_mut().callbacks = 0;
+        self.changed = Changed::ALL;
+        Ok(())
+    }
+
+    /// Linux compiles the loop in place as long as the flags are 0 and the function is the same on every path; so they
+    /// decide something then (`update_loop_inline_state`).
+    fn mark_flags(&mut self, flags: Reg, called: Kind) -> Result<(), Reason> {
+        let pc = self.state.pc;
+        let before = self.in_place.get(&pc).copied();
+        if before.is_some_and(|(in_place, _)| !in_place) {
+            return Ok(());
+        }
+        let zero = self.state.frame().get(flags).is_zero();
+        if zero {
+            self.mark_precise(flags)?;
+        }
+        let same = before.is_none_or(|(_, before)| before == called);
+        self.in_place.insert(pc, (zero && same, before.map_or(called, |(_, before)| before)));
+        Ok(())
     }
 
     /// What is in r0 when the function returns.
@@ -288,10 +359,16 @@ impl Verifier<'_> {
             }
             return Ok(None);
         };
-        let back = site.next();
         self.liveness.update(self.program, self.graph, &self.state);
-        let r0 = *self.state.frame().get(Reg::R0);
-        *self.state.frames[inner - 1].get_mut(Reg::R0) = r0;
+        let called_back = self.state.frame().called_back;
+        // A function that called back may do so again: that is seen at the call.
+        let back = if called_back { site } else { site.next() };
+        if called_back {
+            self.mark_precise(Reg::R0)?;
+        } else {
+            let r0 = *self.state.frame().get(Reg::R0);
+            *self.state.frames[inner - 1].get_mut(Reg::R0) = r0;
+        }
         let slot = self.program.slot(back);
         let printed =
             |frame| Printed { state: &self.state, frame, changed: Changed::ALL, maps: self.program.maps() };
@@ -299,6 +376,9 @@ impl Verifier<'_> {
         self.log.add(1, format_args!("returning from callee:\n{callee}\nto caller at {slot}:\n{caller}\n"));
         self.state.frames.pop();
         self.liveness.moved();
+        if called_back && let Some(earlier) = self.earlier(&self.state, back) {
+            widen(&self.kept.get(earlier).state, &mut self.state, self.ids);
+        }
         Ok(Some(back))
     }
 }
