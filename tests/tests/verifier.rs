@@ -1,12 +1,13 @@
 //! Our verifier against the running kernel's: the same verdict, the same log, the same number of instructions.
 
-use bpf64_core::environment::SOCKET_FILTER;
+use bpf64_core::environment::{Environment, SOCKET_FILTER};
+use bpf64_core::helpers::is_gpl_compatible;
 use bpf64_core::isa::Insn;
-use bpf64_core::load::{Format, load};
+use bpf64_core::load::{Format, Request, elf, load};
 use bpf64_core::program::Program;
-use bpf64_core::verifier::{Settings, verify, verify_with};
+use bpf64_core::verifier::{Rejection, Settings, Verified, verify, verify_with};
 use bpf64_tests::kernel::skipped;
-use bpf64_tests::kernel_ebpf::{Kernel, Manner, ProgramType};
+use bpf64_tests::kernel_ebpf::{Kernel, Manner, ProgramType, Verdict};
 use bpf64_tests::property::check;
 
 /// Asks whether the kernel can be asked.
@@ -133,6 +134,81 @@ fn steps(log: &str) -> u32 {
     words.unwrap_or(u32::MAX)
 }
 
+/// A program that both verifiers are asked about.
+struct Asked<'a> {
+    kernel: &'a Kernel,
+    program: &'a Program,
+    program_type: &'a Environment,
+    settings: Settings,
+}
+
+impl Asked<'_> {
+    fn judge(&self, log_level: u32) -> Verdict {
+        let proprietary = self.program.license().is_some_and(|license| !is_gpl_compatible(license));
+        let manner = Manner { log_level, proprietary, strict_alignment: self.settings.strict_alignment };
+        match self.kernel.judge(self.program_type, self.program, manner) {
+            Ok(verdict) => verdict,
+            Err(error) => panic!("the kernel answers: {error}"),
+        }
+    }
+
+    /// Both looked at as many instructions, and if they accept it, saw the same on every path.
+    fn compare(&self, ours: &Result<Verified, Box<Rejection>>, theirs: &Verdict) -> Result<(), String> {
+        let log = ours.as_ref().map_or_else(|rejection| rejection.log.as_str(), |verified| verified.log());
+        if processed(log) != processed(&theirs.log) {
+            return Err(format!("Linux {}\n  we {}", processed(&theirs.log), processed(log)));
+        }
+        // Not of refusals: what Linux notes down between finding a fault and saying so differs. And with all its states,
+        // the log of a long loop would not fit anywhere.
+        if ours.is_err() || steps(log) >= MOST_STEPS {
+            return Ok(());
+        }
+        let settings = Settings { log: 2, ..self.settings };
+        let ours = verify_with(self.program, self.program_type, settings).expect("it was accepted");
+        difference(ours.log(), &self.judge(2).log).map_or(Ok(()), Err)
+    }
+}
+
+#[test]
+fn objects_of_clang() {
+    let kernel = match Kernel::open(PROBE) {
+        Ok(kernel) => kernel,
+        Err(why) => return skipped("the running kernel", &why),
+    };
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("objects");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).expect("it is here").flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "o"));
+    paths.sort();
+    let (mut wrong, mut asked) = (String::new(), 0);
+    for path in paths {
+        let bytes = std::fs::read(&path).expect("it can be read");
+        for entry in elf::programs(&bytes).expect("its programs are found") {
+            let request = Request { function: Some(&entry.function), ..Request::default() };
+            let Ok(loaded) = load(&bytes, &request) else { continue };
+            let name = format!("{}, {}", path.display(), entry.function);
+            let program = loaded.ebpf();
+            let settings = Settings { log: 1, cpus: cpus(), ..Settings::default() };
+            let ours = verify_with(&program, &loaded.program_type, settings);
+            if let Err(rejection) = &ours {
+                wrong += &format!("{name}: instruction {}: {rejection}\n", program.slot(rejection.pc));
+            }
+            let asking =
+                Asked { kernel: &kernel, program: &program, program_type: &loaded.program_type, settings };
+            let theirs = asking.judge(4);
+            if !theirs.accepted {
+                wrong += &format!("{name}: Linux says {:?}\n", reason(&theirs.log));
+            }
+            if let Err(difference) = asking.compare(&ours, &theirs) {
+                wrong += &format!("{name}: {difference}\n");
+            }
+            asked += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    println!("{asked} programs of clang accepted, by the kernel too");
+}
+
 #[test]
 fn suite() {
     let kernel = Kernel::open(PROBE);
@@ -159,16 +235,8 @@ fn suite() {
         }
         *(if found.is_some() { &mut refused } else { &mut accepted }) += 1;
         let Ok(kernel) = &kernel else { continue };
-        // With all its states, the log of a long loop would not fit anywhere.
-        let proprietary = program.license().is_some_and(|license| license == "Proprietary");
-        let judge = |log_level| {
-            let manner = Manner { log_level, proprietary, strict_alignment };
-            match kernel.judge(&loaded.program_type, &program, manner) {
-                Ok(verdict) => verdict,
-                Err(error) => panic!("{name}: {error}"),
-            }
-        };
-        let theirs = judge(4);
+        let asked = Asked { kernel, program: &program, program_type: &loaded.program_type, settings };
+        let theirs = asked.judge(4);
         let words = (!theirs.accepted).then(|| reason(&theirs.log).to_owned());
         if text.contains("; Linux accepts it") {
             if theirs.accepted && refusal.is_some() {
@@ -179,18 +247,8 @@ fn suite() {
         if words.as_deref() != refusal.as_ref().map(|(_, words)| words.as_str()) {
             wrong += &format!("{name}: Linux says {words:?}\n");
         }
-        let log = ours.as_ref().map_or_else(|rejection| rejection.log.as_str(), |verified| verified.log());
-        if processed(log) != processed(&theirs.log) {
-            wrong += &format!("{name}: Linux {}\n  we {}\n", processed(&theirs.log), processed(log));
-        }
-        // Not of refusals: what Linux notes down between finding a fault and saying so differs.
-        if ours.is_ok() && steps(log) < MOST_STEPS {
-            let theirs = judge(2);
-            let settings = Settings { log: 2, ..settings };
-            let ours = verify_with(&program, &loaded.program_type, settings).expect("it was accepted");
-            if let Some(difference) = difference(ours.log(), &theirs.log) {
-                wrong += &format!("{name}: {difference}\n");
-            }
+        if let Err(difference) = asked.compare(&ours, &theirs) {
+            wrong += &format!("{name}: {difference}\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
