@@ -74,6 +74,7 @@ static FUNCTIONS: &[Function] = &[
             .calling_back(Callback {
                 with: [Given::Number, Given::Argument(2), Given::Nothing, Given::Nothing, Given::Nothing],
                 at_most: Some(0),
+                in_place_if_zero: None,
             }),
         call: Implementation::Control(|_, Turn { arguments, state, returned }| {
             let [from, function, context, ..] = arguments;
