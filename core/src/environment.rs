@@ -41,6 +41,9 @@ pub struct Environment {
     pub functions: Functions,
     /// What r0 at exit means.
     pub verdict: fn(u64) -> Verdict,
+    /// Whether each function may have a stack of its own, so that nested calls take no more than one
+    /// (`bpf_enable_priv_stack`).
+    pub own_stacks: bool,
     /// What r0 at exit may be, all 64 bits with sign, where not every number will do (`check_return_code`).
     pub returns: Option<RangeInclusive<i64>>,
 }

@@ -14,6 +14,7 @@
 
 mod check;
 mod cycles;
+mod depth;
 mod facts;
 mod links;
 mod liveness;
@@ -45,7 +46,7 @@ use liveness::Liveness;
 use loss::Losses;
 use prune::KeptStates;
 use require::Requirement;
-use state::{FRAMES, Frame, Kind, Register, STACK, State, Step};
+use state::{Frame, Kind, Register, State, Step};
 use std::collections::BTreeMap;
 use trace::{Changed, Listed, Log, Printed};
 use transfer::Onward;
@@ -455,42 +456,6 @@ impl<'a> Verifier<'a> {
     /// Writes down that the current instruction spills to a slot or fills from it.
     fn note_slot(&mut self, frame: u8, slot: usize) {
         self.note(|step| step.slot = Some((frame, slot as u8)));
-    }
-
-    /// How much of the stack the frames of nested calls take together (`check_max_stack_depth`).
-    fn check_depth(&mut self) -> Result<(), Reason> {
-        let depth = |function: usize| (self.stacks[function] + 15) & !15;
-        // Functions that wait, each with the instruction at which it goes on.
-        let mut waiting: Vec<(usize, Pc)> = Vec::new();
-        let (mut function, mut pc, mut bytes) = (0, Pc(0), depth(0));
-        let mut steps = 0;
-        loop {
-            if bytes > STACK {
-                self.state.pc = self.graph.functions()[function];
-                return Err(Reason::StackOfFrames { calls: waiting.len() + 1, bytes });
-            }
-            let end =
-                self.graph.functions().get(function + 1).map_or(self.program.insns().len() as u32, |pc| pc.0);
-            let call = (pc.0..end).map(Pc).find_map(|pc| Some((pc, crate::cfg::called(self.program, pc)?)));
-            steps += 1;
-            if steps > LIMIT {
-                return Err(Reason::TooLarge(steps));
-            }
-            if let Some((call, target)) = call {
-                if waiting.len() + 1 >= FRAMES {
-                    self.state.pc = call;
-                    return Err(Reason::TooManyFrames(waiting.len() + 2));
-                }
-                waiting.push((function, call.next()));
-                function = self.graph.function_of(target);
-                pc = target;
-                bytes += depth(function);
-            } else {
-                bytes -= depth(function);
-                let Some(back) = waiting.pop() else { return Ok(()) };
-                (function, pc) = back;
-            }
-        }
     }
 
     fn effort(&self) -> Effort {

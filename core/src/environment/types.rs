@@ -75,6 +75,7 @@ pub static SOCKET_FILTER: Environment = Environment {
         0 => Verdict::Dropped,
         kept => Verdict::Accepted { kept },
     },
+    own_stacks: false,
     returns: None,
 };
 
@@ -90,6 +91,7 @@ pub static SCHED_CLS: Environment = Environment {
     packet: PacketAccess { legacy: true, writable: true, from_network: false },
     functions: TRAFFIC_CONTROL,
     verdict: traffic_control,
+    own_stacks: false,
     returns: None,
 };
 
@@ -104,6 +106,7 @@ pub static SCHED_ACT: Environment = Environment {
     packet: PacketAccess { legacy: true, writable: true, from_network: false },
     functions: TRAFFIC_CONTROL,
     verdict: traffic_control,
+    own_stacks: false,
     returns: None,
 };
 
@@ -135,6 +138,7 @@ pub static CGROUP_SKB: Environment = Environment {
     packet: PacketAccess { legacy: false, writable: false, from_network: true },
     functions: CONTROL_GROUP,
     verdict: control_group,
+    own_stacks: false,
     returns: Some(RangeInclusive::new(0, 1)),
 };
 
@@ -149,6 +153,7 @@ pub static CGROUP_SKB_EGRESS: Environment = Environment {
     packet: PacketAccess { legacy: false, writable: false, from_network: true },
     functions: CONTROL_GROUP,
     verdict: control_group,
+    own_stacks: false,
     returns: Some(RangeInclusive::new(0, 3)),
 };
 
@@ -176,6 +181,7 @@ pub static XDP: Environment = Environment {
         4 => Verdict::Action("XDP_REDIRECT"),
         _ => Verdict::Dropped,
     },
+    own_stacks: false,
     returns: None,
 };
 
@@ -191,6 +197,7 @@ pub static SECCOMP: Environment = Environment {
     packet: PacketAccess { legacy: false, writable: false, from_network: false },
     functions: &[],
     verdict: |r0| Verdict::Action(seccomp::Action::of(r0 as u32).name()),
+    own_stacks: false,
     returns: None,
 };
 
@@ -256,5 +263,6 @@ pub static MEMORY: Environment = Environment {
     packet: PacketAccess { legacy: false, writable: true, from_network: false },
     functions: &[],
     verdict: |_| Verdict::Number,
+    own_stacks: false,
     returns: None,
 };

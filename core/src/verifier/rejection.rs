@@ -320,6 +320,8 @@ pub enum Reason {
         /// What it should be.
         to: i64,
     },
+    /// Frames that take too much of the stack before a tail call.
+    StackBeforeTailCall(i32),
     /// A loop comes back to where it was with nothing changed.
     EndlessLoop(Slot),
     /// Too many instructions would have to be looked at.
@@ -371,7 +373,7 @@ impl Reason {
             | Reason::PacketWithoutContext => "packet-load",
             Reason::UnknownFunction(_) => "unknown-function",
             Reason::TooManyFrames(_) => "calls-too-deep",
-            Reason::StackOfFrames { .. } => "stack-too-large",
+            Reason::StackOfFrames { .. } | Reason::StackBeforeTailCall(_) => "stack-too-large",
             Reason::NoTable(_) => "no-map",
             Reason::NoDirectValue | Reason::NoConstant => "map-value-address",
             Reason::ValueOffset(_)

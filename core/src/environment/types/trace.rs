@@ -19,6 +19,7 @@ pub static TRACEPOINT: Environment = Environment {
     packet: NO_PACKET,
     functions: TRACING,
     verdict: filter,
+    own_stacks: true,
     returns: None,
 };
 
@@ -33,6 +34,7 @@ pub static RAW_TRACEPOINT: Environment = Environment {
     packet: NO_PACKET,
     functions: TRACING,
     verdict: |_| Verdict::Number,
+    own_stacks: true,
     returns: None,
 };
 
@@ -47,6 +49,7 @@ pub static KPROBE: Environment = Environment {
     packet: NO_PACKET,
     functions: TRACING,
     verdict: filter,
+    own_stacks: true,
     returns: None,
 };
 
@@ -61,6 +64,7 @@ pub static PERF_EVENT: Environment = Environment {
     packet: NO_PACKET,
     functions: TRACING,
     verdict: filter,
+    own_stacks: true,
     returns: None,
 };
 
@@ -83,6 +87,7 @@ pub fn record(description: Description) -> Environment {
         packet: NO_PACKET,
         functions: EVERYWHERE,
         verdict: |_| Verdict::Number,
+        own_stacks: true,
         returns: None,
     }
 }

@@ -106,6 +106,10 @@ impl fmt::Display for Reason {
             Reason::StackOfFrames { calls, bytes } => {
                 write!(f, "combined stack size of {calls} calls is {bytes}. Too large")
             }
+            Reason::StackBeforeTailCall(bytes) => write!(
+                f,
+                "tail_calls are not allowed when call stack of previous frames is {bytes} bytes. Too large"
+            ),
             Reason::NoTable(fd) => write!(f, "fd {fd} is not pointing to valid bpf_map"),
             Reason::NoDirectValue => f.write_str("no direct value access support for this map type"),
             Reason::ValueOffset(offset) => write!(f, "direct value offset of {offset} is not allowed"),

@@ -90,6 +90,10 @@ impl Reason {
                 "all frames together take {bytes} bytes of stack, and {} are allowed; put less on it, or call less deeply",
                 STACK
             ),
+            Reason::StackBeforeTailCall(bytes) => format!(
+                "the callers of a function that makes a tail call take {bytes} bytes of stack, and less than 256 are \
+                 allowed; put less on it"
+            ),
             Reason::NoTable(index) => format!("the program has no map {index}; declare it with `.map`"),
             Reason::NoDirectValue => {
                 "programs may hold addresses in arrays of one element only; look the value up".into()
