@@ -5,6 +5,7 @@
 //! and only the meaning has names for them. The names are in [`names`].
 
 pub mod names;
+pub mod typed;
 
 use crate::seccomp::{Arch, syscalls};
 use names::{find, flags};
