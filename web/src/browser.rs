@@ -134,12 +134,33 @@ pub fn mark_interactive() {
     }
 }
 
+fn find(selector: &str) -> Option<web_sys::Element> {
+    window().document()?.query_selector(selector).ok().flatten()
+}
+
 /// Puts the focus on the first element of this selector, if there is one.
 pub fn focus(selector: &str) {
-    let found = window().document().and_then(|document| document.query_selector(selector).ok().flatten());
-    if let Some(element) = found.and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
+    if let Some(element) = find(selector).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
         // Fails only for elements that take no focus.
         let _ = element.focus();
+    }
+}
+
+/// Puts the focus on a field and selects what it holds, so that typing replaces it.
+pub fn edit(selector: &str) {
+    focus(selector);
+    if let Some(input) = find(selector).and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok()) {
+        input.select();
+    }
+}
+
+/// Scrolls as little as will bring the first element of this selector into view.
+pub fn reveal(selector: &str) {
+    if let Some(element) = find(selector) {
+        let options = web_sys::ScrollIntoViewOptions::new();
+        options.set_block(web_sys::ScrollLogicalPosition::Nearest);
+        options.set_inline(web_sys::ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&options);
     }
 }
 

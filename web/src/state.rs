@@ -4,6 +4,7 @@
 //! soon as what it depends on changes. Tested natively.
 
 mod input;
+mod packet;
 mod reports;
 mod run;
 mod share;
@@ -17,8 +18,10 @@ use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::environment::{Environment, World};
 use bpf64_core::link;
 use bpf64_core::load::Format;
-use bpf64_core::packet::{self, Capture, Layer};
+use bpf64_core::packet::mend::{self, Mend};
+use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
+pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
 pub use reports::{Heat, Judged, Verification};
 use run::Chase;
 pub use run::{LongRun, Outcome};
@@ -45,6 +48,8 @@ pub struct State {
     pub chosen: Option<usize>,
     /// The packet.
     pub packet: Rc<PacketInput>,
+    /// What is looked at in it, and how it is edited.
+    pub touch: Touch,
     /// The recorded run and where it stands. `None` only as long as no text could be read.
     pub player: Option<Player>,
     /// How often the run executes each instruction of the stepped level.
@@ -110,6 +115,8 @@ pub struct PacketInput {
     pub link_type: u32,
     /// Its layers.
     pub layers: Vec<Layer>,
+    /// Lengths and checksums that are not what they should be.
+    pub faults: Vec<Mend>,
     /// What is wrong with the text.
     pub fault: Option<String>,
 }
@@ -117,8 +124,9 @@ pub struct PacketInput {
 impl PacketInput {
     fn new(bytes: Vec<u8>, wire_len: u32, link_type: u32) -> Self {
         let text = packet_text::print(&bytes);
-        let layers = packet::layers(&Skb::captured(bytes.clone(), wire_len, link_type), link_type);
-        PacketInput { text, bytes, wire_len, link_type, layers, fault: None }
+        let layers = layers::layers(&Skb::captured(bytes.clone(), wire_len, link_type), link_type);
+        let faults = mend::faults(&bytes, &layers, wire_len as usize);
+        PacketInput { text, bytes, wire_len, link_type, layers, faults, fault: None }
     }
 
     /// The packet as a filter sees it.
@@ -197,6 +205,8 @@ pub enum Action {
     SelectPacket(usize),
     /// The packet's bytes were edited.
     PacketText(String),
+    /// Something was done to the packet's bytes or fields.
+    Packet(PacketAction),
     /// Another level is to be stepped.
     Level(Level),
     /// One step.
@@ -252,6 +262,7 @@ impl Default for State {
             capture: None,
             chosen: None,
             packet: Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET)),
+            touch: Touch::default(),
             player: None,
             hits: Rc::from([]),
             chase: Chase::Nothing,
@@ -325,6 +336,7 @@ impl State {
             Action::OpenFile(name, bytes) => self.open_file(name, &bytes),
             Action::SelectPacket(index) => self.select_packet(index),
             Action::PacketText(text) => self.edit_packet(text),
+            Action::Packet(action) => self.touch_packet(action),
             Action::Level(level) => self.set_level(level),
             Action::Step => self.play(Player::step),
             Action::Back => self.play(Player::back),
@@ -335,7 +347,7 @@ impl State {
             Action::Seek(position) => self.seek(position),
             Action::RunTo(level, pc) => self.run_to(level, pc),
             Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
-            Action::Light(key) => self.lit = key,
+            Action::Light(key) => self.light(key),
             Action::Tab(tab) => self.tab = tab,
             Action::Dock(dock) => self.dock = dock,
             Action::LookAt(pc) => {
@@ -373,7 +385,7 @@ impl State {
                 }
                 self.levels = Some(Rc::new(levels));
                 self.problems = Rc::from([]);
-                self.lit = None;
+                self.light(None);
                 self.looked_at = None;
                 self.order += 1;
                 self.verification = Verification::Pending;

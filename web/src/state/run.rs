@@ -78,6 +78,7 @@ impl State {
         }
         self.chase = if at_end { Chase::End } else { Chase::Nothing };
         self.player = Some(player);
+        self.find_readers();
     }
 
     /// Records some more of a long run. Behind what is recorded, the worker runs on.
@@ -91,13 +92,17 @@ impl State {
             Chase::Breakpoint if at_end => player.resume(),
             Chase::Nothing | Chase::Breakpoint => {}
         }
-        if !player.goes_on() {
+        let done = !player.goes_on();
+        if done {
             self.chase = Chase::Nothing;
             if matches!(player.end(), End::Limit(_)) && !self.halted {
                 self.long_run = Some(LongRun { executed: player.steps() as u64, end: None });
             }
         }
         self.hits = player.hits().into();
+        if done {
+            self.find_readers();
+        }
     }
 
     pub(super) fn play(&mut self, action: fn(&mut Player)) {

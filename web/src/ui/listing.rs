@@ -34,6 +34,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
     let hottest = heat.iter().flat_map(|heat| heat.iter()).map(|heat| heat.executed).max().unwrap_or(0);
     let refused = (level == Level::Ebpf).then(|| state.refused_at()).flatten().map(|place| Pc(place.pc));
     let looked_at = state.looked_at.and_then(|pc| levels.partner(Level::Ebpf, pc, level));
+    let readers = state.readers_in(level);
     let focus_row = current.unwrap_or(Pc(0));
     let row = {
         let page = page.clone();
@@ -55,7 +56,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
                     partner={row.key.is_some() && row.key == current_key}
                     breakpoint={breakpoints.contains(&row.pc)}
                     hits={hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0))}
-                    refused={refused == Some(row.pc)} looked_at={looked_at == Some(row.pc)}
+                    refused={refused == Some(row.pc)} reads={readers.contains(&row.pc)} looked_at={looked_at == Some(row.pc)}
                     heat={heat.as_ref().and_then(|heat| heat.get(index).copied()).map(|heat| (heat, hottest))}
                     focusable={focus_row == row.pc} {row} />
             }
@@ -89,6 +90,8 @@ struct RowProps {
     refused: bool,
     /// Somebody asked to see it.
     looked_at: bool,
+    /// It reads what is selected of the packet.
+    reads: bool,
     /// How often the run executes it; unknown in the level that is not stepped.
     hits: Option<u32>,
     /// How often it was executed over the capture, and how often the one that was executed most.
@@ -110,6 +113,7 @@ fn InsnRow(props: &RowProps) -> Html {
         breakpoint,
         refused,
         looked_at,
+        reads,
         hits,
         heat,
         focusable,
@@ -136,6 +140,7 @@ fn InsnRow(props: &RowProps) -> Html {
         breakpoint.then_some("brk"),
         refused.then_some("refused"),
         looked_at.then_some("looked-at"),
+        reads.then_some("reads"),
         (heat.map_or(*hits == Some(0), |(heat, _)| heat.executed == 0)).then_some("never")
     );
     html! {
@@ -143,7 +148,7 @@ fn InsnRow(props: &RowProps) -> Html {
             title={title.clone()} aria-current={current.then_some("step")}
             data-testid={format!("{name}-{slot}")} data-slot={slot.to_string()} data-from={row.from.map(|from| from.to_string())}
             data-hue={hue(row.key).map(|hue| hue.to_string())} data-current={flag(*current)} data-lit={flag(*lit)}
-            data-breakpoint={flag(*breakpoint)} data-refused={flag(*refused)} data-hits={hits.map(|hits| hits.to_string())}
+            data-breakpoint={flag(*breakpoint)} data-refused={flag(*refused)} data-reads={flag(*reads)} data-hits={hits.map(|hits| hits.to_string())}
             onmouseenter={move |_| on()} onmouseleave={move |_| off()}
             onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>
             <button class="dot" type="button" tabindex="-1" aria-pressed={breakpoint.to_string()}

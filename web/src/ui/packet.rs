@@ -1,72 +1,111 @@
-//! The packet pane: bytes, layers, and the field to edit them in.
+//! The packet pane: bytes, what is selected of them, layers with their fields, and what makes packets.
 
-use super::{PageProps, flag};
-use crate::state::{Action, State};
-use bpf64_core::machine::{Place, Region};
+mod bytes;
+mod fields;
+mod tools;
+
+use super::{Page, PageProps};
+use crate::levels::Level;
+use crate::state::{PacketAction, Spot, State};
 use bpf64_core::packet::layers::Kind;
-use web_sys::HtmlTextAreaElement;
+use bytes::Bytes;
+use fields::Layers;
+use std::ops::Range;
+use tools::{Builder, Input, Mending};
+use web_sys::HtmlInputElement;
 use yew::prelude::*;
-
-/// Bytes in a line of the hex view.
-const LINE: usize = 8;
-/// The most bytes that are shown; a jumbo frame is 9,000.
-const SHOWN: usize = 4096;
 
 /// The pane.
 #[component]
 pub(super) fn PacketPane(PageProps { page }: &PageProps) -> Html {
     html! {
         <div class="packet-parts">
-            <Bytes page={page.clone()} />
-            <div class="packet-rest"><Layers page={page.clone()} /><Input page={page.clone()} /></div>
-        </div>
-    }
-}
-
-/// The hex view. Bytes are tinted by layer; those the last step read are solid, those the next will read framed.
-#[component]
-fn Bytes(PageProps { page }: &PageProps) -> Html {
-    let state = &page.state;
-    let bytes = state.player.as_ref().map_or(state.packet.bytes.as_slice(), |player| player.packet());
-    let shown = &bytes[..bytes.len().min(SHOWN)];
-    html! {
-        <div class="scroll bytes" tabindex="0" role="group" aria-label="Packet bytes">
-            <div class="hex mono" data-testid="packet-bytes">
-                { for shown.chunks(LINE).enumerate().map(|(line, chunk)| html! {
-                    <>
-                        <span class="o">{ format!("{:04x}", line * LINE) }</span>
-                        <span>{ for chunk.iter().enumerate().map(|(column, &value)| byte(state, line * LINE + column, value)) }</span>
-                        <span class="a" aria-hidden="true">{ chunk.iter().map(|&byte| if byte.is_ascii_graphic() { byte as char } else { '·' }).collect::<String>() }</span>
-                    </>
-                }) }
-                if bytes.is_empty() { <span class="none">{ "The packet is empty: type bytes below, or open a capture." }</span> }
+            <div class="packet-bytes"><Bytes page={page.clone()} /><Selected page={page.clone()} /></div>
+            <div class="packet-rest scroll" tabindex="0" role="group" aria-label="Layers and fields">
+                <Layers page={page.clone()} />
+                <Mending page={page.clone()} />
+                <Input page={page.clone()} />
+                <Builder page={page.clone()} />
             </div>
-            if bytes.len() > SHOWN { <p class="empty">{ format!("{} more bytes are not shown", bytes.len() - SHOWN) }</p> }
         </div>
     }
 }
 
-fn byte(state: &State, offset: usize, value: u8) -> Html {
-    let kind = state
-        .packet
-        .layers
-        .iter()
-        .find(|layer| layer.bytes.contains(&offset))
-        .map(|layer| kind_class(layer.kind));
-    let (just_read, next) = state.player.as_ref().map_or((false, false), |player| {
-        let covers = |reads: &[bpf64_core::machine::Read]| {
-            reads.iter().any(|read| match read.place {
-                Place::Memory { region: Region::Packet, offset: start, size } => {
-                    (start as usize..start as usize + size.bytes()).contains(&offset)
-                }
-                _ => false,
-            })
-        };
-        (covers(player.last().0), covers(player.reads(player.position())))
+/// What is selected: what it is, who reads it, and a single byte to be typed over.
+#[component]
+fn Selected(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let Some(bytes) = &state.touch.selected else {
+        return html! { <p class="packet-selected none">{ "Select a byte or a field to see who reads it." }</p> };
+    };
+    let readers = state.readers_in(state.level);
+    let rows = state.levels.as_ref().map(|levels| levels.rows(state.level));
+    let slots: Vec<String> =
+        readers.iter().filter_map(|pc| rows?.get(pc.index()).map(|row| row.slot.to_string())).collect();
+    html! {
+        <div class="packet-selected" data-testid="packet-selection" data-from={bytes.start.to_string()} data-to={(bytes.end - 1).to_string()}
+            data-readers={slots.join(" ")}>
+            <p role="status">{ what(state, bytes) }<small>{ who(state.level, &slots) }</small></p>
+            if bytes.len() == 1 { { byte_input(page, bytes.start) } }
+            <button type="button" class="btn small" aria-label="Select nothing" title="Select nothing (Escape)"
+                onclick={page.send(crate::state::Action::Packet(PacketAction::Unselect))}>{ "×" }</button>
+        </div>
+    }
+}
+
+/// "IPv4 protocol, byte 23".
+fn what(state: &State, bytes: &Range<usize>) -> String {
+    let place = match bytes.len() {
+        1 => format!("byte {}", bytes.start),
+        _ => format!("bytes {} to {}", bytes.start, bytes.end - 1),
+    };
+    let Some(layer) = state.packet.layers.iter().find(|layer| layer.bytes.contains(&bytes.start)) else {
+        return place;
+    };
+    let field = layer.fields.iter().find(|field| {
+        field.bytes.start <= bytes.start && bytes.end <= field.bytes.end && layer.bytes != *bytes
+    });
+    match field {
+        Some(field) if layer.name.to_lowercase() != field.label => {
+            format!("{} {}, {place}", layer.name, field.meaning.noun(field.label))
+        }
+        _ => format!("{}, {place}", layer.name),
+    }
+}
+
+fn who(level: Level, slots: &[String]) -> String {
+    let name = match level {
+        Level::Classic => "classic",
+        Level::Ebpf => "eBPF",
+    };
+    match slots {
+        [] => " not read in this run".to_owned(),
+        [one] => format!(" read by {name} instruction {one}"),
+        many => format!(" read by {name} instructions {}", many.join(", ")),
+    }
+}
+
+fn byte_input(page: &Page, at: usize) -> Html {
+    let spot = Spot::Byte(at);
+    let value = page.state.packet.bytes.get(at).map(|byte| format!("{byte:02x}")).unwrap_or_default();
+    html! {
+        <label class="byte-input">{ "set" }{ typed(page, spot, value, &format!("Byte {at}, hexadecimal"), "byte-input") }</label>
+    }
+}
+
+/// A place in the packet that takes text: what is typed goes into the packet as soon as it can be read.
+fn typed(page: &Page, spot: Spot, value: String, label: &str, testid: &str) -> Html {
+    let draft = page.state.touch.draft.as_ref().filter(|draft| draft.spot == spot);
+    let fault = draft.and_then(|draft| draft.fault.clone());
+    let value = draft.map_or(value, |draft| draft.text.clone());
+    let oninput = page.on(move |event: InputEvent| {
+        let text = event.target_unchecked_into::<HtmlInputElement>().value();
+        crate::state::Action::Packet(PacketAction::Type(spot, text))
     });
     html! {
-        <i class={classes!(kind, just_read.then_some("read"), next.then_some("next"))}
-            data-testid={format!("byte-{offset}")} data-accessed={flag(just_read)} data-next={flag(next)}>{ format!("{value:02x}") }</i>
+        <input class="mono" type="text" spellcheck="false" autocomplete="off" {value} {oninput} aria-label={label.to_owned()}
+            data-testid={testid.to_owned()} aria-invalid={fault.is_some().to_string()} title={fault}
+            onblur={page.send(crate::state::Action::Packet(PacketAction::Done))} />
     }
 }
 
@@ -77,35 +116,5 @@ fn kind_class(kind: Kind) -> &'static str {
         Kind::Network => "net",
         Kind::Transport => "transport",
         Kind::Payload => "payload",
-    }
-}
-
-/// The legend of the tints, with what each layer says.
-#[component]
-fn Layers(PageProps { page }: &PageProps) -> Html {
-    html! {
-        <div class="layers" tabindex="0" role="group" aria-label="Layers of the packet">
-            { for page.state.packet.layers.iter().map(|layer| html! {
-                <span title={format!("bytes {} to {}", layer.bytes.start, layer.bytes.end - 1)}>
-                    <em class={kind_class(layer.kind)}></em><b>{ layer.name }</b>{ " " }{ &layer.summary }</span>
-            }) }
-        </div>
-    }
-}
-
-/// The packet as text.
-#[component]
-fn Input(PageProps { page }: &PageProps) -> Html {
-    let packet = &page.state.packet;
-    let oninput = page.on(|event: InputEvent| {
-        Action::PacketText(event.target_unchecked_into::<HtmlTextAreaElement>().value())
-    });
-    html! {
-        <div class="packet-text">
-            <label for="packet-input">{ "Edit as hexadecimal, or paste a dump" }</label>
-            <textarea id="packet-input" class="mono" rows="2" spellcheck="false" autocomplete="off" data-testid="packet-input"
-                value={packet.text.clone()} {oninput} aria-invalid={packet.fault.is_some().to_string()} aria-describedby="packet-fault" />
-            <p id="packet-fault" class="fault" role="status">{ packet.fault.clone().unwrap_or_default() }</p>
-        </div>
     }
 }

@@ -1,0 +1,311 @@
+//! What a person does to the packet: select bytes and fields, edit them, have it mended, make a new one.
+
+use super::{PacketInput, State};
+use crate::levels::{Key, Level};
+use crate::player::Player;
+use bpf64_core::machine::{Place, Region};
+use bpf64_core::packet::build::{self, Recipe};
+use bpf64_core::packet::{Field, edit, mend};
+use bpf64_core::program::Pc;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Bytes in a line of the view: how far the keys up and down go.
+pub const LINE: usize = 8;
+
+/// What is looked at in the packet, and how it is edited.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Touch {
+    /// The bytes that are selected: at least one, all in the packet.
+    pub selected: Option<Range<usize>>,
+    /// The instructions of the stepped level that read any of them in the run, in order.
+    pub readers: Rc<[Pc]>,
+    /// The bytes that instructions read whose origin is lit.
+    pub lit: Rc<[Range<usize>]>,
+    /// What is being typed into a byte or a field.
+    pub draft: Option<Draft>,
+    /// Whether lengths and checksums are put right after each edit of a byte or a field.
+    pub mends_along: bool,
+    /// What packet would be made.
+    pub recipe: Recipe,
+}
+
+/// What is being typed, as long as the place has the focus.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Where.
+    pub spot: Spot,
+    /// The text as it is now.
+    pub text: String,
+    /// What is wrong with it; then the packet is as it was.
+    pub fault: Option<String>,
+}
+
+/// A place in the packet that takes text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// This byte.
+    Byte(usize),
+    /// The field that starts here.
+    Field(usize),
+}
+
+/// What can be done.
+#[derive(Debug, Clone)]
+pub enum PacketAction {
+    /// These bytes are looked at.
+    Select(Range<usize>),
+    /// None are.
+    Unselect,
+    /// The selection goes so many bytes on, or back.
+    Move(isize),
+    /// Something was typed there.
+    Type(Spot, String),
+    /// The place that was typed into has lost the focus.
+    Done,
+    /// Lengths and checksums are to be put right.
+    Mend,
+    /// Whether they are after each edit.
+    MendAlong(bool),
+    /// Another packet is thought of.
+    Recipe(Recipe),
+    /// It is to be made.
+    Build,
+}
+
+impl State {
+    pub(super) fn touch_packet(&mut self, action: PacketAction) {
+        match action {
+            PacketAction::Select(bytes) => self.select_bytes(Some(bytes)),
+            PacketAction::Unselect => self.select_bytes(None),
+            PacketAction::Move(by) => {
+                let last = self.packet.bytes.len().saturating_sub(1);
+                let start = match &self.touch.selected {
+                    Some(bytes) => bytes.start.saturating_add_signed(by).min(last),
+                    None => 0,
+                };
+                self.select_bytes(Some(start..start + 1));
+            }
+            PacketAction::Type(spot, text) => self.type_into(spot, text),
+            PacketAction::Done => self.touch.draft = None,
+            PacketAction::Mend => {
+                let mut bytes = self.packet.bytes.clone();
+                mend::apply(&mut bytes, &self.packet.faults);
+                self.put_packet(bytes);
+            }
+            PacketAction::MendAlong(along) => {
+                self.touch.mends_along = along;
+                if along {
+                    self.touch_packet(PacketAction::Mend);
+                }
+            }
+            PacketAction::Recipe(recipe) => self.touch.recipe = recipe,
+            PacketAction::Build => {
+                let bytes = build::build(self.touch.recipe);
+                let (wire_len, link) = (bytes.len() as u32, bpf64_core::context::skb::link_type::ETHERNET);
+                self.chosen = None;
+                self.packet = Rc::new(PacketInput::new(bytes, wire_len, link));
+                self.touch.draft = None;
+                self.record();
+            }
+        }
+    }
+
+    fn select_bytes(&mut self, bytes: Option<Range<usize>>) {
+        let inside = |bytes: &Range<usize>| !bytes.is_empty() && bytes.end <= self.packet.bytes.len();
+        self.touch.selected = bytes.filter(inside);
+        self.find_readers();
+    }
+
+    /// What the selection means for the run as it is now: after each recording.
+    pub(super) fn find_readers(&mut self) {
+        let length = self.packet.bytes.len();
+        self.touch.selected = self.touch.selected.take().filter(|bytes| bytes.end <= length);
+        let Some((bytes, player)) = self.touch.selected.clone().zip(self.player.as_ref()) else {
+            self.touch.readers = Rc::from([]);
+            return;
+        };
+        let mut readers: Vec<Pc> = (0..player.steps())
+            .filter(|&step| reads(player, step).any(|read| read.start < bytes.end && bytes.start < read.end))
+            .filter_map(|step| player.pc_of(step))
+            .collect();
+        readers.sort_unstable();
+        readers.dedup();
+        self.touch.readers = readers.into();
+    }
+
+    /// Instructions of this origin are lit, and the bytes that they read with them.
+    pub(super) fn light(&mut self, key: Option<Key>) {
+        self.lit = key;
+        let rows = self.levels.as_ref().map(|levels| Rc::clone(levels.rows(self.level)));
+        let (Some(player), Some(rows), true) = (&self.player, rows, key.is_some()) else {
+            self.touch.lit = Rc::from([]);
+            return;
+        };
+        let is_lit = |step: &usize| {
+            player.pc_of(*step).and_then(|pc| rows.get(pc.index())).is_some_and(|row| row.key == key)
+        };
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for read in (0..player.steps()).filter(is_lit).flat_map(|step| reads(player, step)) {
+            if !found.contains(&read) {
+                found.push(read);
+            }
+        }
+        self.touch.lit = found.into();
+    }
+
+    /// The instructions of a level that read what is selected.
+    #[must_use]
+    pub fn readers_in(&self, level: Level) -> Vec<Pc> {
+        let Some(levels) = &self.levels else { return Vec::new() };
+        self.touch.readers.iter().filter_map(|&pc| levels.partner(self.level, pc, level)).collect()
+    }
+
+    fn type_into(&mut self, spot: Spot, text: String) {
+        let mut bytes = self.packet.bytes.clone();
+        let done = match spot {
+            Spot::Byte(at) => type_byte(&mut bytes, at, &text),
+            Spot::Field(start) => match self.packet.field_at(start) {
+                Some(_) if text.trim().is_empty() => Err("nothing is typed yet".to_owned()),
+                Some(field) => edit::replace(field, &mut bytes, &text),
+                None => Err("the packet no longer has this field".to_owned()),
+            },
+        };
+        let changed = done.is_ok() && bytes != self.packet.bytes;
+        self.touch.draft = Some(Draft { spot, text, fault: done.err() });
+        if changed {
+            self.put_packet(bytes);
+            if self.touch.mends_along {
+                self.touch_packet(PacketAction::Mend);
+            }
+            if let Spot::Field(start) = spot {
+                let bytes = self.packet.field_at(start).map(|field| field.bytes.clone());
+                self.select_bytes(bytes);
+            }
+        }
+    }
+
+    /// The same packet with other bytes.
+    fn put_packet(&mut self, bytes: Vec<u8>) {
+        if bytes == self.packet.bytes {
+            return;
+        }
+        let PacketInput { bytes: before, wire_len, link_type, .. } = &*self.packet;
+        // What was cut off stays cut off.
+        let missing = (*wire_len as usize).saturating_sub(before.len());
+        let wire_len = (bytes.len() + missing) as u32;
+        self.packet = Rc::new(PacketInput::new(bytes, wire_len, *link_type));
+        self.chosen = None;
+        self.record();
+    }
+}
+
+impl PacketInput {
+    /// The field that starts at this byte.
+    #[must_use]
+    pub fn field_at(&self, start: usize) -> Option<&Field> {
+        let mut fields = self.layers.iter().flat_map(|layer| &layer.fields);
+        fields.find(|field| field.bytes.start == start)
+    }
+}
+
+fn type_byte(bytes: &mut [u8], at: usize, text: &str) -> Result<(), String> {
+    let typed = text.trim();
+    let value = u8::from_str_radix(typed, 16).ok().filter(|_| !typed.starts_with('+'));
+    match (bytes.get_mut(at), value) {
+        (Some(byte), Some(value)) => {
+            *byte = value;
+            Ok(())
+        }
+        (None, _) => Err("the packet no longer has this byte".to_owned()),
+        (_, None) => Err("a byte is two hexadecimal digits".to_owned()),
+    }
+}
+
+/// The bytes of the packet that a step read.
+fn reads(player: &Player, step: usize) -> impl Iterator<Item = Range<usize>> {
+    player.reads(step).iter().filter_map(|read| match read.place {
+        Place::Memory { region: Region::Packet, offset, size } => {
+            Some(offset as usize..offset as usize + size.bytes())
+        }
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Action, reduce};
+    use super::*;
+    use bpf64_core::meaning::Meaning;
+    use bpf64_core::packet::build::Network;
+
+    fn after(actions: impl IntoIterator<Item = Action>) -> State {
+        actions.into_iter().fold(State::default(), |state, action| reduce(&state, action))
+    }
+
+    fn made(actions: impl IntoIterator<Item = PacketAction>) -> State {
+        let source = Action::Edit("ldh [12]\njeq #0x800, 2, 3\nret #7\nret #0\n".to_owned());
+        let start = [source, Action::Packet(PacketAction::Build)];
+        after(start.into_iter().chain(actions.into_iter().map(Action::Packet)))
+    }
+
+    fn typed(at: usize, text: &str) -> PacketAction {
+        PacketAction::Type(Spot::Field(at), text.to_owned())
+    }
+
+    #[test]
+    fn a_made_packet_is_right_and_runs() {
+        let state = made([]);
+        assert_eq!(state.result(), Some(7));
+        assert!(state.packet.faults.is_empty() && state.chosen.is_none());
+        let recipe = Recipe { tags: 1, network: Network::Arp, ..Recipe::default() };
+        let state = made([PacketAction::Recipe(recipe), PacketAction::Build]);
+        assert_eq!(state.result(), Some(0));
+        assert_eq!(state.packet.bytes[12..14], [0x81, 0]);
+    }
+
+    #[test]
+    fn who_reads_the_selection_is_known_in_both_levels() {
+        let state = made([PacketAction::Select(13..14)]);
+        assert_eq!(&*state.touch.readers, [Pc(3)], "the load of the EtherType");
+        assert_eq!(state.readers_in(Level::Classic), [Pc(0)]);
+        assert_eq!(made([PacketAction::Select(0..6)]).touch.readers.len(), 0);
+        assert_eq!(made([PacketAction::Select(60..99)]).touch.selected, None, "outside");
+        let lit = reduce(&made([]), Action::Light(Some(0)));
+        assert_eq!(&*lit.touch.lit, [12..14]);
+        assert!(reduce(&lit, Action::Light(None)).touch.lit.is_empty());
+        let moved = made([PacketAction::Move(1), PacketAction::Move(LINE as isize), PacketAction::Move(-99)]);
+        assert_eq!(moved.touch.selected, Some(0..1));
+        let smaller = reduce(&made([PacketAction::Select(13..14)]), Action::PacketText("00".to_owned()));
+        assert_eq!(smaller.touch.selected, None);
+    }
+
+    #[test]
+    fn what_is_typed_runs_at_once_and_what_is_wrong_is_told() {
+        let state = made([typed(12, "IPv6")]);
+        assert_eq!((state.result(), &state.packet.bytes[12..14]), (Some(0), &[0x86, 0xdd][..]));
+        assert_eq!(state.touch.draft.as_ref().map(|draft| &*draft.text), Some("IPv6"));
+        let state = made([typed(12, "IPv")]);
+        assert_eq!(state.result(), Some(7));
+        assert!(state.touch.draft.is_some_and(|draft| draft.fault.is_some()));
+        let state = made([PacketAction::Type(Spot::Byte(13), "06".to_owned()), PacketAction::Done]);
+        assert_eq!((state.result(), state.touch.draft), (Some(0), None));
+        let state = made([PacketAction::Type(Spot::Byte(13), "+6".to_owned())]);
+        assert_eq!(state.result(), Some(7));
+    }
+
+    #[test]
+    fn lengths_and_sums_follow_when_asked() {
+        let state = made([typed(26, "203.0.113.9")]);
+        let wrong: Vec<_> = state.packet.faults.iter().map(|mend| mend.label).collect();
+        assert_eq!(wrong, ["header checksum", "checksum"]);
+        let state = reduce(&state, Action::Packet(PacketAction::Mend));
+        assert!(state.packet.faults.is_empty());
+        let state = made([PacketAction::MendAlong(true), typed(54, "\"longer than it was before\"")]);
+        assert!(state.packet.faults.is_empty());
+        assert_eq!(state.packet.bytes[16..18], [0, 65]);
+        let payload = state.packet.field_at(54).map(|field| field.meaning);
+        assert_eq!((payload, state.touch.selected), (Some(Meaning::Payload), Some(54..79)));
+        assert_eq!(state.packet.wire_len, 79);
+    }
+}
