@@ -149,7 +149,9 @@ pub fn focus(selector: &str) {
 /// Puts the focus on a field and selects what it holds, so that typing replaces it.
 pub fn edit(selector: &str) {
     focus(selector);
-    if let Some(input) = find(selector).and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok()) {
+    if let Some(input) =
+        find(selector).and_then(|element| element.dyn_into::<web_sys::HtmlInputElement>().ok())
+    {
         input.select();
     }
 }

@@ -24,7 +24,7 @@ pub struct Touch {
     pub lit: Rc<[Range<usize>]>,
     /// What is being typed into a byte or a field.
     pub draft: Option<Draft>,
-    /// Whether lengths and checksums are put right after each edit of a byte or a field.
+    /// Whether lengths and checksums are put right after each edit of a byte or a field is done.
     pub mends_along: bool,
     /// What packet would be made.
     pub recipe: Recipe,
@@ -61,7 +61,7 @@ pub enum PacketAction {
     Move(isize),
     /// Something was typed there.
     Type(Spot, String),
-    /// The place that was typed into has lost the focus.
+    /// The place that was typed into has lost the focus, or its text was confirmed.
     Done,
     /// Lengths and checksums are to be put right.
     Mend,
@@ -87,7 +87,12 @@ impl State {
                 self.select_bytes(Some(start..start + 1));
             }
             PacketAction::Type(spot, text) => self.type_into(spot, text),
-            PacketAction::Done => self.touch.draft = None,
+            PacketAction::Done => {
+                // Not with each key: on the way to 17, protocol 1 would have its sum where 17 has its ports.
+                if self.touch.draft.take().is_some() && self.touch.mends_along {
+                    self.touch_packet(PacketAction::Mend);
+                }
+            }
             PacketAction::Mend => {
                 let mut bytes = self.packet.bytes.clone();
                 mend::apply(&mut bytes, &self.packet.faults);
@@ -175,9 +180,6 @@ impl State {
         self.touch.draft = Some(Draft { spot, text, fault: done.err() });
         if changed {
             self.put_packet(bytes);
-            if self.touch.mends_along {
-                self.touch_packet(PacketAction::Mend);
-            }
             if let Spot::Field(start) = spot {
                 let bytes = self.packet.field_at(start).map(|field| field.bytes.clone());
                 self.select_bytes(bytes);
@@ -211,7 +213,8 @@ impl PacketInput {
 
 fn type_byte(bytes: &mut [u8], at: usize, text: &str) -> Result<(), String> {
     let typed = text.trim();
-    let value = u8::from_str_radix(typed, 16).ok().filter(|_| !typed.starts_with('+'));
+    let is_byte = typed.len() == 2 && typed.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let value = u8::from_str_radix(typed, 16).ok().filter(|_| is_byte);
     match (bytes.get_mut(at), value) {
         (Some(byte), Some(value)) => {
             *byte = value;
@@ -301,7 +304,8 @@ mod tests {
         assert_eq!(wrong, ["header checksum", "checksum"]);
         let state = reduce(&state, Action::Packet(PacketAction::Mend));
         assert!(state.packet.faults.is_empty());
-        let state = made([PacketAction::MendAlong(true), typed(54, "\"longer than it was before\"")]);
+        let longer = [PacketAction::MendAlong(true), typed(54, "\"longer than it was before\"")];
+        let state = made(longer.into_iter().chain([PacketAction::Done]));
         assert!(state.packet.faults.is_empty());
         assert_eq!(state.packet.bytes[16..18], [0, 65]);
         let payload = state.packet.field_at(54).map(|field| field.meaning);

@@ -6,7 +6,7 @@ mod tools;
 
 use super::{Page, PageProps};
 use crate::levels::Level;
-use crate::state::{PacketAction, Spot, State};
+use crate::state::{Action, PacketAction, Spot, State};
 use bpf64_core::packet::layers::Kind;
 use bytes::Bytes;
 use fields::Layers;
@@ -48,7 +48,7 @@ fn Selected(PageProps { page }: &PageProps) -> Html {
             <p role="status">{ what(state, bytes) }<small>{ who(state.level, &slots) }</small></p>
             if bytes.len() == 1 { { byte_input(page, bytes.start) } }
             <button type="button" class="btn small" aria-label="Select nothing" title="Select nothing (Escape)"
-                onclick={page.send(crate::state::Action::Packet(PacketAction::Unselect))}>{ "×" }</button>
+                onclick={page.send(Action::Packet(PacketAction::Unselect))}>{ "×" }</button>
         </div>
     }
 }
@@ -100,12 +100,13 @@ fn typed(page: &Page, spot: Spot, value: String, label: &str, testid: &str) -> H
     let value = draft.map_or(value, |draft| draft.text.clone());
     let oninput = page.on(move |event: InputEvent| {
         let text = event.target_unchecked_into::<HtmlInputElement>().value();
-        crate::state::Action::Packet(PacketAction::Type(spot, text))
+        Action::Packet(PacketAction::Type(spot, text))
     });
+    let done = Action::Packet(PacketAction::Done);
     html! {
         <input class="mono" type="text" spellcheck="false" autocomplete="off" {value} {oninput} aria-label={label.to_owned()}
             data-testid={testid.to_owned()} aria-invalid={fault.is_some().to_string()} title={fault}
-            onblur={page.send(crate::state::Action::Packet(PacketAction::Done))} />
+            onchange={page.send(done.clone())} onblur={page.send(done)} />
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn Bytes(PageProps { page }: &PageProps) -> Html {
     use_follow(state.touch.selected.as_ref().map(|bytes| bytes.start));
     html! {
         <div class="scroll bytes" tabindex="0" role="group" {onclick} onkeydown={keys(page)}
-            aria-label="Packet bytes: arrow keys select, Enter edits">
+            aria-label="Packet bytes" aria-description="Arrow keys select, Enter edits">
             <div class="hex mono" data-testid="packet-bytes">
                 { for shown.chunks(LINE).enumerate().map(|(line, chunk)| html! {
                     <>
@@ -115,12 +115,13 @@ fn keys(page: &Page) -> Callback<KeyboardEvent> {
     })
 }
 
-/// Keeps the first selected byte in view.
+/// Keeps the first selected byte and its field in view.
 #[hook]
 fn use_follow(start: Option<usize>) {
     use_effect_with(start, |start| {
         if let Some(start) = start {
             browser::reveal(&format!("[data-testid=byte-{start}]"));
+            browser::reveal(".field-row.selected");
         }
     });
 }

@@ -53,7 +53,10 @@ fn row(page: &Page, layer: &Layer, field: &Field) -> Html {
             let right = field.meaning.typed(2, mend.value.into());
             html! { <small class="wrong">{ format!("should be {right}") }</small> }
         }
-        (None, None) => html! { <small>{ edit::remark(field, &packet.bytes).unwrap_or_default() }</small> },
+        (None, None) => {
+            let remark = edit::remark(field, &packet.bytes).unwrap_or_default();
+            html! { <small title={remark.clone()}>{ remark }</small> }
+        }
     };
     html! {
         <div class={classes!("field-row", selected.then_some("selected"))} data-field={field.label}

@@ -56,14 +56,14 @@ const TAGS: [(&str, u8); 3] = [("no tag", 0), ("VLAN", 1), ("two tags", MAX_TAGS
 pub(super) fn Builder(PageProps { page }: &PageProps) -> Html {
     let recipe = page.state.touch.recipe;
     html! {
-        <fieldset class="builder"><legend>{ "New packet" }</legend>
+        <details class="builder"><summary data-testid="new-packet">{ "New packet" }</summary><div>
             { choice(page, "tags", "VLAN tags", &TAGS, recipe.tags, |recipe, tags| Recipe { tags, ..recipe }) }
             { choice(page, "network", "Network layer", &NETWORKS, recipe.network, |recipe, network| Recipe { network, ..recipe }) }
             if recipe.network != Network::Arp {
                 { choice(page, "transport", "What it carries", &TRANSPORTS, recipe.transport, |recipe, transport| Recipe { transport, ..recipe }) }
             }
             <button type="button" class="btn small" data-testid="build" onclick={page.send(Action::Packet(PacketAction::Build))}>{ "Make" }</button>
-        </fieldset>
+        </div></details>
     }
 }
 
