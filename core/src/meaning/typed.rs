@@ -194,7 +194,7 @@ mod tests {
         }
         for (meaning, bytes, value) in [
             (Meaning::Ipv4Address, 4, 0xc000_0201),
-            (Meaning::MacAddress, 6, 0x5e_0053_01),
+            (Meaning::MacAddress, 6, 0x5e00_5301),
             (Meaning::SystemCall(Arch::X86_64), 4, 257),
             (Meaning::SystemCall(Arch::X86_64), 4, 9999),
             (Meaning::Architecture, 4, 0xc000_003e),
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(Meaning::TcpFlags.parse(1, "syn, ack"), Ok(0x12));
         assert_eq!(Meaning::SystemCall(Arch::X86_64).parse(4, "execve"), Ok(59));
         assert_eq!(Meaning::Number.parse(8, "-1"), Ok(u64::MAX));
-        assert_eq!(Meaning::MacAddress.parse(6, "0:0:5e:0:53:1"), Ok(0x5e_0053_01));
+        assert_eq!(Meaning::MacAddress.parse(6, "0:0:5e:0:53:1"), Ok(0x5e00_5301));
         let told = |meaning: Meaning, text| meaning.parse(1, text).unwrap_err();
         assert_eq!(told(Meaning::Number, "256"), "256 is too large: 1 byte can hold 255");
         assert!(told(Meaning::IpProtocol, "tpc").contains("a name like TCP"));
