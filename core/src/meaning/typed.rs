@@ -1,7 +1,6 @@
 //! Numbers as people type them in their place: `IPv4`, `ssh`, `SYN+ACK`, `192.0.2.1`, `openat`, `0x86dd`, `22`.
 
 use super::{Meaning, names};
-use crate::count::Count;
 use crate::seccomp::{Arch, syscalls};
 use names::Names;
 use std::net::Ipv4Addr;
@@ -64,7 +63,7 @@ impl Meaning {
         let value = value.or_else(|| number(text)).ok_or_else(|| self.expected(text))?;
         match 1u64.checked_shl(8 * bytes as u32) {
             Some(limit) if value >= limit => {
-                Err(format!("{text} is too large: {} can hold {}", Count(bytes, "byte"), limit - 1))
+                Err(format!("{text} is too large: there is room for {} at most", limit - 1))
             }
             _ => Ok(value),
         }
@@ -214,7 +213,7 @@ mod tests {
         assert_eq!(Meaning::Number.parse(8, "-1"), Ok(u64::MAX));
         assert_eq!(Meaning::MacAddress.parse(6, "0:0:5e:0:53:1"), Ok(0x5e00_5301));
         let told = |meaning: Meaning, text| meaning.parse(1, text).unwrap_err();
-        assert_eq!(told(Meaning::Number, "256"), "256 is too large: 1 byte can hold 255");
+        assert_eq!(told(Meaning::Number, "256"), "256 is too large: there is room for 255 at most");
         assert!(told(Meaning::IpProtocol, "tpc").contains("a name like TCP"));
         assert!(told(Meaning::Ipv4Address, "1.2.3").contains("192.0.2.1"));
         assert!(told(Meaning::TcpFlags, "").starts_with("expected flags"));
