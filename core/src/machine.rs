@@ -56,11 +56,13 @@ impl Region {
     /// The address of byte `offset`.
     #[must_use]
     pub const fn address(self, offset: u32) -> u64 {
-        let offset = match self {
-            Region::Headroom => offset.wrapping_sub(HEADROOM as u32),
-            _ => offset,
-        };
-        self.number() << 32 | offset as u64
+        match self {
+            // Counted backwards from the packet: where the bytes before it end, it begins.
+            Region::Headroom => {
+                (Region::Packet.number() << 32).wrapping_sub(HEADROOM as u64).wrapping_add(offset as u64)
+            }
+            _ => self.number() << 32 | offset as u64,
+        }
     }
 
     /// Region and offset of an address, if its upper half names a region.
@@ -418,5 +420,9 @@ mod tests {
         assert_eq!(AddressText(Region::Context.address(0)).to_string(), "context");
         assert_eq!(AddressText(Region::Packet.address(0).wrapping_sub(1)).to_string(), "packet - 1");
         assert_eq!(AddressText(14).to_string(), "0xe");
+        // Where there is no metadata, it begins at the packet, so that comparing the two says so.
+        assert_eq!(Region::Headroom.address(HEADROOM as u32), Region::Packet.address(0));
+        assert_eq!(Region::Headroom.address(HEADROOM as u32 - 4), Region::Packet.address(0) - 4);
+        assert_eq!(Region::of(Region::Packet.address(0) - 4), Some((Region::Headroom, HEADROOM as u32 - 4)));
     }
 }

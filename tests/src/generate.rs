@@ -1,6 +1,7 @@
 //! Generators: everything a property is tested on, made from one number.
 
 mod accepted;
+mod border;
 mod classic;
 mod ebpf;
 mod object;

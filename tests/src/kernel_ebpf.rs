@@ -24,7 +24,7 @@ mod functions;
 mod judge;
 mod tables;
 
-pub use judge::Manner;
+pub use judge::{Manner, Tables};
 pub use tables::Table;
 
 use crate::engine::{Engine, Outcome, Skip};

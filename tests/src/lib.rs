@@ -4,6 +4,7 @@
 
 pub mod alongside;
 pub mod any_input;
+pub mod border;
 pub mod claims;
 pub mod engine;
 pub mod examples;

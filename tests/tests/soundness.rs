@@ -6,6 +6,7 @@ use bpf64_core::isa::{Insn, Reg, Size};
 use bpf64_core::load::{Format, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Fact, verify};
+use bpf64_tests::border::{LENGTH, run as run_border};
 use bpf64_tests::claims::{Followed, follow};
 use bpf64_tests::generate::Generator;
 use bpf64_tests::property::check;
@@ -62,6 +63,19 @@ fn packets_and_functions() {
         Ok(())
     });
     println!("{sum:?}");
+}
+
+#[test]
+fn near_the_border() {
+    let (mut sum, mut accepted) = (Followed::default(), 0);
+    check("Facts hold near the border", 4_000, |make| {
+        if let Some(followed) = run_border(make, LENGTH)? {
+            accepted += 1;
+            sum += followed;
+        }
+        Ok(())
+    });
+    println!("{accepted} accepted, {sum:?}");
 }
 
 /// The fact of a register before the line that says `; here`.

@@ -9,7 +9,7 @@ use crate::tools::cargo;
 
 /// Something that can be fuzzed: its name, and the program of the tests crate that does it. The program takes seconds
 /// and a seed.
-const TARGETS: [(&str, &str); 1] = [("load", "fuzz-load")];
+const TARGETS: [(&str, &str); 2] = [("load", "fuzz-load"), ("verifier", "fuzz-verifier")];
 
 /// What a fuzzer may use of memory, in KiB: far more than it needs, far less than a leak takes in minutes.
 const MEMORY: u64 = 2 << 20;
@@ -33,7 +33,7 @@ pub(crate) fn task(given: &[String]) -> Outcome {
     let (seconds, seed) = (number("--seconds", 600)?, number("--seed", 0)?);
     let mut build = cargo::same();
     // Optimised, and yet with every check that a debug build has.
-    build.args(["build", "--release", "-p", "bpf64-tests", "--bin", program]);
+    build.args(["build", "--release", "-p", "bpf64-tests", "--bin", program, "--bin", "probe-kernel"]);
     build.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     build.env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
     build.arg("--target-dir").arg(crate::workspace::root().join("target/fuzz"));

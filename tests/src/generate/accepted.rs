@@ -228,7 +228,7 @@ impl Generator {
         })
     }
 
-    fn packet_offset(&mut self) -> PacketOffset {
+    pub(super) fn packet_offset(&mut self) -> PacketOffset {
         let most = if self.percent(90) { 21 } else { 90 };
         let near = self.below(most) as i32;
         let offset = match self.below(10) {

@@ -16,7 +16,20 @@ pub struct Manner {
     pub strict_alignment: bool,
 }
 
+/// Tables that many programs are asked about with: making them anew for each would cost the kernel more than the rest.
+#[derive(Debug)]
+pub struct Tables(Vec<bpf::Map>);
+
 impl Kernel {
+    /// Makes the tables of a program, for all that declare the same.
+    ///
+    /// # Errors
+    /// A table that cannot be made.
+    pub fn tables(&self, program: &Program) -> Result<Tables, Refusal> {
+        let maps = tables::create(program.maps()).map_err(|(name, error)| Refusal::Map { name, error })?;
+        Ok(Tables(maps))
+    }
+
     /// Asks whether Linux takes this program as one of that type.
     ///
     /// # Errors
@@ -27,9 +40,23 @@ impl Kernel {
         program: &Program,
         manner: Manner,
     ) -> Result<Verdict, Refusal> {
-        let maps = tables::create(program.maps()).map_err(|(name, error)| Refusal::Map { name, error })?;
+        self.judge_with(&self.tables(program)?, environment, program, manner)
+    }
+
+    /// The same, with tables that were made before.
+    ///
+    /// # Errors
+    /// The failure of a call before the verifier's.
+    pub fn judge_with(
+        &self,
+        tables: &Tables,
+        environment: &Environment,
+        program: &Program,
+        manner: Manner,
+    ) -> Result<Verdict, Refusal> {
+        let Tables(maps) = tables;
         let named = !program.functions().is_empty();
-        let insns: Vec<Insn> = program.insns().iter().map(|&insn| descriptors(insn, &maps)).collect();
+        let insns: Vec<Insn> = program.insns().iter().map(|&insn| descriptors(insn, maps)).collect();
         let program = Program::new(insns, Vec::new()).expect("it was one before");
         let described = (functions::has_address(&program) || named)
             .then(|| functions::describe(&program))
@@ -38,7 +65,7 @@ impl Kernel {
         let question = bpf::Question {
             kind: environment.number,
             program: &program.encode(),
-            maps: &maps,
+            maps,
             functions: described.as_ref().map(|(btf, functions)| (btf, &functions[..])),
             log_level: manner.log_level,
             // `BPF_CGROUP_INET_EGRESS`

@@ -1,0 +1,143 @@
+//! Programs near the border of acceptance, asked of our verifier and of the running kernel's.
+
+use crate::claims::{Followed, follow};
+use crate::generate::Generator;
+use crate::kernel_ebpf::{Kernel, Manner, Tables};
+use bpf64_core::environment::Environment;
+use bpf64_core::listing::{Listing, Style};
+use bpf64_core::program::Program;
+use bpf64_core::verifier::{Reason, verify};
+use std::fmt;
+
+/// Packets that an accepted program is run on, and steps of a run at most.
+const RUNS: usize = 4;
+const LONGEST: u64 = 20_000;
+
+/// Things that a program does at most.
+pub const LENGTH: usize = 16;
+
+/// How often which of the two accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Both.
+    pub both: u32,
+    /// Neither.
+    pub neither: u32,
+    /// Only ours: a hole, or a rule that is missing.
+    pub only_ours: u32,
+    /// Only the kernel's.
+    pub only_linux: u32,
+    /// Ours says that it does not know what the program uses.
+    pub not_supported: u32,
+}
+
+impl Count {
+    /// All programs.
+    #[must_use]
+    pub const fn all(&self) -> u32 {
+        self.both + self.neither + self.only_ours + self.only_linux + self.not_supported
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count { both, neither, only_ours, only_linux, not_supported } = self;
+        write!(
+            f,
+            "{} programs: both accept {both}, both refuse {neither}, only we accept {only_ours}, only the kernel \
+             accepts {only_linux}, not supported here {not_supported}",
+            self.all()
+        )
+    }
+}
+
+/// A program of which the two say something else.
+#[derive(Debug)]
+pub struct Disagreement {
+    /// The program's type.
+    pub environment: &'static Environment,
+    /// The program.
+    pub program: Program,
+    /// Whether ours accepts it, which the kernel's does not.
+    pub only_ours: bool,
+    /// The end of the log of the one that refuses.
+    pub why: String,
+}
+
+impl fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = if self.only_ours { "only we accept" } else { "only the kernel accepts" };
+        let (program, program_type) = (&self.program, &self.environment.into());
+        let listing = Listing { program, program_type, style: Style::Kernel, source: false };
+        write!(f, "{who} ({}):\n{listing}\n{}", self.environment.name, self.why)
+    }
+}
+
+/// Asks both about the program that `make` makes.
+///
+/// # Errors
+/// When the kernel cannot be asked.
+pub fn ask(
+    kernel: &Kernel,
+    tables: &mut Option<Tables>,
+    make: &mut Generator,
+    count: &mut Count,
+) -> Result<Option<Disagreement>, String> {
+    let (environment, program) = make.border_program(LENGTH);
+    let tables = match tables {
+        Some(tables) => tables,
+        None => tables.insert(kernel.tables(&program).map_err(|why| why.to_string())?),
+    };
+    let ours = verify(&program, environment, 0);
+    if let Err(rejection) = &ours
+        && let Reason::NotSupported(_) = rejection.reason
+    {
+        count.not_supported += 1;
+        return Ok(None);
+    }
+    let judge = |log_level| {
+        let manner = Manner { log_level, ..Manner::default() };
+        kernel.judge_with(tables, environment, &program, manner).map_err(|why| why.to_string())
+    };
+    let theirs = judge(0)?;
+    let only_ours = match (ours.is_ok(), theirs.accepted) {
+        (true, true) => {
+            count.both += 1;
+            return Ok(None);
+        }
+        (false, false) => {
+            count.neither += 1;
+            return Ok(None);
+        }
+        (true, false) => true,
+        (false, true) => false,
+    };
+    let log = match verify(&program, environment, 1) {
+        Ok(_) => judge(1)?.log,
+        Err(rejection) => rejection.log,
+    };
+    *(if only_ours { &mut count.only_ours } else { &mut count.only_linux }) += 1;
+    let lines: Vec<&str> = log.lines().collect();
+    let why = lines[lines.len().saturating_sub(12)..].join("\n");
+    Ok(Some(Disagreement { environment, program, only_ours, why }))
+}
+
+/// Runs the program that `make` makes, if our verifier accepts it, on a few packets, and holds every step against the
+/// proof; nothing if it is refused.
+///
+/// # Errors
+/// What is not as claimed, with the program.
+pub fn run(make: &mut Generator, length: usize) -> Result<Option<Followed>, String> {
+    let (environment, program) = make.border_program(length);
+    let Ok(verified) = verify(&program, environment, 0) else { return Ok(None) };
+    let mut followed = Followed::default();
+    for _ in 0..RUNS {
+        let world = make.packet_world();
+        followed += follow(&verified, environment, world, LONGEST).map_err(|why| {
+            let program_type = &environment.into();
+            let listing = Listing { program: &program, program_type, style: Style::Kernel, source: false };
+            format!("{why}\n{listing}")
+        })?;
+    }
+    Ok(Some(followed))
+}

@@ -1,0 +1,525 @@
+//! eBPF programs near the border of what the verifier accepts: what programs do with pointers, packets, tables, loops
+//! and calls, most of it done right, some of it off by one.
+//!
+//! A program is written from its beginning to its end, and what each register should hold is kept in mind; so most
+//! instructions are given what they want. Now and then one is given something else: how often is chosen for each
+//! program. What a jump brings to its target is not kept in mind.
+
+mod calls;
+mod pieces;
+
+use super::Generator;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::context::{Access, FieldKind};
+use bpf64_core::environment::{CGROUP_SKB, Environment, Random, SCHED_CLS, SOCKET_FILTER, World, XDP};
+use bpf64_core::isa::{AluOp, AtomicOp, CmpOp, Insn, Reg, Size, Src, SwapKind, WideImm, Width};
+use bpf64_core::maps::MapDef;
+use bpf64_core::program::Program;
+use pieces::{Piece, To, joined};
+
+/// What a register or a slot of the stack is thought to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    Number,
+    Context,
+    Packet,
+    PacketMeta,
+    PacketEnd,
+    Frame,
+    /// A value of the table of that number.
+    Value(usize),
+    ValueOrNull(usize),
+    Record,
+    RecordOrNull,
+}
+
+/// Slots of the stack that are used.
+const SLOTS: usize = 6;
+/// Functions of a program at most.
+const FUNCTIONS: usize = 3;
+
+/// A program being written.
+struct Border<'a> {
+    make: &'a mut Generator,
+    environment: &'static Environment,
+    maps: Vec<MapDef>,
+    /// How many of a hundred choices go wrong.
+    slips: u32,
+    /// Of the function that is being written.
+    held: [Held; Reg::ALL.len()],
+    slots: [Held; SLOTS],
+    groups: Vec<Vec<Piece>>,
+    /// What functions that are called are given in r1 to r5.
+    called: Vec<[Held; 5]>,
+    /// How many bytes were asked for last.
+    bound: i16,
+    /// The counters of the loops around.
+    counters: Vec<Reg>,
+}
+
+impl Generator {
+    /// A program of at most so many things done one after the other, and its type.
+    pub fn border_program(&mut self, most: usize) -> (&'static Environment, Program) {
+        let environment = self.pick(&[&XDP, &SCHED_CLS, &SOCKET_FILTER, &CGROUP_SKB]);
+        let slips = self.pick(&[0, 0, 1, 3]);
+        let maps = calls::maps();
+        let mut border = Border {
+            make: self,
+            environment,
+            maps,
+            slips,
+            held: [Held::Nothing; Reg::ALL.len()],
+            slots: [Held::Nothing; SLOTS],
+            groups: Vec::new(),
+            called: Vec::new(),
+            bound: 8,
+            counters: Vec::new(),
+        };
+        let mut functions = vec![border.main(most)];
+        while functions.len() <= border.called.len() {
+            functions.push(border.function(functions.len(), most / 3 + 1));
+        }
+        let insns = joined(&functions);
+        let program = Program::new(insns, Vec::new()).expect("every jump lands");
+        (environment, program.with_maps(border.maps).expect("the tables can be made"))
+    }
+
+    /// A packet for such a program, of no known protocol, with or without metadata before it.
+    pub fn packet_world(&mut self) -> World {
+        let length = 14 + self.below(90);
+        let mut packet = self.bytes(length);
+        packet[12..14].fill(0);
+        let mut skb = Skb::ethernet(packet);
+        if self.percent(30) {
+            skb.headroom.metadata = 4 * self.below(8) as u32;
+        }
+        let mut world = World::new(skb);
+        world.random = Random(self.bits64());
+        world
+    }
+}
+
+impl Border<'_> {
+    fn main(&mut self, most: usize) -> Vec<Vec<Piece>> {
+        self.begin();
+        self.held[1] = Held::Context;
+        self.group();
+        self.copy(Reg::R6, Reg::R1);
+        for _ in 0..1 + self.make.below(most) {
+            self.group();
+            self.something(true);
+        }
+        self.end()
+    }
+
+    fn function(&mut self, number: usize, most: usize) -> Vec<Vec<Piece>> {
+        self.begin();
+        self.held[1..6].copy_from_slice(&self.called[number - 1]);
+        self.group();
+        for _ in 0..1 + self.make.below(most) {
+            self.group();
+            self.something(false);
+        }
+        self.end()
+    }
+
+    fn begin(&mut self) {
+        self.held = [Held::Nothing; Reg::ALL.len()];
+        self.held[Reg::R10.index()] = Held::Frame;
+        self.slots = [Held::Nothing; SLOTS];
+        self.groups.clear();
+    }
+
+    /// The last group: it hands back what must be, and returns a number.
+    fn end(&mut self) -> Vec<Vec<Piece>> {
+        self.group();
+        self.release();
+        if self.held[0] != Held::Number || self.make.percent(80) {
+            let result = self.make.below(2) as i32;
+            self.alu(AluOp::Mov, Reg::R0, Src::Imm(result));
+        }
+        self.insn(Insn::Exit);
+        std::mem::take(&mut self.groups)
+    }
+
+    fn group(&mut self) {
+        self.groups.push(Vec::new());
+    }
+
+    fn piece(&mut self, piece: Piece) {
+        self.groups.last_mut().expect("a group was begun").push(piece);
+    }
+
+    fn insn(&mut self, insn: Insn) {
+        self.piece(Piece::Plain(insn));
+    }
+
+    fn alu(&mut self, op: AluOp, dst: Reg, src: Src) {
+        self.insn(Insn::Alu { width: Width::W64, op, dst, src });
+    }
+
+    fn slip(&mut self) -> bool {
+        self.make.percent(self.slips)
+    }
+
+    fn any(&mut self) -> Reg {
+        self.make.pick(&Reg::ALL[..10])
+    }
+
+    /// A register to write to: none that is needed.
+    fn free(&mut self) -> Reg {
+        if self.slip() {
+            return self.any();
+        }
+        let kept =
+            |held: Held| matches!(held, Held::Context | Held::Record | Held::RecordOrNull | Held::Frame);
+        let kept = |reg: &Reg| kept(self.held[reg.index()]) || self.counters.contains(reg);
+        let free: Vec<Reg> = Reg::ALL[..10].iter().copied().filter(|reg| !kept(reg)).collect();
+        if free.is_empty() { Reg::R0 } else { self.make.pick(&free) }
+    }
+
+    /// A register that holds such a thing, if there is one.
+    fn holding(&mut self, wanted: impl Fn(Held) -> bool) -> Option<Reg> {
+        if self.slip() {
+            return Some(self.any());
+        }
+        let found: Vec<Reg> = Reg::ALL.iter().copied().filter(|reg| wanted(self.held[reg.index()])).collect();
+        (!found.is_empty()).then(|| self.make.pick(&found))
+    }
+
+    fn copy(&mut self, dst: Reg, src: Reg) {
+        self.alu(AluOp::Mov, dst, Src::Reg(src));
+        self.held[dst.index()] = self.held[src.index()];
+    }
+
+    /// A register with a number nobody knows, or one that is known.
+    fn number(&mut self) -> Reg {
+        if self.make.percent(80)
+            && let Some(reg) = self.holding(|held| held == Held::Number)
+            && !self.counters.contains(&reg)
+        {
+            return reg;
+        }
+        let dst = self.free();
+        match self.holding(|held| held == Held::Context) {
+            Some(base) if self.make.percent(80) => self.field(dst, base, false),
+            _ => {
+                let imm = self.make.constant() as i32;
+                self.alu(AluOp::Mov, dst, Src::Imm(imm));
+                self.held[dst.index()] = Held::Number;
+            }
+        }
+        dst
+    }
+
+    /// A number below a small power of two.
+    fn small(&mut self) -> Reg {
+        let reg = self.number();
+        let mask = self.make.pick(&[1, 3, 7, 8, 15, 24, 31, 56]);
+        match self.make.below(4) {
+            0 => self.alu(AluOp::Rsh, reg, Src::Imm(64 - mask.min(5))),
+            1 => {
+                let (width, op) = (self.make.width(), self.make.pick(&[CmpOp::Gt, CmpOp::Ge, CmpOp::SGt]));
+                let later = To::Later(1 + self.make.below(3));
+                let branch = Insn::Branch { width, op, dst: reg, src: Src::Imm(mask), offset: 0 };
+                self.piece(Piece::Jump(branch, later));
+            }
+            _ => self.alu(AluOp::And, reg, Src::Imm(mask)),
+        }
+        reg
+    }
+
+    /// A load from the context.
+    fn field(&mut self, dst: Reg, base: Reg, pointers: bool) {
+        let fields = &self.environment.context.fields;
+        let number = |kind| matches!(kind, FieldKind::Number | FieldKind::Whole | FieldKind::Bytes);
+        let fit = |kind| if pointers { !number(kind) && kind != FieldKind::Socket } else { number(kind) };
+        let wanted: Vec<_> =
+            fields.iter().filter(|field| fit(field.kind) && field.access != Access::Hidden).collect();
+        let field = if self.slip() || wanted.is_empty() {
+            self.make.pick(&fields.iter().collect::<Vec<_>>())
+        } else {
+            self.make.pick(&wanted)
+        };
+        let mut offset = field.offset as i16;
+        let mut size = if field.size == 8 { Size::DW } else { Size::W };
+        if field.kind == FieldKind::Number && self.make.percent(20) {
+            size = self.make.pick(&[Size::B, Size::H]);
+        }
+        if self.slip() {
+            offset += self.make.pick(&[-1, 1, 2, 4]);
+        }
+        let signed = size != Size::DW && self.slip();
+        self.insn(Insn::Load { size, signed, dst, base, offset });
+        self.held[dst.index()] = match field.kind {
+            FieldKind::PacketStart => Held::Packet,
+            FieldKind::PacketEnd => Held::PacketEnd,
+            FieldKind::PacketMeta => Held::PacketMeta,
+            FieldKind::Number | FieldKind::Whole | FieldKind::Bytes | FieldKind::Socket => Held::Number,
+        };
+    }
+
+    fn something(&mut self, main: bool) {
+        match self.make.below(22) {
+            0 | 1 => self.arithmetic(),
+            2 => drop(self.small()),
+            3 => {
+                let (dst, src) = (self.free(), self.any());
+                let src = if self.held[src.index()] == Held::Nothing { self.number() } else { src };
+                self.copy(dst, src);
+            }
+            4 | 5 => {
+                let dst = self.free();
+                if let Some(base) = self.holding(|held| held == Held::Context) {
+                    let pointers = self.make.percent(70);
+                    self.field(dst, base, pointers);
+                }
+            }
+            6..=8 => self.bounds(),
+            9 | 10 => self.access(),
+            11 => self.spill(),
+            12 => self.fill(),
+            13 => self.stack_somewhere(),
+            14 => self.compare(),
+            15 => self.round(main),
+            16 if main || self.slip() => self.call(),
+            17 => self.null_check(),
+            18 => self.move_pointer(),
+            19 => self.packet_load(main),
+            _ => self.helper(),
+        }
+    }
+
+    fn arithmetic(&mut self) {
+        let (dst, width) = (self.number(), self.make.width());
+        match self.make.below(8) {
+            0 => self.insn(Insn::Neg { width, dst }),
+            1 => {
+                let size = self.make.pick(&[Size::H, Size::W, Size::DW]);
+                let kind = self.make.pick(SwapKind::ALL);
+                self.insn(Insn::Swap { kind, size, dst });
+            }
+            2 => {
+                let most = if width == Width::W64 { 3 } else { 2 };
+                let from = self.make.pick(&[Size::B, Size::H, Size::W][..most]);
+                let src = self.number();
+                self.insn(Insn::MovSx { width, from, dst, src });
+            }
+            _ => {
+                let op = self.make.pick(AluOp::ALL);
+                let imm = self.make.constant() as i32;
+                let src = if self.make.percent(50) { Src::Reg(self.number()) } else { Src::Imm(imm) };
+                let src = match (op, src) {
+                    (AluOp::Div | AluOp::SDiv | AluOp::Mod | AluOp::SMod, Src::Imm(0)) => Src::Imm(1),
+                    (AluOp::Lsh | AluOp::Rsh | AluOp::Arsh, Src::Imm(imm)) => Src::Imm(imm & 31),
+                    (_, src) => src,
+                };
+                self.insn(Insn::Alu { width, op, dst, src });
+            }
+        }
+        self.held[dst.index()] = Held::Number;
+    }
+
+    /// A comparison of a pointer into the packet with its end.
+    fn bounds(&mut self) {
+        let Some(context) = self.holding(|held| held == Held::Context) else { return };
+        for wanted in [Held::Packet, Held::PacketEnd] {
+            while !self.held.contains(&wanted) {
+                let dst = self.free();
+                self.field(dst, context, true);
+                if self.slip() || self.held[dst.index()] == Held::Number {
+                    return;
+                }
+            }
+        }
+        let meta = self.make.percent(10);
+        let from = |held| held == if meta { Held::PacketMeta } else { Held::Packet };
+        let to = |held| held == if meta { Held::Packet } else { Held::PacketEnd };
+        let (Some(start), Some(end)) = (self.holding(from), self.holding(to)) else { return };
+        let ahead = self.free();
+        if [start, end].contains(&ahead) && !self.slip() {
+            return;
+        }
+        self.copy(ahead, start);
+        self.bound = self.make.pick(&[0, 1, 2, 4, 8, 14, 20, 34, 54]);
+        self.alu(AluOp::Add, ahead, Src::Imm(self.bound.into()));
+        if self.make.percent(15) {
+            let by = self.small();
+            if by != ahead {
+                self.alu(AluOp::Add, ahead, Src::Reg(by));
+            }
+        }
+        let later = To::Later(1 + self.make.below(4));
+        let right = [(CmpOp::Gt, false), (CmpOp::Ge, false), (CmpOp::Lt, true), (CmpOp::Le, true)];
+        let (op, swapped) = if self.make.percent(80) {
+            self.make.pick(&right)
+        } else {
+            (self.make.pick(CmpOp::ALL), self.make.percent(50))
+        };
+        let (dst, src) = if swapped { (end, ahead) } else { (ahead, end) };
+        let width = if self.slip() { Width::W32 } else { Width::W64 };
+        self.piece(Piece::Jump(Insn::Branch { width, op, dst, src: Src::Reg(src), offset: 0 }, later));
+        if self.make.percent(70) {
+            self.access();
+        }
+    }
+
+    /// A load or a store, around where memory ends.
+    fn access(&mut self) {
+        let memory = |held| {
+            matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_) | Held::Record | Held::Frame)
+        };
+        let Some(base) = self.holding(memory) else { return };
+        let size = self.make.pick(Size::ALL);
+        let bytes = size.bytes() as i16;
+        let end = match self.held[base.index()] {
+            Held::Value(map) => self.maps[map].value_size as i16,
+            Held::Record => 16,
+            Held::Frame => 0,
+            _ => self.bound,
+        };
+        let near = if self.make.percent(85) { 0 } else { self.make.pick(&[-1, 1, -2, 2, 4]) };
+        let mut offset = end - bytes + near - if self.make.percent(50) { bytes } else { 0 };
+        if offset < 0 && end > 0 && !self.slip() {
+            offset = 0;
+        }
+        let writes = self.environment.packet.writable || !matches!(self.held[base.index()], Held::Packet);
+        match self.make.below(4) {
+            0 if self.make.percent(30) => {
+                let (op, src) = (self.make.pick(AtomicOp::ALL), self.number());
+                let width = self.make.width();
+                self.insn(Insn::Atomic { width, op, base, offset, src });
+            }
+            0 | 1 if writes || self.slip() => {
+                let src = self.number();
+                self.insn(Insn::Store { size, base, offset, src: Src::Reg(src) });
+            }
+            _ => {
+                let dst = self.free();
+                let signed = size != Size::DW && self.make.percent(20);
+                self.insn(Insn::Load { size, signed, dst, base, offset });
+                self.held[dst.index()] = Held::Number;
+            }
+        }
+    }
+
+    fn spill(&mut self) {
+        let Some(src) = self.holding(|held| held != Held::Nothing) else { return };
+        let slot = self.make.below(SLOTS);
+        let whole = self.held[src.index()] != Held::Number || self.make.percent(50);
+        let size = if whole && !self.slip() { Size::DW } else { self.make.pick(Size::ALL) };
+        let offset = -8 * (slot as i16 + 1) + if self.slip() { self.make.pick(&[1, 2, 4]) } else { 0 };
+        self.insn(Insn::Store { size, base: Reg::R10, offset, src: Src::Reg(src) });
+        self.slots[slot] = self.held[src.index()];
+    }
+
+    fn fill(&mut self) {
+        let slot = self.make.below(SLOTS);
+        if self.slots[slot] == Held::Nothing && self.make.percent(70) {
+            return;
+        }
+        let dst = self.free();
+        let number = matches!(self.slots[slot], Held::Number | Held::Nothing);
+        let size = if number && self.make.percent(40) { self.make.pick(Size::ALL) } else { Size::DW };
+        let offset = -8 * (slot as i16 + 1) + if self.slip() { self.make.pick(&[1, 2, 4]) } else { 0 };
+        self.insn(Insn::Load { size, signed: false, dst, base: Reg::R10, offset });
+        self.held[dst.index()] = if number { Held::Number } else { self.slots[slot] };
+    }
+
+    /// The stack at a place that varies.
+    fn stack_somewhere(&mut self) {
+        let (by, base) = (self.small(), self.free());
+        if by == base {
+            return;
+        }
+        self.copy(base, Reg::R10);
+        self.alu(AluOp::Add, base, Src::Reg(by));
+        let size = self.make.pick(&[Size::B, Size::B, Size::H, Size::DW]);
+        let offset = self.make.pick(&[-64, -64, -40, -8, -512]);
+        if self.make.percent(50) {
+            let dst = self.free();
+            self.insn(Insn::Load { size, signed: false, dst, base, offset });
+            self.held[dst.index()] = Held::Number;
+        } else {
+            let src = Src::Reg(self.number());
+            self.insn(Insn::Store { size, base, offset, src });
+        }
+        if self.held[base.index()] == Held::Frame {
+            self.held[base.index()] = Held::Nothing;
+        }
+    }
+
+    fn compare(&mut self) {
+        let (dst, width, op) = (self.number(), self.make.width(), self.make.pick(CmpOp::ALL));
+        let imm = self.make.constant() as i32;
+        let src = if self.make.percent(40) { Src::Reg(self.number()) } else { Src::Imm(imm) };
+        let later = To::Later(1 + self.make.below(4));
+        self.piece(Piece::Jump(Insn::Branch { width, op, dst, src, offset: 0 }, later));
+    }
+
+    /// A loop with a counter.
+    fn round(&mut self, main: bool) {
+        let counter = self.make.pick(&[Reg::R7, Reg::R8, Reg::R9]);
+        if self.counters.contains(&counter) {
+            return;
+        }
+        self.alu(AluOp::Mov, counter, Src::Imm(0));
+        self.held[counter.index()] = Held::Number;
+        self.counters.push(counter);
+        self.group();
+        let start = To::Group(self.groups.len() - 1);
+        for _ in 0..self.make.below(3) {
+            self.something(main);
+        }
+        self.counters.pop();
+        let step = self.make.pick(&[1, 1, 1, 2, 3]);
+        self.alu(AluOp::Add, counter, Src::Imm(step));
+        let most = step * self.make.pick(&[1, 2, 3, 6, 20, 40]);
+        let (op, width) = (self.make.pick(&[CmpOp::Lt, CmpOp::Lt, CmpOp::Ne, CmpOp::SLe]), self.make.width());
+        self.piece(Piece::Jump(
+            Insn::Branch { width, op, dst: counter, src: Src::Imm(most), offset: 0 },
+            start,
+        ));
+    }
+
+    fn move_pointer(&mut self) {
+        let pointer = |held| {
+            matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_) | Held::Context | Held::PacketEnd)
+        };
+        let Some(src) = self.holding(pointer) else { return };
+        let dst = self.free();
+        if src != dst {
+            self.copy(dst, src);
+        }
+        let by = if self.make.percent(40) {
+            Src::Reg(if self.make.percent(80) { self.small() } else { self.number() })
+        } else {
+            let by = self.make.below(16) as i32;
+            Src::Imm(if self.slip() { -by } else { by })
+        };
+        if by == Src::Reg(dst) {
+            return;
+        }
+        let op = if self.make.percent(90) { AluOp::Add } else { self.make.pick(&[AluOp::Sub, AluOp::And]) };
+        self.alu(op, dst, by);
+        if matches!(self.held[dst.index()], Held::Context | Held::PacketEnd) {
+            self.held[dst.index()] = Held::Nothing;
+        }
+    }
+
+    fn packet_load(&mut self, main: bool) {
+        let fit = main && self.environment.packet.legacy && self.held[6] == Held::Context;
+        if !fit && !self.slip() {
+            return;
+        }
+        let (size, from) = (self.make.pick(&[Size::B, Size::H, Size::W]), self.make.packet_offset());
+        self.insn(Insn::LoadPacket { size, from });
+        self.held[..6].fill(Held::Nothing);
+        self.held[0] = Held::Number;
+    }
+
+    fn wide(&mut self, dst: Reg, imm: WideImm) {
+        self.insn(Insn::LoadImm { dst, imm });
+    }
+}
