@@ -8,9 +8,11 @@ mod engines;
 mod measure;
 mod report;
 mod suite;
+mod verification;
 
 use super::Status;
 use super::failure::Failure;
+use super::input::Source;
 use super::output::{self, Output};
 use super::packet::{PacketArguments, Packets};
 use super::program::{self, ProgramArguments};
@@ -30,6 +32,7 @@ Examples:
   bpf64 bench                                              the built-in programs
   bpf64 bench mine.txt other.txt --packet @packet.hex      yours
   bpf64 bench --engines classic,interp --rounds 2000 --json
+  bpf64 bench --verify                                     our verifier beside the kernel's
 
 A run is one packet: its registers are set, its program executed; the machine stays. Without
 --packet, programs meet a TCP packet to port 22.";
@@ -51,6 +54,9 @@ pub(crate) struct Arguments {
     /// Rounds of each engine, a fraction of a millisecond long
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=MAX_ROUNDS))]
     rounds: u32,
+    /// Time the verifier instead, beside the running kernel's where that may be asked
+    #[arg(long, conflicts_with_all = ["engines", "rounds", "packet", "pcap"])]
+    verify: bool,
 }
 
 /// Enough for minutes.
@@ -99,6 +105,9 @@ impl Task {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
+    if arguments.verify {
+        return verification::run(arguments, out);
+    }
     let tasks = tasks(arguments)?;
     let engines: Vec<&Engine> =
         if arguments.engines.is_empty() { ENGINES.iter().collect() } else { arguments.engines.clone() };
@@ -130,15 +139,21 @@ fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
         return Ok(suite::tasks(packet.as_ref()));
     }
     let skb = packet.unwrap_or_else(suite::packet_to_port_22);
-    let mut sources = vec![arguments.program.read()?];
-    for path in &arguments.more {
-        sources.push(program::read_file(path)?);
-    }
+    let sources = sources(arguments)?;
     let task = |source: &_| {
         let loaded = arguments.program.load(source)?;
         Ok(Task::new(source.name.clone(), None, loaded, skb.clone()))
     };
     sources.iter().map(task).collect()
+}
+
+/// What the programs named are read from.
+fn sources(arguments: &Arguments) -> Result<Vec<Source>, Failure> {
+    let mut sources = vec![arguments.program.read()?];
+    for path in &arguments.more {
+        sources.push(program::read_file(path)?);
+    }
+    Ok(sources)
 }
 
 /// Times a program on all engines that take it, of which there must be one.
