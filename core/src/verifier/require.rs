@@ -64,6 +64,8 @@ pub(super) struct Memory {
     pub(super) value: Option<Reg>,
     /// Whether the bytes read go to no register.
     pub(super) to_nowhere: bool,
+    /// Whether a sign is extended.
+    pub(super) signed: bool,
     /// Whether it has to be aligned in any case: atomic operations.
     pub(super) aligned: bool,
 }
@@ -77,6 +79,7 @@ impl Memory {
             size,
             value: None,
             to_nowhere: false,
+            signed: false,
             aligned: false,
         }
     }
@@ -93,6 +96,7 @@ impl Memory {
             size,
             value,
             to_nowhere: false,
+            signed: false,
             aligned: false,
         }
     }
@@ -140,10 +144,10 @@ pub(super) fn requirements(insn: Insn, environment: &Environment, list: &mut Vec
                 list.push(Readable(reg));
             }
         }
-        Insn::Load { size, dst, base, offset, .. } => list.extend([
+        Insn::Load { size, signed, dst, base, offset } => list.extend([
             Readable(base),
             Writable(dst),
-            Access(Memory::read(base, offset, size)),
+            Access(Memory { signed, ..Memory::read(base, offset, size) }),
             SamePointers(base),
         ]),
         Insn::LoadAcquire { size, dst, base, offset } => list.extend([

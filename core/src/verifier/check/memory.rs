@@ -98,7 +98,7 @@ impl Verifier<'_> {
             Kind::Stack(_) => self.check_stack(memory, *pointer, fixed),
             Kind::Context => {
                 unmoved(pointer, base)?;
-                self.check_context(access, fixed, size)
+                self.check_context(memory, fixed)
             }
             Kind::Packet | Kind::PacketMeta => {
                 if access == Access::Write && !self.environment.packet.writable {
@@ -134,7 +134,8 @@ impl Verifier<'_> {
     }
 
     /// There is such a field, and it may be accessed so (`check_ctx_access` and the program types' `is_valid_access`).
-    fn check_context(&self, access: Access, offset: i32, size: Size) -> Result<(), Reason> {
+    fn check_context(&self, memory: Memory, offset: i32) -> Result<(), Reason> {
+        let Memory { access, size, signed, .. } = memory;
         let bytes = size.bytes();
         let refused = Reason::ContextAccess { offset, size: bytes };
         let how = match access {
@@ -145,6 +146,10 @@ impl Verifier<'_> {
             usize::try_from(offset).ok().and_then(|at| self.environment.context.access(at, bytes, how));
         match field.ok_or(refused)?.kind {
             FieldKind::Number | FieldKind::Whole | FieldKind::Bytes => Ok(()),
+            // An address has no sign.
+            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta if signed => {
+                Err(Reason::ContextAccess { offset, size: bytes })
+            }
             FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Ok(()),
             FieldKind::Socket => Err(Reason::NotSupported("addresses of sockets are")),
         }

@@ -122,7 +122,7 @@ impl Border<'_> {
             }
         }
         self.clobber(match prototype.ret {
-            Ret::Integer => Held::Number,
+            Ret::Integer | Ret::Length | Ret::Cpu => Held::Number,
             Ret::Void => Held::Nothing,
             Ret::MapValueOrNull => Held::ValueOrNull(map),
             Ret::RecordOrNull => Held::RecordOrNull,
