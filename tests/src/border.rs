@@ -7,8 +7,12 @@ use bpf64_core::environment::Environment;
 use bpf64_core::listing::{Listing, Style};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Reason, verify};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
+/// The level at which the kernel's log tells only what it took.
+const STATISTICS: u32 = 4;
 /// Packets that an accepted program is run on, and steps of a run at most.
 const RUNS: usize = 4;
 const LONGEST: u64 = 20_000;
@@ -29,6 +33,8 @@ pub struct Count {
     pub only_linux: u32,
     /// Ours says that it does not know what the program uses.
     pub not_supported: u32,
+    /// Of those that both accept, ours looked at more instructions, or at fewer: it ends paths elsewhere.
+    pub other_effort: u32,
 }
 
 impl Count {
@@ -41,10 +47,10 @@ impl Count {
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Count { both, neither, only_ours, only_linux, not_supported } = self;
+        let Count { both, neither, only_ours, only_linux, not_supported, other_effort } = self;
         write!(
             f,
-            "{} programs: both accept {both}, both refuse {neither}, only we accept {only_ours}, only the kernel \
+            "{} programs: both accept {both} ({other_effort} of them with another effort), both refuse {neither}, only we accept {only_ours}, only the kernel \
              accepts {only_linux}, not supported here {not_supported}",
             self.all()
         )
@@ -79,14 +85,15 @@ impl fmt::Display for Disagreement {
 /// When the kernel cannot be asked.
 pub fn ask(
     kernel: &Kernel,
-    tables: &mut Option<Tables>,
+    tables: &mut BTreeMap<u32, Tables>,
     make: &mut Generator,
     count: &mut Count,
 ) -> Result<Option<Disagreement>, String> {
     let (environment, program) = make.border_program(LENGTH);
-    let tables = match tables {
-        Some(tables) => tables,
-        None => tables.insert(kernel.tables(&program).map_err(|why| why.to_string())?),
+    // A table of programs takes those of the type of the first program that it was loaded with.
+    let tables = match tables.entry(environment.number) {
+        Entry::Occupied(tables) => tables.into_mut(),
+        Entry::Vacant(place) => place.insert(kernel.tables(&program).map_err(|why| why.to_string())?),
     };
     let ours = verify(&program, environment, 0);
     if let Err(rejection) = &ours
@@ -99,18 +106,20 @@ pub fn ask(
         let manner = Manner { log_level, ..Manner::default() };
         kernel.judge_with(tables, environment, &program, manner).map_err(|why| why.to_string())
     };
-    let theirs = judge(0)?;
-    let only_ours = match (ours.is_ok(), theirs.accepted) {
-        (true, true) => {
+    let theirs = judge(STATISTICS)?;
+    let only_ours = match (&ours, theirs.accepted) {
+        (Ok(verified), true) => {
             count.both += 1;
+            let same = theirs.log.contains(&format!("processed {} insns", verified.effort().processed));
+            count.other_effort += u32::from(!same);
             return Ok(None);
         }
-        (false, false) => {
+        (Err(_), false) => {
             count.neither += 1;
             return Ok(None);
         }
-        (true, false) => true,
-        (false, true) => false,
+        (Ok(_), false) => true,
+        (Err(_), true) => false,
     };
     let log = match verify(&program, environment, 1) {
         Ok(_) => judge(1)?.log,

@@ -9,6 +9,7 @@ use bpf64_tests::border::{Count, LENGTH, ask, run};
 use bpf64_tests::claims::Followed;
 use bpf64_tests::generate::Generator;
 use bpf64_tests::kernel_ebpf::Kernel;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     println!("from seed {first}");
     let (start, mut told) = (Instant::now(), Instant::now());
     let (mut count, mut followed, mut tables, mut seed) =
-        (Count::default(), Followed::default(), None, first);
+        (Count::default(), Followed::default(), BTreeMap::new(), first);
     let report = |count: &Count, followed: &Followed, seconds: u64| {
         println!("{seconds} s, {count}; {} steps as claimed", followed.steps);
     };

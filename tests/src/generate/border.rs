@@ -54,6 +54,8 @@ struct Border<'a> {
     called: Vec<[Held; 5]>,
     /// How many bytes were asked for last.
     bound: i16,
+    /// The pointer into the packet behind which there are as many.
+    checked: Option<Reg>,
     /// The counters of the loops around.
     counters: Vec<Reg>,
 }
@@ -74,6 +76,7 @@ impl Generator {
             groups: Vec::new(),
             called: Vec::new(),
             bound: 8,
+            checked: None,
             counters: Vec::new(),
         };
         let mut functions = vec![border.main(most)];
@@ -106,6 +109,17 @@ impl Border<'_> {
         self.held[1] = Held::Context;
         self.group();
         self.copy(Reg::R6, Reg::R1);
+        if self.make.percent(80) {
+            for dst in [Reg::R0, Reg::R2, Reg::R3, Reg::R4, Reg::R5, Reg::R7, Reg::R8, Reg::R9] {
+                if self.make.percent(30) {
+                    self.field(dst, Reg::R6, false);
+                } else {
+                    let imm = self.make.constant() as i32;
+                    self.alu(AluOp::Mov, dst, Src::Imm(imm));
+                    self.held[dst.index()] = Held::Number;
+                }
+            }
+        }
         for _ in 0..1 + self.make.below(most) {
             self.group();
             self.something(true);
@@ -128,6 +142,7 @@ impl Border<'_> {
         self.held = [Held::Nothing; Reg::ALL.len()];
         self.held[Reg::R10.index()] = Held::Frame;
         self.slots = [Held::Nothing; SLOTS];
+        self.checked = None;
         self.groups.clear();
     }
 
@@ -243,8 +258,9 @@ impl Border<'_> {
             self.make.pick(&wanted)
         };
         let mut offset = field.offset as i16;
-        let mut size = if field.size == 8 { Size::DW } else { Size::W };
-        if field.kind == FieldKind::Number && self.make.percent(20) {
+        let whole = Size::ALL.iter().copied().find(|size| size.bytes() == field.size);
+        let mut size = whole.unwrap_or(Size::W);
+        if field.kind == FieldKind::Number && field.size == 4 && self.make.percent(20) {
             size = self.make.pick(&[Size::B, Size::H]);
         }
         if self.slip() {
@@ -323,6 +339,15 @@ impl Border<'_> {
 
     /// A comparison of a pointer into the packet with its end.
     fn bounds(&mut self) {
+        let has_packet = self
+            .environment
+            .context
+            .fields
+            .iter()
+            .any(|field| field.kind == FieldKind::PacketStart && field.access != Access::Hidden);
+        if !has_packet {
+            return;
+        }
         let Some(context) = self.holding(|held| held == Held::Context) else { return };
         for wanted in [Held::Packet, Held::PacketEnd] {
             while !self.held.contains(&wanted) {
@@ -360,6 +385,7 @@ impl Border<'_> {
         let (dst, src) = if swapped { (end, ahead) } else { (ahead, end) };
         let width = if self.slip() { Width::W32 } else { Width::W64 };
         self.piece(Piece::Jump(Insn::Branch { width, op, dst, src: Src::Reg(src), offset: 0 }, later));
+        self.checked = Some(start);
         if self.make.percent(70) {
             self.access();
         }
@@ -371,6 +397,15 @@ impl Border<'_> {
             matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_) | Held::Record | Held::Frame)
         };
         let Some(base) = self.holding(memory) else { return };
+        let odd = self.slip();
+        let base = match self.held[base.index()] {
+            Held::Frame if !odd => Reg::R10,
+            Held::Packet | Held::PacketMeta if !odd => match self.checked {
+                Some(checked) if self.held[checked.index()] == Held::Packet => checked,
+                _ => return,
+            },
+            _ => base,
+        };
         let size = self.make.pick(Size::ALL);
         let bytes = size.bytes() as i16;
         let end = match self.held[base.index()] {
@@ -379,14 +414,17 @@ impl Border<'_> {
             Held::Frame => 0,
             _ => self.bound,
         };
-        let near = if self.make.percent(85) { 0 } else { self.make.pick(&[-1, 1, -2, 2, 4]) };
+        let exact = if base == Reg::R10 { 97 } else { 90 };
+        let near = if self.make.percent(exact) { 0 } else { self.make.pick(&[-1, 1, -2, 2, 4]) };
         let mut offset = end - bytes + near - if self.make.percent(50) { bytes } else { 0 };
         if offset < 0 && end > 0 && !self.slip() {
             offset = 0;
         }
         let writes = self.environment.packet.writable || !matches!(self.held[base.index()], Held::Packet);
         match self.make.below(4) {
-            0 if self.make.percent(30) => {
+            0 if self.make.percent(30)
+                && (!matches!(self.held[base.index()], Held::Packet) || self.slip()) =>
+            {
                 let (op, src) = (self.make.pick(AtomicOp::ALL), self.number());
                 let width = self.make.width();
                 self.insn(Insn::Atomic { width, op, base, offset, src });
@@ -435,8 +473,8 @@ impl Border<'_> {
         }
         self.copy(base, Reg::R10);
         self.alu(AluOp::Add, base, Src::Reg(by));
-        let size = self.make.pick(&[Size::B, Size::B, Size::H, Size::DW]);
-        let offset = self.make.pick(&[-64, -64, -40, -8, -512]);
+        let size = self.make.pick(&[Size::B, Size::B, Size::B, Size::B, Size::B, Size::H, Size::DW]);
+        let offset = self.make.pick(&[-64, -64, -64, -64, -40, -8, -512]);
         if self.make.percent(50) {
             let dst = self.free();
             self.insn(Insn::Load { size, signed: false, dst, base, offset });
@@ -475,8 +513,10 @@ impl Border<'_> {
         self.counters.pop();
         let step = self.make.pick(&[1, 1, 1, 2, 3]);
         self.alu(AluOp::Add, counter, Src::Imm(step));
-        let most = step * self.make.pick(&[1, 2, 3, 6, 20, 40]);
-        let (op, width) = (self.make.pick(&[CmpOp::Lt, CmpOp::Lt, CmpOp::Ne, CmpOp::SLe]), self.make.width());
+        let most = step * self.make.pick(&[1, 2, 3, 5, 12]);
+        // A jump into the loop may bring any counter, and one that has passed its end never comes to `!=`.
+        let op = if self.make.percent(2) { CmpOp::Ne } else { self.make.pick(&[CmpOp::Lt, CmpOp::SLe]) };
+        let width = self.make.width();
         self.piece(Piece::Jump(
             Insn::Branch { width, op, dst: counter, src: Src::Imm(most), offset: 0 },
             start,
@@ -484,8 +524,10 @@ impl Border<'_> {
     }
 
     fn move_pointer(&mut self) {
+        let odd = self.slip();
         let pointer = |held| {
-            matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_) | Held::Context | Held::PacketEnd)
+            matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_))
+                || odd && matches!(held, Held::Context | Held::PacketEnd)
         };
         let Some(src) = self.holding(pointer) else { return };
         let dst = self.free();
@@ -501,8 +543,11 @@ impl Border<'_> {
         if by == Src::Reg(dst) {
             return;
         }
-        let op = if self.make.percent(90) { AluOp::Add } else { self.make.pick(&[AluOp::Sub, AluOp::And]) };
+        let op = if self.make.percent(96) { AluOp::Add } else { self.make.pick(&[AluOp::Sub, AluOp::And]) };
         self.alu(op, dst, by);
+        if self.checked == Some(dst) {
+            self.checked = None;
+        }
         if matches!(self.held[dst.index()], Held::Context | Held::PacketEnd) {
             self.held[dst.index()] = Held::Nothing;
         }
