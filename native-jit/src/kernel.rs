@@ -72,8 +72,8 @@ impl fmt::Display for Refusal {
             Refusal::Table(why) => write!(f, "the kernel does not make {why}"),
             Refusal::Verifier(log) if log.is_empty() => f.write_str("the kernel refuses it"),
             Refusal::Verifier(log) => {
-                let words =
-                    |line: &&str| !line.starts_with("processed ") && !line.starts_with("verification time");
+                let told = ["processed ", "verification time", "stack depth"];
+                let words = |line: &&str| !told.iter().any(|told| line.starts_with(told));
                 let reason = log.trim_end().lines().rfind(words).unwrap_or_default();
                 write!(f, "the kernel refuses it: {reason}")
             }
