@@ -58,4 +58,5 @@ pub mod program;
 pub mod running;
 pub mod seccomp;
 mod sort;
+pub mod trace;
 pub mod verifier;

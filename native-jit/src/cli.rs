@@ -23,6 +23,7 @@ mod progress;
 mod run;
 mod tables;
 mod target;
+mod trace;
 mod verify;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -63,6 +64,7 @@ enum Command {
     Verify(verify::Arguments),
     Jit(jit::Arguments),
     Run(run::Arguments),
+    Trace(trace::Arguments),
     Bench(bench::Arguments),
     Link(link::Arguments),
     Batch(batch::Arguments),
@@ -95,6 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(arguments, &mut out),
         Command::Jit(arguments) => jit::run(arguments, &mut out),
         Command::Run(arguments) => run::run(arguments, &mut out),
+        Command::Trace(arguments) => trace::run(arguments, &mut out),
         Command::Bench(arguments) => bench::run(arguments, &mut out),
         Command::Link(arguments) => link::run(arguments, &mut out),
         Command::Batch(arguments) => batch::run(arguments, &mut out),

@@ -131,6 +131,11 @@ pub trait Kind: fmt::Debug + Sync {
         false
     }
 
+    /// Whether a value is a list of addresses, with zeros behind it.
+    fn lists_addresses(&self) -> bool {
+        false
+    }
+
     /// Whether each CPU has a value of its own.
     fn per_cpu(&self) -> bool {
         false

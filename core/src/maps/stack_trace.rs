@@ -113,6 +113,10 @@ impl Kind for StackTrace {
         function == function::GET_STACKID
     }
 
+    fn lists_addresses(&self) -> bool {
+        true
+    }
+
     fn extent(&self, _: &Table, _: u32) -> Range<u32> {
         0..0
     }

@@ -14,6 +14,10 @@ impl MapDef {
     /// A value; of what each CPU has of its own, that of one.
     #[must_use]
     pub fn value_text(&self, value: &[u8]) -> String {
+        if self.kind.lists_addresses() {
+            let words = value.chunks(8).map(|word| number(word).unwrap_or(0)).take_while(|&word| word != 0);
+            return words.map(|word| format!("{word:#x}")).collect::<Vec<_>>().join(" ");
+        }
         self.typed(|types| types.value, value).unwrap_or_else(|| untyped(value))
     }
 
@@ -38,15 +42,19 @@ impl Table {
         value.chunks(size.next_multiple_of(8).max(1)).map(|part| &part[..size.min(part.len())]).collect()
     }
 
-    /// A value that [`Table::entries`] gives, as people read it: those of all CPUs in turn, tables by their names among
-    /// `all`.
+    /// A value that [`Table::entries`] gives, as people read it: those of all CPUs in turn up to the last that has
+    /// something, tables by their names among `all`.
     #[must_use]
     pub fn entry_text(&self, value: &[u8], all: &[Table]) -> String {
         if self.def().kind.holds() == Holds::Tables {
             let inner = number(value).and_then(|inner| all.get(inner as usize));
             return inner.map_or_else(|| untyped(value), |inner| format!("table {}", inner.def().name));
         }
-        let texts: Vec<String> = self.parts(value).iter().map(|part| self.def().value_text(part)).collect();
+        let parts = self.parts(value);
+        // Of CPUs that have nothing the last ones say nothing.
+        let used =
+            parts.iter().rposition(|part| part.iter().any(|&byte| byte != 0)).map_or(1, |last| last + 1);
+        let texts: Vec<String> = parts.iter().take(used).map(|part| self.def().value_text(part)).collect();
         texts.join(" | ")
     }
 

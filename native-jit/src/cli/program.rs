@@ -5,7 +5,7 @@ use super::input::{self, Source};
 use super::output;
 use super::tables;
 use super::target::TargetArguments;
-use bpf64_core::environment::{ALL, Environment};
+use bpf64_core::environment::{ALL, Environment, ProgramType};
 use bpf64_core::load::{self, Form, Format, Loaded, Request};
 use bpf64_core::seccomp::Arch;
 use std::path::{Path, PathBuf};
@@ -77,6 +77,15 @@ impl ProgramArguments {
 
     /// The program in what [`ProgramArguments::read`] gave.
     pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
+        self.load_as(source, self.environment.map(Into::into))
+    }
+
+    /// The same as a program of this type, whatever it says itself.
+    pub(crate) fn load_as(
+        &self,
+        source: &Source,
+        program_type: Option<ProgramType>,
+    ) -> Result<Loaded, Failure> {
         let target = self.target.target();
         let declared = |text: &String| {
             tables::declaration(text).map_err(|why| {
@@ -87,7 +96,7 @@ impl ProgramArguments {
         let maps = self.maps.iter().map(declared).collect::<Result<Vec<_>, _>>()?;
         let request = Request {
             format: self.format,
-            program_type: self.environment.map(Into::into),
+            program_type,
             function: self.function.as_deref(),
             section: self.section.as_deref(),
             target: Some(&target),

@@ -4,7 +4,7 @@ mod capture;
 pub(super) mod engine;
 mod heard;
 mod matrix;
-mod single;
+pub(super) mod single;
 mod syscall;
 
 use super::Status;
@@ -76,15 +76,15 @@ fn has_packet(environment: &Environment) -> bool {
 }
 
 /// What all runs of a command have in common.
-struct Job<'a> {
-    engine: Engine,
-    source: &'a Source,
+pub(super) struct Job<'a> {
+    pub(super) engine: Engine,
+    pub(super) source: &'a Source,
     /// What the program sees beside a packet.
-    context: Option<Value>,
+    pub(super) context: Option<Value>,
     /// The tables before the first run.
-    tables: Vec<Table>,
-    repeat: u64,
-    limit: u64,
+    pub(super) tables: Vec<Table>,
+    pub(super) repeat: u64,
+    pub(super) limit: u64,
 }
 
 /// A trap or a limit as JSON has it.
@@ -189,12 +189,12 @@ impl Job<'_> {
     }
 
     /// The trap as JSON has it.
-    fn trap_document(&self, end: &End) -> Option<TrapDocument> {
+    pub(super) fn trap_document(&self, end: &End) -> Option<TrapDocument> {
         TrapDocument::of(&self.engine, end, self.limit)
     }
 
     /// The trap as a fault, at its place in the program's text if it has one.
-    fn trap_failure(&self, end: &End) -> Option<Failure> {
+    pub(super) fn trap_failure(&self, end: &End) -> Option<Failure> {
         let (pc, message, help) = match end {
             End::Returned { .. } => return None,
             End::Trapped(Trap { pc, kind }) => (*pc, format!("the program trapped: {kind}"), None),

@@ -2,7 +2,7 @@
 
 mod show;
 
-pub(super) use show::show;
+pub(super) use show::{show, show_named};
 
 use super::failure::Failure;
 use super::packet;

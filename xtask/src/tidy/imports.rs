@@ -24,6 +24,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Two halves of one subject: what a program may call, and the world in which the call happens.
     ("helpers", &["context", "environment", "errno", "isa", "machine", "maps"]),
     ("environment", &["context", "helpers", "machine", "maps", "program"]),
+    ("trace", &["context", "environment"]),
     ("listing", &["environment", "helpers", "isa", "program"]),
     ("machine", &["context", "count", "isa", "program"]),
     ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),

@@ -117,7 +117,7 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
 }
 
 /// What the program printed, each line with the instruction that printed it.
-pub(super) fn told(job: &Job<'_>, run: &Run, indent: &str, out: &mut Output) -> Result<(), Failure> {
+pub(in crate::cli) fn told(job: &Job<'_>, run: &Run, indent: &str, out: &mut Output) -> Result<(), Failure> {
     let longest = run.heard.printed.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
     let width = longest.min(WIDEST);
     for (pc, line) in &run.heard.printed {

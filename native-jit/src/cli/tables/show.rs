@@ -22,16 +22,28 @@ struct Row {
 
 /// Shows what tables hold; constants are left out, which nobody has changed.
 pub(in crate::cli) fn show(tables: &[Table], out: &mut Output) -> Result<(), Failure> {
+    show_named(tables, &|_| None, out)
+}
+
+/// The same, with keys that have names.
+pub(in crate::cli) fn show_named(
+    tables: &[Table],
+    names: Names<'_>,
+    out: &mut Output,
+) -> Result<(), Failure> {
     for table in tables.iter().filter(|table| !table.def().constant) {
-        out.text(tame(&text(table, tables)))?;
+        out.text(tame(&text(table, tables, names)))?;
     }
     Ok(())
 }
 
+/// The name of a key, if it has one.
+type Names<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
+
 /// "map       counts, hash, 2 of 64 entries", and a line for each entry.
-fn text(table: &Table, all: &[Table]) -> String {
+fn text(table: &Table, all: &[Table], names: Names<'_>) -> String {
     let def = table.def();
-    let (rows, total) = rows(table, all);
+    let (rows, total) = rows(table, all, names);
     let preset = def.kind.preset();
     let head = match (total, preset) {
         (0, true) => "all zeros".to_owned(),
@@ -64,7 +76,7 @@ fn text(table: &Table, all: &[Table]) -> String {
 }
 
 /// The entries that are shown, and how many there are.
-fn rows(table: &Table, all: &[Table]) -> (Vec<Row>, usize) {
+fn rows(table: &Table, all: &[Table], names: Names<'_>) -> (Vec<Row>, usize) {
     let def = table.def();
     let (mut rows, mut total, mut zeros) = (Vec::new(), 0, Vec::new());
     let buckets = def.kind.preset() && def.name.contains(LOG2);
@@ -72,7 +84,7 @@ fn rows(table: &Table, all: &[Table]) -> (Vec<Row>, usize) {
         let amount = table.amount(&value);
         let key = match key.first_chunk() {
             Some(&index) if buckets => bucket(u32::from_le_bytes(index)),
-            _ => def.key_text(&key),
+            _ => names(&key).unwrap_or_else(|| def.key_text(&key)),
         };
         let row = Row { key, value: table.entry_text(&value, all), amount };
         if def.kind.preset() && value.iter().all(|&byte| byte == 0) {
