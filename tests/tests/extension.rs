@@ -186,8 +186,6 @@ fn window() -> MapDef {
 /// Runs a program that is verified: r0 and the world afterwards, or the trap.
 type Run = fn(&Rc<Program>, &ProgramType, World) -> Result<(u64, World), String>;
 
-/// Those that run what is not verified, too, come first.
-const UNVERIFIED: usize = 2;
 const ENGINES: [(&str, Run); 4] =
     [("stepping", stepping), ("session", session), ("running", running), ("jit", jit)];
 
@@ -255,16 +253,14 @@ fn program(text: &str, maps: Vec<MapDef>) -> Rc<Program> {
 fn check(text: &str, runs: &[(u32, u64, u32)]) {
     let kind = ProgramType::from(sensor());
     let program = program(text, vec![window()]);
-    let mut engines = &ENGINES[..];
-    match verify(&program, &kind, 2) {
-        Ok(_) => {}
-        Err(rejection) if rejection.log.contains("functions that call back are not supported here") => {
-            println!("skipped: engines for verified programs: the verifier takes no callbacks yet");
-            engines = &ENGINES[..UNVERIFIED];
-        }
-        Err(rejection) => panic!("{text}\n{}", rejection.log),
+    if let Err(rejection) = verify(&program, &kind, 2) {
+        panic!(
+            "{text}
+{}",
+            rejection.log
+        );
     }
-    for (name, engine) in engines {
+    for (name, engine) in ENGINES {
         let mut tables = Vec::new();
         for &(value, r0, mean) in runs {
             let record = [value.to_le_bytes(), [0; 4], 7u32.to_le_bytes()].concat();

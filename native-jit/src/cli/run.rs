@@ -21,6 +21,7 @@ use bpf64_core::environment::{Environment, MEMORY, ProgramType, SECCOMP, World};
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::Trap;
 use bpf64_core::maps::Table;
+use bpf64_core::verifier::verify;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
 use serde_json::Value;
@@ -56,6 +57,9 @@ pub(crate) struct Arguments {
     /// The machine
     #[arg(long, value_name = "NAME", default_value = "interp")]
     engine: EngineName,
+    /// Run also what the verifier refuses: the interpreter checks every step
+    #[arg(long)]
+    unverified: bool,
     /// Run so often, and say how long a run takes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPEAT))]
     repeat: u64,
@@ -142,6 +146,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     };
     let plain = !has_packet(&environment);
     let tables = arguments.entries.tables(&loaded.ebpf(), 1)?;
+    if !arguments.unverified && arguments.mem.is_none() {
+        prove(&source, &loaded, &environment, out)?;
+    }
     let engine = Engine::new(&loaded, arguments.engine, environment)?;
     let Arguments { repeat, limit, .. } = *arguments;
     let job = Job { engine, source: &source, context, tables, repeat, limit };
@@ -155,6 +162,18 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         Packets::One(packet) => single::run(&job, packet, out),
         Packets::All(capture, name) => capture::run(&job, &capture, &name, out),
     }
+}
+
+/// Whether the verifier lets the program run: classic programs have had their checker.
+fn prove(source: &Source, loaded: &Loaded, environment: &Environment, out: &Output) -> Result<(), Failure> {
+    const NOTE: &str = "note: `--unverified` runs it nevertheless, in the interpreter that checks every step";
+    let Form::Ebpf(program) = &loaded.form else { return Ok(()) };
+    verify(program, environment, 0).map(drop).map_err(|rejection| {
+        if !out.json {
+            super::output::warn(NOTE);
+        }
+        super::verify::refusal(source, loaded, program, &rejection)
+    })
 }
 
 /// Filters of system calls, one or several.
