@@ -489,7 +489,11 @@ impl<'a> Verifier<'a> {
                 .map(|&reg| if live.contains(reg) { char::from(b'0' + reg.bits()) } else { '.' })
                 .collect();
             let insn = self.listed(pc);
-            self.log.add(2, format_args!("    {:3}: {columns} {insn}\n", self.program.slot(pc).0));
+            let slot = self.program.slot(pc).0;
+            match self.graph.node(pc).cycle {
+                0 => self.log.add(2, format_args!("    {slot:3}: {columns} {insn}\n")),
+                cycle => self.log.add(2, format_args!("{cycle:3} {slot:3}: {columns} {insn}\n")),
+            }
         }
     }
 

@@ -16,18 +16,7 @@ const PROBE: &str = env!("CARGO_BIN_EXE_probe-kernel");
 /// What Linux's log tells of its bookkeeping of loops and of the stack's liveness, which ours does not.
 fn is_inner(line: &str) -> bool {
     line.starts_with("stack use/def")
-        || line.starts_with("SCC ")
         || line.starts_with('(') && (line.contains(" insn ") || line.contains("live stack"))
-}
-
-/// A line without the number of the loop that an instruction is in, which Linux writes before its slot in the table of
-/// live registers.
-fn without_loop(line: &str) -> &str {
-    match line.as_bytes() {
-        [_, _, b'1'..=b'9', b' ', rest @ ..] if rest.get(3) == Some(&b':') => &line[4..],
-        [b' ', b' ', b' ', b' ', rest @ ..] if rest.get(3) == Some(&b':') => &line[4..],
-        _ => line,
-    }
 }
 
 /// A line without the address in a wide load, which is the kernel's own, and without the spaces behind it.
@@ -41,9 +30,8 @@ fn without_address(line: &str) -> String {
 
 /// The first lines in which the logs differ, with a few before them.
 fn difference(ours: &str, theirs: &str) -> Option<String> {
-    let plain = |line| without_address(without_loop(line));
-    let ours: Vec<String> = ours.lines().filter(|line| !is_inner(line)).map(plain).collect();
-    let theirs: Vec<String> = theirs.lines().filter(|line| !is_inner(line)).map(plain).collect();
+    let ours: Vec<String> = ours.lines().filter(|line| !is_inner(line)).map(without_address).collect();
+    let theirs: Vec<String> = theirs.lines().filter(|line| !is_inner(line)).map(without_address).collect();
     let at = (0..ours.len().max(theirs.len())).find(|&at| ours.get(at) != theirs.get(at))?;
     let around =
         |lines: &[String]| lines[at.saturating_sub(6).min(lines.len())..(at + 3).min(lines.len())].join("\n");

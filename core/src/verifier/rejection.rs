@@ -109,6 +109,15 @@ pub enum Reason {
     },
     /// An access to the stack at an offset of which too little is known.
     StackUnbounded(Access, Reg),
+    /// An atomic operation at a place of the stack that is not always the same.
+    StackVaries {
+        /// The variable part of the offset.
+        variable: Tnum,
+        /// The fixed part.
+        offset: i32,
+        /// Bytes.
+        size: usize,
+    },
     /// A pointer that must stay as it is was moved.
     FixedPointer(Reg, PointerName),
     /// A program of this type may not write the packet.
@@ -361,6 +370,7 @@ impl Reason {
             }
             Reason::Misaligned { .. } => "misaligned",
             Reason::Stack { .. } | Reason::StackUnbounded(..) => "outside-stack",
+            Reason::StackVaries { .. } => "stack-varies",
             Reason::SpillSize | Reason::FillSize => "part-of-pointer",
             Reason::SpillToCaller | Reason::ReturnedStack => "stack-pointer-escapes",
             Reason::ContextAccess { .. } => "context-access",

@@ -2,7 +2,7 @@
 
 use super::memory::check_region;
 use super::{FARTHEST, unmoved};
-use crate::helpers::{Arg, Function, print};
+use crate::helpers::{Arg, Function, Ret, print};
 use crate::isa::Reg;
 use crate::maps::{Holds, MapDef};
 use crate::verifier::Verifier;
@@ -279,6 +279,9 @@ impl Verifier<'_> {
     /// The function is one for such tables (`check_map_func_compatibility`).
     pub(super) fn check_table_kind(&self, function: &Function) -> Result<(), Reason> {
         match self.given_table(function).map(|table| self.table(table).kind) {
+            Some(kind) if kind.holds() == Holds::Sockets && function.prototype.ret == Ret::MapValueOrNull => {
+                Err(Reason::NotSupported("addresses of sockets are"))
+            }
             Some(kind) if !kind.takes(function.id) => {
                 Err(Reason::TableKind { kind: kind.number(), function: function.name, id: function.id })
             }

@@ -160,7 +160,8 @@ impl Verifier<'_> {
         self.check_stack_bounds(base, &pointer, access, fixed, size.bytes() as i64)?;
         let variable = pointer.value.as_constant().is_none();
         if variable && to_nowhere {
-            return Err(Reason::NotSupported("atomic operations at places of the stack that vary are"));
+            let (bits, bytes) = (pointer.value.bits, size.bytes());
+            return Err(Reason::StackVaries { variable: bits, offset: fixed, size: bytes });
         }
         match access {
             _ if variable => Ok(()),

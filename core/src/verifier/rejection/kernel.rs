@@ -58,6 +58,11 @@ impl fmt::Display for Reason {
             Reason::StackUnbounded(access, base) => {
                 write!(f, "invalid unbounded variable-offset{access} stack R{}", r(base))
             }
+            Reason::StackVaries { variable, offset, size } => write!(
+                f,
+                "variable offset stack pointer cannot be passed into helper function; \
+                 var_off={variable} off={offset} size={size}"
+            ),
             Reason::FixedPointer(reg, kind) => {
                 write!(f, "R{} pointer arithmetic on {kind} prohibited", r(reg))
             }

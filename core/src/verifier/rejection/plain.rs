@@ -58,6 +58,9 @@ impl Reason {
             }
             Reason::Stack { .. } => format!("the stack is the {STACK} bytes below r10; keep the access inside"),
             Reason::StackUnbounded(..) => "how far from r10 this is may be any number; compare it with limits first".into(),
+            Reason::StackVaries { .. } => {
+                "atomic operations on the stack are made at places that are always the same; use a map's value".into()
+            }
             Reason::SpillSize => "a pointer is kept whole or not at all; store all 8 bytes of it".into(),
             Reason::FillSize => "a pointer is kept whole or not at all; load all 8 bytes of it".into(),
             Reason::SpillToCaller | Reason::ReturnedStack => {
