@@ -105,7 +105,9 @@ impl Machine {
     /// Stands before the first instruction again, in the world as it is now; the context is what it was if it need not
     /// be filled in, the stack is what it was in any case.
     pub(crate) fn restart(&mut self, context: bool) {
-        self.select(0);
+        if self.running != 0 {
+            self.select(0);
+        }
         self.tail_calls = 0;
         self.pc = Pc(0);
         self.frames.clear();

@@ -121,7 +121,9 @@ impl Runner {
     pub fn restart(&mut self) {
         let machine = &mut self.machine;
         machine.restart(self.code.needs.context);
-        machine.stack[..self.code.needs.stack].fill(0);
+        if self.code.needs.stack > 0 {
+            machine.stack[..self.code.needs.stack].fill(0);
+        }
         self.executed = 0;
     }
 

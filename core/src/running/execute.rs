@@ -76,20 +76,14 @@ fn write_number(bytes: &mut [u8], at: u32, size: Size, value: u64) -> Option<()>
     }
 }
 
-/// A register's place. There are eleven; sixteen places make the bound a mask.
-#[inline(always)]
-const fn place(reg: Reg) -> usize {
-    reg.index() & 15
-}
-
 /// Executes from the machine's place on, until something is not for this loop or `limit` instructions have been
 /// executed, the `executed` ones before counted. The limit is looked at when a jump is taken, so that it may be exceeded
 /// by as many instructions as the program has.
 pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, limit: u64) -> Stop {
     let ops = &code.ops[..];
     let running = machine.running;
-    let mut r = [0u64; 16];
-    r[..11].copy_from_slice(&machine.registers);
+    // Used where they are: a copy costs more than a filter that ends early.
+    let r = &mut machine.registers;
     let mut pc = machine.pc.index();
     let World { skb, tables, .. } = &mut machine.world;
     let (stack, packet, tables) = (&mut machine.stack[..], &mut skb.packet[..], &mut tables[..]);
@@ -100,15 +94,15 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
 
     let stop = loop {
         // Behind the last instruction the stepping form says what is wrong.
-        let Some(&op) = ops.get(pc) else { break Stop::Step };
+        let Some(op) = ops.get(pc) else { break Stop::Step };
         macro_rules! get {
             ($reg:expr) => {
-                r[place($reg)]
+                r[$reg as usize]
             };
         }
         macro_rules! set {
             ($reg:expr, $value:expr) => {{
-                r[place($reg)] = $value;
+                r[$reg as usize] = $value;
                 next!()
             }};
         }
@@ -199,7 +193,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                 alu { $($alu:ident: $ar:ident $ak:ident $ar32:ident $ak32:ident,)* }
                 branch { $($cmp:ident: $cr:ident $ck:ident $cr32:ident $ck32:ident,)* }
             ) => {
-                match op {
+                match *op {
                     $(
                         Op::$ar { dst, src } => {
                             set!(dst, eval::alu(Width::W64, AluOp::$alu, get!(dst), get!(src)))
@@ -360,7 +354,6 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
         }
         operators!(dispatch);
     };
-    machine.registers.copy_from_slice(&r[..11]);
     machine.pc = Pc(pc as u32);
     *executed = counted.wrapping_add(pc as i64) as u64;
     stop
