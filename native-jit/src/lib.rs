@@ -8,6 +8,8 @@ pub mod code;
 pub mod compile;
 #[cfg(feature = "cli")]
 pub mod kernel;
+#[cfg(all(unix, feature = "libpcap"))]
+pub mod libpcap;
 #[cfg(feature = "listing")]
 pub mod listing;
 #[cfg(feature = "run")]

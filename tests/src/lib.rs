@@ -18,7 +18,6 @@ pub mod kernel_maps;
 pub mod kernel_seccomp;
 pub mod kinds;
 #[cfg(target_os = "linux")]
-pub mod libpcap;
 #[cfg(target_os = "linux")]
 pub mod libseccomp;
 pub mod profile;

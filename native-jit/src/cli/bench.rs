@@ -6,6 +6,7 @@
 
 mod engines;
 mod measure;
+mod native;
 mod report;
 mod suite;
 mod verification;
@@ -64,8 +65,8 @@ const MAX_ROUNDS: i64 = 1_000_000;
 
 fn engine_named(name: &str) -> Result<&'static Engine, String> {
     ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {
-        let known: Vec<&str> = ENGINES.iter().map(|engine| engine.name).collect();
-        format!("no such engine; choose from {}", known.join(","))
+        let known = ENGINES.iter().map(|engine| format!("\n  {:9} {}", engine.name, engine.doc));
+        format!("no such engine; there are{}", known.collect::<String>())
     })
 }
 
@@ -81,21 +82,16 @@ struct Task {
     world: World,
     /// What it is known to return.
     expected: Option<u64>,
+    /// The same work in Rust: packet to result.
+    native: Option<fn(&[u8]) -> u64>,
 }
 
 impl Task {
     fn new(name: String, group: Option<&'static str>, loaded: Loaded, packet: Skb) -> Self {
         let program = loaded.ebpf();
         let verified = verify(&program, &loaded.program_type, 0).map_err(|rejection| rejection.to_string());
-        Task {
-            name,
-            group,
-            loaded,
-            program: Rc::new(program),
-            verified,
-            world: World::new(packet),
-            expected: None,
-        }
+        let (program, world) = (Rc::new(program), World::new(packet));
+        Task { name, group, loaded, program, verified, world, expected: None, native: None }
     }
 
     /// The proof, which some engines do not run without.
@@ -163,7 +159,8 @@ fn subject(
     rounds: u32,
     progress: &mut Progress,
 ) -> Result<Subject, Failure> {
-    let (mut ready, mut rows): (Vec<(&str, Prepared)>, Vec<Row>) = (Vec::new(), Vec::new());
+    let mut rows: Vec<Row> = Vec::new();
+    let mut ready: Vec<(&str, Prepared)> = Vec::new();
     for engine in engines {
         match engine.prepare(&task) {
             Ok(prepared) => ready.push((engine.name, prepared)),
@@ -171,19 +168,28 @@ fn subject(
         }
     }
     if ready.is_empty() {
-        let names: Vec<&str> = rows.iter().map(|row| row.engine).collect();
-        let failure = Failure::not_understood(format!("{} is not for {}", task.name, names.join(" or ")));
+        let reasons: Vec<String> =
+            rows.iter().map(|row| format!("{}: {}", row.engine, row.reason())).collect();
+        let failure =
+            Failure::not_understood(format!("no engine runs {}: {}", task.name, reasons.join("; ")));
         return Err(failure.help("leave out `--engines`, and every engine that takes it is timed"));
     }
-    let measured = measure::race(ready.iter_mut().map(|(_, prepared)| prepared), rounds, progress);
-    let timed = ready.iter().zip(measured).map(|((engine, prepared), outcome)| Row {
-        engine,
-        outcome: match outcome {
-            Ok((ran, times)) => Ok(Figures::new(prepared, ran, times)),
-            Err(why) => Err(Unfit::Trapped(why)),
-        },
-    });
+    let runs = ready.iter_mut().flat_map(|(_, ready)| std::iter::once(&mut ready.run).chain(&mut ready.idle));
+    let mut measured = measure::race(runs, rounds, progress).into_iter();
+    let mut next = || measured.next().expect("there is an outcome of each");
+    let timed: Vec<Row> = ready
+        .iter()
+        .map(|(engine, prepared)| {
+            let (run, idle) = (next(), prepared.idle.as_ref().map(|_| next()));
+            let outcome = run.and_then(|(ran, times)| {
+                let idle = idle.transpose()?.map(|(_, times)| times);
+                Ok(Figures::new(prepared, ran, times, idle))
+            });
+            Row { engine, outcome: outcome.map_err(Unfit::Trapped) }
+        })
+        .collect();
     rows.splice(0..0, timed);
+    let insns = engines::count(&task);
     let is_classic = matches!(task.loaded.form, Form::Classic(..));
-    Ok(Subject::new(task.name, task.group, is_classic, task.expected, rows))
+    Ok(Subject::new(task.name, task.group, is_classic, task.expected, insns, rows))
 }

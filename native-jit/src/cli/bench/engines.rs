@@ -1,47 +1,67 @@
 //! The engines: a row each in one table. A new one is added there, and nowhere else.
 
+mod ours;
+mod outside;
+
 use super::Task;
-use bpf64_core::classic;
-use bpf64_core::interp::{self, Outcome};
-use bpf64_core::isa::encoding::SLOT;
-use bpf64_core::load::Form;
-use bpf64_core::machine::{Flow, Machine as _, Trap};
-use bpf64_core::program::Pc;
-use bpf64_core::running::{Code, Runner};
-use bpf64_jit::runtime::{self as jit, Compiled};
-use bpf64_jit::{Options, compile};
+pub(super) use ours::count;
 use std::borrow::Cow;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Every engine, in the order of the table that people see; the first that takes a program is what the others are
-/// compared with.
+/// compared with, if nobody knows the result beforehand.
 pub(super) const ENGINES: &[Engine] = &[
-    Engine { name: "classic", prepare: classic_reference },
-    Engine { name: "stepping", prepare: stepping },
-    Engine { name: "interp", prepare: running },
-    Engine { name: "jit", prepare: compiled },
+    Engine { name: "classic", doc: "the reference interpreter of classic programs", prepare: ours::classic },
+    Engine {
+        name: "stepping",
+        doc: "the eBPF interpreter, an instruction at a time",
+        prepare: ours::stepping,
+    },
+    Engine { name: INTERP, doc: "its running form, for verified programs", prepare: ours::running },
+    Engine { name: "jit", doc: "the JIT of x86-64 Linux, for verified programs", prepare: ours::compiled },
+    Engine { name: "native", doc: "the same work in Rust, where somebody wrote it", prepare: ours::native },
+    Engine { name: "libpcap", doc: "libpcap's interpreter of classic programs", prepare: outside::libpcap },
+    Engine { name: KERNEL, doc: "the Linux kernel's own JIT, by test runs", prepare: outside::kernel },
 ];
 
+/// Those that all are compared with in the end.
+pub(super) const KERNEL: &str = "kernel";
+pub(super) const INTERP: &str = "interp";
+
 /// Instructions after which a run is given up: more than any sensible program needs.
-const LIMIT: u64 = 10_000_000;
+pub(super) const LIMIT: u64 = 10_000_000;
 
 /// An engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Engine {
     /// Its name on the command line.
     pub(super) name: &'static str,
+    /// What it is, in a few words.
+    pub(super) doc: &'static str,
     prepare: fn(&Task) -> Result<Prepared, Unfit>,
 }
 
+/// Runs something so often, one run after the other, and says how the last ended.
+pub(super) type Runs = Box<dyn FnMut(u64) -> Result<Ran, String>>;
+
 /// A program that is ready to run on an engine.
 pub(super) struct Prepared {
-    /// Runs it so often, one run after the other, and says how the last ended.
-    pub(super) run: Box<dyn FnMut(u64) -> Result<Ran, String>>,
+    pub(super) run: Runs,
+    /// What takes as long as a run in which nothing happens, where that is much: it is measured, too, and taken off.
+    pub(super) idle: Option<Runs>,
     /// How long it took to make it ready from its instructions, if there was something to do.
     pub(super) compile: Option<Duration>,
-    /// The size of what the engine executes.
-    pub(super) code_bytes: usize,
+    /// The size of what the engine executes, if it says.
+    pub(super) code_bytes: Option<usize>,
+    /// The bits of the result that the engine gives.
+    pub(super) mask: u64,
+}
+
+impl Prepared {
+    /// Ready to run, and nothing more to say of it.
+    pub(super) fn new(once: impl FnMut() -> Result<Ran, String> + 'static) -> Self {
+        Prepared { run: repeated(once), idle: None, compile: None, code_bytes: None, mask: u64::MAX }
+    }
 }
 
 /// How a run ended.
@@ -49,14 +69,14 @@ pub(super) struct Prepared {
 pub(super) struct Ran {
     /// The result.
     pub(super) r0: u64,
-    /// Instructions executed, of the engine's own set.
-    pub(super) insns: u64,
+    /// Instructions executed, of the engine's own set, if it counts them.
+    pub(super) insns: Option<u64>,
 }
 
 /// Why a program has no time on an engine.
 #[derive(Debug)]
 pub(super) enum Unfit {
-    /// The engine is not made for it.
+    /// The engine is not made for it, or is not here.
     NotTaken(Cow<'static, str>),
     /// It did what it may not, or did not end.
     Trapped(String),
@@ -72,92 +92,8 @@ impl Engine {
     }
 }
 
-/// The reference interpreter of classic programs.
-fn classic_reference(task: &Task) -> Result<Prepared, Unfit> {
-    let Form::Classic(program, _) = &task.loaded.form else {
-        return Err(Unfit::NotTaken("runs classic programs only".into()));
-    };
-    let code_bytes = program.encode().len();
-    let mut machine = classic::interp::Machine::new(Rc::new(program.clone()), task.world.clone());
-    // Scratch cells stay as they are: the checker lets no program read what it has not written.
-    let once = move || {
-        (machine.a, machine.x) = (0, 0);
-        machine.set_pc(Pc(0));
-        for before in 0.. {
-            match machine.step(&mut ()) {
-                Ok(Flow::Next) => {}
-                Ok(Flow::End(r0, _)) => return Ok(Ran { r0, insns: before + 1 }),
-                Err(trap) => return Err(trapped(&trap)),
-            }
-        }
-        unreachable!("classic programs only jump forward")
-    };
-    Ok(Prepared { run: repeated(once), compile: None, code_bytes })
-}
-
-/// The stepping form of the eBPF interpreter; classic programs are converted for it.
-fn stepping(task: &Task) -> Result<Prepared, Unfit> {
-    let code_bytes = task.program.slot_count() as usize * SLOT;
-    let (program, environment) = (Rc::clone(&task.program), task.loaded.program_type.clone());
-    let mut machine = interp::Machine::new(program, environment, task.world.clone());
-    let registers = machine.registers;
-    // Packet, stack and tables stay as the last run left them, as in the kernel's repeated test runs.
-    let once = move || {
-        machine.registers = registers;
-        machine.set_pc(Pc(0));
-        ended(machine.run(LIMIT))
-    };
-    Ok(Prepared { run: repeated(once), compile: None, code_bytes })
-}
-
-/// The running form of the eBPF interpreter.
-fn running(task: &Task) -> Result<Prepared, Unfit> {
-    let verified = task.proof()?;
-    let compile = fastest(|| drop(Code::new(verified, task.loaded.program_type.clone())));
-    let code = Rc::new(Code::new(verified, task.loaded.program_type.clone()));
-    let code_bytes = code.bytes();
-    let mut runner = Runner::new(code, task.world.clone());
-    let once = move || {
-        runner.restart();
-        ended(runner.run(LIMIT, &mut ()))
-    };
-    Ok(Prepared { run: repeated(once), compile: Some(compile), code_bytes })
-}
-
-/// Machine code. How many instructions a run executes is what the interpreter counts: code that is timed does not.
-fn compiled(task: &Task) -> Result<Prepared, Unfit> {
-    let verified = task.proof()?;
-    let environment = &task.loaded.program_type;
-    let made = || compile(verified, environment, &Options::host());
-    let time = fastest(|| drop(made()));
-    let code = made().map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
-    let code_bytes = code.bytes.len();
-    let code = Compiled::new(code).map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
-    let maps = task.program.maps();
-    let mut machine =
-        jit::Machine::new(Rc::new(code), Vec::new(), maps, environment.clone(), task.world.clone());
-    let program = Rc::clone(&task.program);
-    let insns = interp::Machine::new(program, environment.clone(), task.world.clone()).run(LIMIT).executed;
-    let once = move || match machine.run(LIMIT).end {
-        Some(Ok((r0, _))) => Ok(Ran { r0, insns }),
-        Some(Err(trap)) => Err(trapped(&trap)),
-        None => Err(format!("did not end within {LIMIT} instructions")),
-    };
-    Ok(Prepared { run: repeated(once), compile: Some(time), code_bytes })
-}
-
-fn ended(outcome: Outcome) -> Result<Ran, String> {
-    match outcome.end {
-        Some(Ok((r0, _))) => Ok(Ran { r0, insns: outcome.executed }),
-        Some(Err(trap)) => Err(trapped(&trap)),
-        None => Err(format!("did not end within {LIMIT} instructions")),
-    }
-}
-
 /// The loop around a run, on this side of the call through a pointer, so that it is not what is timed.
-fn repeated(
-    mut once: impl FnMut() -> Result<Ran, String> + 'static,
-) -> Box<dyn FnMut(u64) -> Result<Ran, String>> {
+fn repeated(mut once: impl FnMut() -> Result<Ran, String> + 'static) -> Runs {
     Box::new(move |times| {
         let mut last = once()?;
         for _ in 1..times {
@@ -165,10 +101,6 @@ fn repeated(
         }
         Ok(last)
     })
-}
-
-fn trapped(trap: &Trap) -> String {
-    format!("trapped at instruction {}: {}", trap.pc, trap.kind)
 }
 
 /// The least time of a few.

@@ -1,13 +1,14 @@
 //! The clock: rounds in which every engine has its turn.
 
 use super::Task;
-use super::engines::{Engine, Prepared, Ran};
+use super::engines::{Engine, Ran, Runs};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use std::time::{Duration, Instant};
 
-/// How long a round takes at least: long beside the clock's own 20 ns or so, short beside what interrupts us.
-const ROUND: Duration = Duration::from_micros(200);
+/// How long a round takes at least: long beside the clock's own 20 ns or so and the few microseconds of a system call,
+/// short beside what interrupts us.
+const ROUND: Duration = Duration::from_micros(400);
 
 /// The time of a run in each round, in nanoseconds, the fastest first.
 #[derive(Debug)]
@@ -48,11 +49,11 @@ pub(super) type Outcome = Result<(Ran, Times), String>;
 
 /// Runs every engine `rounds` times in turn. An engine whose run fails gets no more turns.
 pub(super) fn race<'a>(
-    engines: impl Iterator<Item = &'a mut Prepared>,
+    engines: impl Iterator<Item = &'a mut Runs>,
     rounds: u32,
     progress: &mut Progress,
 ) -> Vec<Outcome> {
-    let mut runners: Vec<(&mut Prepared, Result<Runner, String>)> = engines
+    let mut runners: Vec<(&mut Runs, Result<Runner, String>)> = engines
         .map(|engine| {
             let runner = warm(engine);
             (engine, runner)
@@ -88,7 +89,7 @@ struct Runner {
 }
 
 /// Runs an engine until it is warm, and finds out how many runs make a round.
-fn warm(engine: &mut Prepared) -> Result<Runner, String> {
+fn warm(engine: &mut Runs) -> Result<Runner, String> {
     let mut runs = 1;
     loop {
         let (time, ran) = timed(engine, runs);
@@ -100,15 +101,16 @@ fn warm(engine: &mut Prepared) -> Result<Runner, String> {
     }
 }
 
-fn timed(engine: &mut Prepared, runs: u64) -> (Duration, Result<Ran, String>) {
+fn timed(engine: &mut Runs, runs: u64) -> (Duration, Result<Ran, String>) {
     let started = Instant::now();
-    let ran = (engine.run)(runs);
+    let ran = engine(runs);
     (started.elapsed(), ran)
 }
 
 /// A bar for all that is to be done.
 pub(super) fn progress(tasks: &[Task], engines: &[&Engine], rounds: u32, out: &Output) -> Progress {
-    let turns = tasks.len() as u64 * engines.len() as u64 * u64::from(rounds);
+    // The kernel has two turns.
+    let turns = tasks.len() as u64 * (engines.len() + 1) as u64 * u64::from(rounds);
     Progress::new(turns, "rounds", !out.json)
 }
 
@@ -146,20 +148,18 @@ mod tests {
 
     #[test]
     fn an_engine_that_fails_late_loses_its_times() {
-        let good = |runs| Ok(Ran { r0: runs, insns: 1 });
+        let good = |runs| Ok(Ran { r0: runs, insns: Some(1) });
         let mut turns = 0;
         let bad = move |_| {
             std::thread::sleep(ROUND);
             turns += 1;
-            if turns < 3 { Ok(Ran { r0: 0, insns: 1 }) } else { Err("too late".to_owned()) }
+            if turns < 3 { Ok(Ran { r0: 0, insns: Some(1) }) } else { Err("too late".to_owned()) }
         };
-        let prepared = |run| Prepared { run, compile: None, code_bytes: 0 };
-        let mut engines = [prepared(Box::new(good)), prepared(Box::new(bad))];
         let slow = move |runs| {
             std::thread::sleep(ROUND);
             good(runs)
         };
-        engines[0].run = Box::new(slow);
+        let mut engines: [Runs; 2] = [Box::new(slow), Box::new(bad)];
         let outcomes = race(engines.iter_mut(), 5, &mut Progress::new(10, "rounds", false));
         assert!(
             matches!(&outcomes[0], Ok((Ran { r0: 1, .. }, Times(times))) if times.len() == 5),

@@ -1,6 +1,6 @@
 //! What was measured, as a table for people and as a document for scripts.
 
-use super::engines::{Prepared, Ran, Unfit};
+use super::engines::{ENGINES, INTERP, KERNEL, Prepared, Ran, Unfit};
 use super::measure::Times;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -12,11 +12,13 @@ const WRONG: Style = AnsiColor::Red.on_default();
 
 /// A program on all engines.
 pub(super) struct Subject {
-    name: String,
+    pub(super) name: String,
     group: Option<&'static str>,
     /// What it should return: as known beforehand, or as the first engine says.
     expected: Option<u64>,
-    rows: Vec<Row>,
+    /// eBPF instructions of a run.
+    insns: Option<u64>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// One of them.
@@ -29,20 +31,51 @@ pub(super) struct Row {
 pub(super) struct Figures {
     ran: Ran,
     times: Times,
+    /// What a run in which nothing happens takes, where that is not nothing.
+    idle: Option<f64>,
     compile_ns: Option<u64>,
-    code_bytes: usize,
+    code_bytes: Option<usize>,
+    mask: u64,
     /// Whether the result is the expected one.
     agrees: bool,
 }
 
 impl Figures {
-    pub(super) fn new(prepared: &Prepared, ran: Ran, times: Times) -> Self {
-        let compile_ns = prepared.compile.map(|time| time.as_nanos() as u64);
-        Figures { ran, times, compile_ns, code_bytes: prepared.code_bytes, agrees: true }
+    pub(super) fn new(prepared: &Prepared, ran: Ran, times: Times, idle: Option<Times>) -> Self {
+        Figures {
+            ran,
+            idle: idle.map(|idle| idle.best()),
+            times,
+            compile_ns: prepared.compile.map(|time| time.as_nanos() as u64),
+            code_bytes: prepared.code_bytes,
+            mask: prepared.mask,
+            agrees: true,
+        }
     }
 
-    fn per_insn(&self) -> f64 {
-        self.times.best() / self.ran.insns as f64
+    /// Nanoseconds of a run: the fastest round's, less what a run takes in which nothing happens.
+    pub(super) fn best(&self) -> f64 {
+        self.less_idle(self.times.best())
+    }
+
+    fn median(&self) -> f64 {
+        self.less_idle(self.times.median())
+    }
+
+    /// What is left may be lost in the clock's grain; a tenth of a nanosecond is no time either.
+    fn less_idle(&self, time: f64) -> f64 {
+        self.idle.map_or(time, |idle| (time - idle).max(0.1))
+    }
+}
+
+impl Row {
+    /// Why there is no time.
+    pub(super) fn reason(&self) -> &str {
+        match &self.outcome {
+            Ok(_) => "",
+            Err(Unfit::NotTaken(why)) => why,
+            Err(Unfit::Trapped(why)) => why,
+        }
     }
 }
 
@@ -53,15 +86,17 @@ impl Subject {
         group: Option<&'static str>,
         is_classic: bool,
         expected: Option<u64>,
+        insns: Option<u64>,
         mut rows: Vec<Row>,
     ) -> Self {
         let first = rows.iter().find_map(|row| row.outcome.as_ref().ok()).map(|figures| figures.ran.r0);
         let expected = expected.or(first);
         let mask = if is_classic { u32::MAX.into() } else { u64::MAX };
         for figures in rows.iter_mut().filter_map(|row| row.outcome.as_mut().ok()) {
+            let mask = mask & figures.mask;
             figures.agrees = expected.is_none_or(|expected| (figures.ran.r0 ^ expected) & mask == 0);
         }
-        Subject { name, group, expected, rows }
+        Subject { name, group, expected, insns, rows }
     }
 
     /// Whether every engine that takes the program ended it with the same result.
@@ -72,11 +107,43 @@ impl Subject {
             Err(Unfit::Trapped(_)) => false,
         })
     }
+
+    /// What was found of an engine, if the result was right.
+    pub(super) fn of(&self, engine: &str) -> Option<&Figures> {
+        let row = self.rows.iter().find(|row| row.engine == engine)?;
+        row.outcome.as_ref().ok().filter(|figures| figures.agrees)
+    }
+
+    /// Instructions: as the engine counts them, or else of the eBPF program.
+    fn insns(&self, figures: &Figures) -> Option<u64> {
+        figures.ran.insns.or(self.insns)
+    }
+
+    fn per_insn(&self, figures: &Figures) -> Option<f64> {
+        Some(figures.best() / self.insns(figures)? as f64)
+    }
+}
+
+/// How many times as long as `base` an engine takes, in the geometric mean over the programs that both run and get
+/// right, and how many those are.
+pub(super) fn mean_ratio(subjects: &[Subject], engine: &str, base: &str) -> Option<(f64, usize)> {
+    let ratios =
+        subjects.iter().filter_map(|subject| Some(subject.of(engine)?.best() / subject.of(base)?.best()));
+    let logs: Vec<f64> = ratios.map(f64::ln).collect();
+    (!logs.is_empty()).then(|| ((logs.iter().sum::<f64>() / logs.len() as f64).exp(), logs.len()))
+}
+
+/// The engines that have rows, in their order.
+pub(super) fn engines(subjects: &[Subject]) -> Vec<&'static str> {
+    let has = |name: &str| subjects.iter().flat_map(|subject| &subject.rows).any(|row| row.engine == name);
+    ENGINES.iter().map(|engine| engine.name).filter(|name| has(name)).collect()
 }
 
 #[derive(Serialize)]
 struct Document<'a> {
     programs: Vec<ProgramDocument<'a>>,
+    /// Geometric means.
+    means: Vec<MeanDocument>,
     /// The CPU that all runs were on, if they could be kept there.
     cpu: Option<usize>,
     rounds: u32,
@@ -91,6 +158,16 @@ struct ProgramDocument<'a> {
 }
 
 #[derive(Serialize)]
+struct MeanDocument {
+    engine: &'static str,
+    /// How many times as long as this one.
+    base: &'static str,
+    ratio: f64,
+    /// Over so many programs.
+    programs: usize,
+}
+
+#[derive(Serialize)]
 #[serde(untagged)]
 enum EngineDocument<'a> {
     Timed {
@@ -98,11 +175,18 @@ enum EngineDocument<'a> {
         ns_per_run: f64,
         ns_per_run_median: f64,
         spread: f64,
-        ns_per_insn: f64,
-        insns: u64,
+        ns_per_insn: Option<f64>,
+        insns: Option<u64>,
+        /// What was taken off: the time of a run in which nothing happens.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ns_idle: Option<f64>,
+        /// How many times as long as the kernel, if that was asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ratio_to_kernel: Option<f64>,
         /// `null` where nothing has to be made of the instructions.
         compile_ns: Option<u64>,
-        code_bytes: usize,
+        /// `null` where the engine does not say.
+        code_bytes: Option<usize>,
         r0: String,
         agrees: bool,
     },
@@ -117,16 +201,18 @@ enum EngineDocument<'a> {
 }
 
 impl<'a> EngineDocument<'a> {
-    fn new(row: &'a Row) -> Self {
+    fn new(subject: &'a Subject, row: &'a Row) -> Self {
         let engine = row.engine;
         match &row.outcome {
             Ok(figures) => EngineDocument::Timed {
                 engine,
-                ns_per_run: rounded(figures.times.best()),
-                ns_per_run_median: rounded(figures.times.median()),
+                ns_per_run: rounded(figures.best()),
+                ns_per_run_median: rounded(figures.median()),
                 spread: rounded(figures.times.spread()),
-                ns_per_insn: rounded(figures.per_insn()),
-                insns: figures.ran.insns,
+                ns_per_insn: subject.per_insn(figures).map(rounded),
+                insns: subject.insns(figures),
+                ns_idle: figures.idle.map(rounded),
+                ratio_to_kernel: ratio(subject, figures).map(rounded),
                 compile_ns: figures.compile_ns,
                 code_bytes: figures.code_bytes,
                 r0: crate::cli::run::r0_text(figures.ran.r0),
@@ -136,6 +222,11 @@ impl<'a> EngineDocument<'a> {
             Err(Unfit::Trapped(trap)) => EngineDocument::Trapped { engine, trap },
         }
     }
+}
+
+/// How many times as long as the kernel.
+fn ratio(subject: &Subject, figures: &Figures) -> Option<f64> {
+    Some(figures.best() / subject.of(KERNEL)?.best())
 }
 
 /// To a thousandth, beyond which the clock says nothing.
@@ -154,74 +245,146 @@ pub(super) fn write(
         let programs = subjects.iter().map(|subject| ProgramDocument {
             name: &subject.name,
             group: subject.group,
-            engines: subject.rows.iter().map(EngineDocument::new).collect(),
+            engines: subject.rows.iter().map(|row| EngineDocument::new(subject, row)).collect(),
         });
-        return out.document(&Document { programs: programs.collect(), cpu, rounds });
+        let (programs, means) = (programs.collect(), means(subjects));
+        return out.document(&Document { programs, means, cpu, rounds });
     }
-    let table = table(subjects, out);
-    for line in table.lines() {
-        // The library sets every column apart from both sides, the outer ones from nothing.
-        out.text(format_args!("{}\n", line.strip_prefix(' ').unwrap_or(line).trim_end()))?;
+    print(&table(subjects, out), out)?;
+    let means = means(subjects);
+    if subjects.len() > 1 && !means.is_empty() {
+        out.text("\n")?;
+        print(&mean_table(&means), out)?;
     }
     let plural = if rounds == 1 { "" } else { "s" };
     let place = cpu.map_or_else(String::new, |cpu| format!(" on CPU {cpu}"));
     out.text(format_args!(
         "\n{rounds} round{plural} of each engine{place}; ns/run: the fastest; spread: of the middle half, by the median\n"
-    ))
+    ))?;
+    let mut idle = subjects.iter().filter_map(|subject| subject.of(KERNEL)?.idle);
+    if let Some(first) = idle.next() {
+        let least = idle.fold(first, f64::min);
+        out.text(format_args!(
+            "a test run of a program that only returns takes the kernel {least:.1} ns, which are taken off\n"
+        ))?;
+    }
+    Ok(())
 }
 
-fn table(subjects: &[Subject], out: &Output) -> String {
+fn print(table: &Table, out: &mut Output) -> Result<(), Failure> {
+    for line in table.to_string().lines() {
+        // The library sets every column apart from both sides, the outer ones from nothing.
+        out.text(format_args!("{}\n", line.strip_prefix(' ').unwrap_or(line).trim_end()))?;
+    }
+    Ok(())
+}
+
+/// Every engine against the kernel, and against our interpreter.
+fn means(subjects: &[Subject]) -> Vec<MeanDocument> {
+    let mut means = Vec::new();
+    for engine in engines(subjects) {
+        for base in [KERNEL, INTERP] {
+            if let Some((ratio, programs)) = mean_ratio(subjects, engine, base).filter(|_| engine != base) {
+                means.push(MeanDocument { engine, base, ratio: rounded(ratio), programs });
+            }
+        }
+    }
+    means
+}
+
+fn mean_table(means: &[MeanDocument]) -> Table {
+    let mut table = plain();
+    table.set_header(["geometric mean", "of", "to", "programs"]);
+    for column in table.column_iter_mut().filter(|column| [0, 3].contains(&column.index)) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for MeanDocument { engine, base, ratio, programs } in means {
+        table.add_row([
+            format!("{ratio:.2}"),
+            (*engine).to_owned(),
+            (*base).to_owned(),
+            programs.to_string(),
+        ]);
+    }
+    table
+}
+
+fn plain() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header([
-        "program", "engine", "ns/run", "median", "spread", "insns", "ns/insn", "speed", "result",
-    ]);
-    for column in table.column_iter_mut().skip(2).take(6) {
+    table
+}
+
+const COLUMNS: [&str; 11] = [
+    "program",
+    "engine",
+    "ns/run",
+    "median",
+    "spread",
+    "insns",
+    "ns/insn",
+    "to kernel",
+    "compile",
+    "code",
+    "result",
+];
+
+fn table(subjects: &[Subject], out: &Output) -> Table {
+    let mut table = plain();
+    table.set_header(COLUMNS);
+    for column in table.column_iter_mut().skip(2).take(8) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for subject in subjects {
-        let first = subject.rows.iter().find_map(|row| row.outcome.as_ref().ok());
         let mut name = subject.name.as_str();
         for row in &subject.rows {
-            table.add_row(cells(name, row, first, subject.expected, out));
+            table.add_row(cells(name, row, subject, out));
             name = "";
         }
     }
-    table.to_string()
+    table
 }
 
-fn cells(name: &str, row: &Row, first: Option<&Figures>, expected: Option<u64>, out: &Output) -> [String; 9] {
-    let empty = || String::new();
-    let text = |text: &str| text.to_owned();
+fn cells(name: &str, row: &Row, subject: &Subject, out: &Output) -> Vec<String> {
+    let mut cells = vec![name.to_owned(), row.engine.to_owned()];
     match &row.outcome {
         Ok(figures) => {
-            let times = &figures.times;
-            let result = match expected {
+            let result = match subject.expected {
                 Some(expected) if !figures.agrees => {
                     out.paint(WRONG, &format!("{:#x}, WRONG: not {expected:#x}", figures.ran.r0))
                 }
                 _ => format!("{:#x}", figures.ran.r0),
             };
-            let speed = first.map_or(1.0, |first| first.times.best() / times.best());
-            [
-                text(name),
-                text(row.engine),
-                format!("{:.1}", times.best()),
-                format!("{:.1}", times.median()),
-                format!("{:.1}%", times.spread() * 100.0),
-                figures.ran.insns.to_string(),
-                format!("{:.2}", figures.per_insn()),
-                format!("{speed:.2}x"),
+            let known = |number: Option<String>| number.unwrap_or_default();
+            cells.extend([
+                format!("{:.1}", figures.best()),
+                format!("{:.1}", figures.median()),
+                format!("{:.1}%", figures.times.spread() * 100.0),
+                known(subject.insns(figures).map(|insns| insns.to_string())),
+                known(subject.per_insn(figures).map(|time| format!("{time:.2}"))),
+                known(ratio(subject, figures).map(|ratio| format!("{ratio:.2}x"))),
+                known(figures.compile_ns.map(short_time)),
+                known(figures.code_bytes.map(|bytes| format!("{bytes} B"))),
                 result,
-            ]
+            ]);
         }
         Err(unfit) => {
-            let why = match unfit {
+            cells.extend(COLUMNS[2..10].iter().map(|_| String::new()));
+            cells.push(match unfit {
                 Unfit::NotTaken(why) => why.to_string(),
                 Unfit::Trapped(why) => out.paint(WRONG, why),
-            };
-            [text(name), text(row.engine), empty(), empty(), empty(), empty(), empty(), empty(), why]
+            });
         }
+    }
+    cells
+}
+
+/// A time that may be anything, in three figures or so.
+fn short_time(ns: u64) -> String {
+    match ns {
+        0..10_000 => format!("{ns} ns"),
+        10_000..10_000_000 => format!("{} µs", ns / 1000),
+        _ => format!("{} ms", ns / 1_000_000),
     }
 }
 
@@ -230,13 +393,13 @@ mod tests {
     use super::*;
 
     fn row(engine: &'static str, r0: u64) -> Row {
-        let prepared = Prepared { run: Box::new(|_| Err(String::new())), compile: None, code_bytes: 8 };
-        let figures = Figures::new(&prepared, Ran { r0, insns: 2 }, Times::new(vec![3.0]));
+        let prepared = Prepared::new(|| Err(String::new()));
+        let figures = Figures::new(&prepared, Ran { r0, insns: Some(2) }, Times::new(vec![3.0]), None);
         Row { engine, outcome: Ok(figures) }
     }
 
     fn subject(is_classic: bool, expected: Option<u64>, rows: Vec<Row>) -> Subject {
-        Subject::new("p".to_owned(), None, is_classic, expected, rows)
+        Subject::new("p".to_owned(), None, is_classic, expected, None, rows)
     }
 
     #[test]
@@ -245,7 +408,7 @@ mod tests {
         assert!(same.is_fine(), "a classic result has 32 bits");
         let other = subject(false, None, vec![row("a", 7), row("b", 1 << 32 | 7)]);
         assert!(!other.is_fine());
-        assert!(table(&[other], &Output::new(false)).contains("0x100000007, WRONG: not 0x7"));
+        assert!(table(&[other], &Output::new(false)).to_string().contains("0x100000007, WRONG: not 0x7"));
         assert!(!subject(true, Some(8), vec![row("a", 7)]).is_fine(), "known beforehand");
         let trapped = Row { engine: "b", outcome: Err(Unfit::Trapped("no".to_owned())) };
         assert!(!subject(true, None, vec![row("a", 7), trapped]).is_fine());

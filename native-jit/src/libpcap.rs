@@ -1,6 +1,6 @@
 //! libpcap, if it is installed: its compiler of filter expressions, and its own interpreter of classic BPF.
 //!
-//! It is opened when a test asks for it, so that nothing has to be installed to build the tests.
+//! It is opened when somebody asks for it, so that nothing has to be installed to build with it.
 #![allow(unsafe_code)]
 
 use bpf64_core::classic::encoding::Raw;
@@ -47,6 +47,7 @@ type Compile = unsafe extern "C" fn(*mut c_void, *mut BpfProgram, *const c_char,
 type GetError = unsafe extern "C" fn(*mut c_void) -> *mut c_char;
 type FreeCode = unsafe extern "C" fn(*mut BpfProgram);
 type OfflineFilter = unsafe extern "C" fn(*const BpfProgram, *const Header, *const u8) -> c_int;
+type BpfFilter = unsafe extern "C" fn(*const BpfInsn, *const u8, u32, u32) -> u32;
 type Version = unsafe extern "C" fn() -> *const c_char;
 
 /// The library, with a handle for Ethernet that reads nothing.
@@ -57,6 +58,7 @@ pub struct Libpcap {
     error: GetError,
     free: FreeCode,
     filter: OfflineFilter,
+    bpf_filter: BpfFilter,
     version: Version,
 }
 
@@ -98,6 +100,7 @@ impl Libpcap {
                 error: transmute::<*mut c_void, GetError>(symbol(c"pcap_geterr")?),
                 free: transmute::<*mut c_void, FreeCode>(symbol(c"pcap_freecode")?),
                 filter: transmute::<*mut c_void, OfflineFilter>(symbol(c"pcap_offline_filter")?),
+                bpf_filter: transmute::<*mut c_void, BpfFilter>(symbol(c"bpf_filter")?),
                 version: transmute::<*mut c_void, Version>(symbol(c"pcap_lib_version")?),
             };
             (open_dead, opened)
@@ -148,5 +151,33 @@ impl Libpcap {
         // SAFETY: the instructions and the packet outlive the call, the lengths are theirs, and the program was checked:
         // it ends, and reads only written scratch cells of those there are.
         unsafe { (self.filter)(&program, &header, packet.as_ptr()) as u32 }
+    }
+    /// A program that is ready for its interpreter, without what surrounds a captured packet (`bpf_filter()`). It is one
+    /// that was checked, since the interpreter trusts what it is given.
+    #[must_use]
+    pub fn prepare(&self, program: &bpf64_core::classic::Program) -> Filter {
+        let insns = program.raw().into_iter().map(|Raw { code, jt, jf, k }| BpfInsn { code, jt, jf, k });
+        Filter { insns: insns.collect(), run: self.bpf_filter }
+    }
+}
+
+/// A program that libpcap's interpreter runs.
+pub struct Filter {
+    insns: Vec<BpfInsn>,
+    run: BpfFilter,
+}
+
+impl Filter {
+    /// What it returns for a packet.
+    #[must_use]
+    pub fn run(&self, packet: &[u8], wire_len: u32) -> u32 {
+        // SAFETY: as for `Libpcap::filter`; the library stays open to the end of the process.
+        unsafe { (self.run)(self.insns.as_ptr(), packet.as_ptr(), wire_len, packet.len() as u32) }
+    }
+
+    /// Bytes of its instructions.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(&self.insns[..])
     }
 }
