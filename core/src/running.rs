@@ -9,6 +9,7 @@
 //! A run can be cut into slices ([`Runner::go_on`]), between which somebody else has his turn.
 
 mod execute;
+mod fuse;
 mod lower;
 mod needs;
 mod op;
@@ -16,10 +17,12 @@ mod op;
 use crate::environment::{ProgramType, World};
 use crate::helpers::Function;
 use crate::interp::{MAX_FRAMES, Machine, Outcome, STACK_SIZE};
+use crate::isa::Reg;
 use crate::machine::{Ending, Flow, Machine as _, Observer, Trap};
-use crate::program::Program;
+use crate::program::{Pc, Program};
 use crate::verifier::Verified;
 use execute::{Stop, execute};
+use lower::Known;
 use needs::Needs;
 use op::Op;
 use std::rc::Rc;
@@ -31,9 +34,21 @@ pub struct Code {
     environment: ProgramType,
     /// One for each instruction.
     ops: Vec<Op>,
+    /// What [`Op::Among`] chooses from.
+    choices: Vec<Choice>,
     /// What it calls.
     functions: Vec<&'static Function>,
     needs: Needs,
+    /// What the first instruction copies from where, if it is a copy: every filter begins so, and it is done together
+    /// with what sets the registers.
+    copy: Option<(Reg, Reg)>,
+}
+
+/// A jump for one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Choice {
+    imm: i32,
+    target: u32,
 }
 
 impl Code {
@@ -43,7 +58,8 @@ impl Code {
         let environment = environment.into();
         let program = Rc::new(verified.program().clone());
         let mut functions = Vec::new();
-        let ops = lower::operations(&program, |id| {
+        let facts = Known { facts: verified.facts(), context: &environment.context };
+        let mut ops = lower::operations(&program, &facts, |id| {
             let function = environment.function(id)?;
             let known = functions.iter().position(|known: &&Function| known.id == id);
             Some(known.unwrap_or_else(|| {
@@ -51,8 +67,14 @@ impl Code {
                 functions.len() - 1
             }) as u32)
         });
-        let needs = Needs::of(&program);
-        Code { program, environment, ops, functions, needs }
+        let needs = Needs::of(&program, &ops);
+        let mut choices = Vec::new();
+        fuse::fuse(&mut ops, &mut choices);
+        let copy = match ops[0] {
+            Op::MovR { dst, src } => Some((dst, src)),
+            _ => None,
+        };
+        Code { program, environment, ops, choices, functions, needs, copy }
     }
 
     /// The program.
@@ -64,12 +86,20 @@ impl Code {
     /// How many bytes the operations take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of_val(&self.ops[..])
+        size_of_val(&self.ops[..]) + size_of_val(&self.choices[..])
     }
 }
 
-/// r0 at the end and why it ended, or the trap.
-type End = Result<(u64, Ending), Trap>;
+/// Where a run is: small, since it is handed on after every packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// On its way.
+    On,
+    /// At its end, the value in r0.
+    Ended(Ending),
+    /// At its end by a trap.
+    Trapped,
+}
 
 /// A machine that runs a program's running form, over one packet after the other.
 #[derive(Debug, Clone)]
@@ -77,6 +107,9 @@ pub struct Runner {
     code: Rc<Code>,
     machine: Machine,
     executed: u64,
+    /// Whether nothing has been done since the registers were set.
+    fresh: bool,
+    trap: Option<Trap>,
 }
 
 impl Runner {
@@ -91,7 +124,7 @@ impl Runner {
     #[must_use]
     pub fn with(code: Rc<Code>, mut machine: Machine) -> Self {
         machine.stack.resize(MAX_FRAMES * STACK_SIZE, 0);
-        Runner { code, machine, executed: 0 }
+        Runner { code, machine, executed: 0, fresh: false, trap: None }
     }
 
     /// The machine as it is: a run that stands between two instructions can be stepped on from here.
@@ -125,32 +158,51 @@ impl Runner {
             machine.stack[..self.code.needs.stack].fill(0);
         }
         self.executed = 0;
+        self.fresh = true;
     }
 
     /// Runs to the end, a trap, or until `limit` instructions have been executed in all: exactly as
     /// [`Machine::run`] does.
+    #[inline]
     pub fn run(&mut self, limit: u64, observer: &mut impl Observer) -> Outcome {
         // The loop sees the limit at jumps only: a program's length behind the last one it stops, having come that far
         // since the last but one. What is left is stepped.
         let sure = limit.saturating_sub(2 * self.code.ops.len() as u64);
-        let mut end = None;
+        let mut way = Way::On;
         if self.executed < sure {
-            end = self.advance(sure, observer);
+            way = self.advance(sure, observer);
         }
-        while end.is_none() && self.executed < limit {
-            end = self.step(observer);
+        while way == Way::On && self.executed < limit {
+            way = self.step(observer);
         }
-        Outcome { end, executed: self.executed }
+        self.outcome(way)
     }
 
     /// Runs on for about `budget` more instructions, a program's length more or less. `None` when it has not ended.
     pub fn go_on(&mut self, budget: u64, observer: &mut impl Observer) -> Option<Outcome> {
-        let end = self.advance(self.executed.saturating_add(budget), observer);
-        end.map(|end| Outcome { end: Some(end), executed: self.executed })
+        let way = self.advance(self.executed.saturating_add(budget), observer);
+        (way != Way::On).then(|| self.outcome(way))
+    }
+
+    #[inline]
+    fn outcome(&self, way: Way) -> Outcome {
+        let end = match way {
+            Way::On => None,
+            Way::Ended(ending) => Some(Ok((self.machine.registers[0], ending))),
+            Way::Trapped => self.trap.map(Err),
+        };
+        Outcome { end, executed: self.executed }
     }
 
     /// Runs to the end or a trap, or until `limit` instructions have been executed in all, or a few more.
-    fn advance(&mut self, limit: u64, observer: &mut impl Observer) -> Option<End> {
+    fn advance(&mut self, limit: u64, observer: &mut impl Observer) -> Way {
+        if std::mem::take(&mut self.fresh)
+            && let Some((dst, src)) = self.code.copy
+        {
+            self.machine.registers[dst.index()] = self.machine.registers[src.index()];
+            self.machine.pc = Pc(1);
+            self.executed = 1;
+        }
         loop {
             // Programs that came by tail calls are stepped.
             let stop = if self.machine.running() == 0 {
@@ -158,49 +210,54 @@ impl Runner {
             } else {
                 Stop::Step
             };
-            let end = match stop {
+            let way = match stop {
                 Stop::End(ending) => {
                     self.executed += 1;
-                    return Some(Ok((self.machine.registers[0], ending)));
+                    return Way::Ended(ending);
                 }
-                Stop::Budget => return None,
+                Stop::Budget => return Way::On,
                 Stop::Step => self.step(observer),
                 Stop::Function(index) => self.call(index, observer),
             };
-            if end.is_some() {
-                return end;
-            }
-            if self.executed >= limit {
-                return None;
+            if way != Way::On || self.executed >= limit {
+                return way;
             }
         }
     }
 
     /// The next instruction in the stepping form.
-    fn step(&mut self, observer: &mut impl Observer) -> Option<End> {
+    #[inline(never)]
+    fn step(&mut self, observer: &mut impl Observer) -> Way {
+        self.fresh = false;
         match self.machine.step(observer) {
-            Ok(Flow::Next) => {
+            Ok(flow) => {
                 self.executed += 1;
-                None
+                match flow {
+                    Flow::Next => Way::On,
+                    // The value is in r0, too.
+                    Flow::End(_, ending) => Way::Ended(ending),
+                }
             }
-            Ok(Flow::End(value, ending)) => {
-                self.executed += 1;
-                Some(Ok((value, ending)))
-            }
-            Err(trap) => Some(Err(trap)),
+            Err(trap) => self.trapped(trap),
         }
     }
 
     /// The next instruction, which calls this function.
-    fn call(&mut self, index: u32, observer: &mut impl Observer) -> Option<End> {
+    fn call(&mut self, index: u32, observer: &mut impl Observer) -> Way {
         let pc = self.machine.pc;
         match self.machine.call(observer, self.code.functions[index as usize], pc.next()) {
             Ok(next) => {
                 self.machine.pc = next;
                 self.executed += 1;
-                None
+                Way::On
             }
-            Err(kind) => Some(Err(Trap { pc, kind })),
+            Err(kind) => self.trapped(Trap { pc, kind }),
         }
+    }
+
+    #[cold]
+    fn trapped(&mut self, trap: Trap) -> Way {
+        self.trap = Some(trap);
+        Way::Trapped
     }
 }

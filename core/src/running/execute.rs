@@ -20,7 +20,7 @@ use super::Code;
 use super::op::{Op, operators};
 use crate::environment::World;
 use crate::interp::{Frame, MAX_FRAMES, Machine, STACK_SIZE};
-use crate::isa::{AluOp, CmpOp, Reg, Size, SwapKind, Width, eval};
+use crate::isa::{AluOp, CmpOp, Size, SwapKind, Width, eval};
 use crate::machine::{Ending, Region};
 use crate::program::Pc;
 
@@ -87,7 +87,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
     let mut pc = machine.pc.index();
     let World { skb, tables, .. } = &mut machine.world;
     let (stack, packet, tables) = (&mut machine.stack[..], &mut skb.packet[..], &mut tables[..]);
-    let frames = &mut machine.frames;
+    let (context, frames) = (&machine.context[..], &mut machine.frames);
     // Instructions executed are this plus `pc`, so that only jumps have to count.
     let mut counted = (*executed as i64).wrapping_sub(pc as i64);
     let limit = limit.min(i64::MAX as u64) as i64;
@@ -160,7 +160,11 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
         macro_rules! packet {
             ($type:ty, $at:expr) => {
                 match read(packet, $at) {
-                    Some(found) => set!(Reg::R0, u64::from(<$type>::from_be_bytes(found))),
+                    Some(found) => {
+                        let number = <$type>::from_be_bytes(found);
+                        r[0] = number.into();
+                        u32::from(number)
+                    }
                     None => {
                         r[0] = 0;
                         break Stop::End(Ending::OutsidePacket);
@@ -178,6 +182,29 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                 packet!($type, at as u32)
             }};
         }
+        // A jump behind `$done - 1` other instructions, if the number compares so, as 32 bits.
+        macro_rules! test {
+            ($cmp:ident, $number:expr, $imm:expr, $target:expr, $done:expr) => {
+                if eval::compare(Width::W32, CmpOp::$cmp, $number.into(), i64::from($imm) as u64) {
+                    jump!($target, $done)
+                } else {
+                    pc += $done
+                }
+            };
+        }
+        // Two jumps behind `$done` other instructions, if the number is equal.
+        macro_rules! either {
+            ($number:expr, $imm:expr, $away:expr, $done:expr) => {{
+                let number = $number as i32;
+                if number == $imm[0] {
+                    jump!(pc.wrapping_add_signed($away[0].into()), $done + 1)
+                } else if number == $imm[1] {
+                    jump!(pc.wrapping_add_signed($away[1].into()), $done + 2)
+                } else {
+                    pc += $done + 2
+                }
+            }};
+        }
         macro_rules! swap {
             ($kind:ident, $size:ident, $dst:expr) => {
                 set!($dst, eval::swap(SwapKind::$kind, Size::$size, get!($dst)))
@@ -192,6 +219,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
             (
                 alu { $($alu:ident: $ar:ident $ak:ident $ar32:ident $ak32:ident,)* }
                 branch { $($cmp:ident: $cr:ident $ck:ident $cr32:ident $ck32:ident,)* }
+                test { $($test:ident: $pb:ident $ph:ident $pw:ident $ib:ident $ih:ident $iw:ident,)* }
             ) => {
                 match *op {
                     $(
@@ -238,6 +266,71 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                             }
                         }
                     )*
+                    $(
+                        Op::$pb { at, imm, target } => test!($test, packet!(u8, at), imm, target, 2),
+                        Op::$ph { at, imm, target } => test!($test, packet!(u16, at), imm, target, 2),
+                        Op::$pw { at, imm, target } => test!($test, packet!(u32, at), imm, target, 2),
+                        Op::$ib { src, offset, imm, target } => {
+                            test!($test, index!(u8, src, offset), imm, target, 2)
+                        }
+                        Op::$ih { src, offset, imm, target } => {
+                            test!($test, index!(u16, src, offset), imm, target, 2)
+                        }
+                        Op::$iw { src, offset, imm, target } => {
+                            test!($test, index!(u32, src, offset), imm, target, 2)
+                        }
+                    )*
+                    Op::PacketBEither { at, imm, away } => either!(packet!(u8, at.into()), imm, away, 1),
+                    Op::PacketHEither { at, imm, away } => either!(packet!(u16, at.into()), imm, away, 1),
+                    Op::Either { dst, imm, away } => either!(get!(dst), imm, away, 0),
+                    Op::Among { dst, first, count } => {
+                        let (number, first) = (get!(dst) as i32, first as usize);
+                        let choices = &code.choices[first..first + count as usize];
+                        match choices.iter().position(|choice| choice.imm == number) {
+                            Some(at) => jump!(choices[at].target, at + 1),
+                            None => pc += choices.len(),
+                        }
+                    }
+                    Op::HeaderLength { dst, at, mask, shift } => {
+                        let length = (packet!(u8, at) & u32::from(mask)) << (shift & 31);
+                        r[0] = length.into();
+                        r[dst as usize] = length.into();
+                        pc += 4;
+                    }
+                    Op::AddNe { dst, add, imm, target } => {
+                        let sum = get!(dst).wrapping_add_signed(add.into());
+                        r[dst as usize] = sum;
+                        if sum == i64::from(imm) as u64 {
+                            pc += 2;
+                        } else {
+                            jump!(target, 2)
+                        }
+                    }
+                    Op::Add32Ne { dst, add, imm, target } => {
+                        let sum = (get!(dst) as u32).wrapping_add_signed(add);
+                        r[dst as usize] = sum.into();
+                        if sum == imm as u32 {
+                            pc += 2;
+                        } else {
+                            jump!(target, 2)
+                        }
+                    }
+                    Op::Return { imm } => {
+                        r[0] = (imm as u32).into();
+                        pc += 1;
+                        if frames.is_empty() {
+                            break Stop::End(Ending::Returned);
+                        }
+                    }
+                    Op::ContextB { dst, at } => load!(u8, context, dst, at),
+                    Op::ContextH { dst, at } => load!(u16, context, dst, at),
+                    Op::ContextW { dst, at } => load!(u32, context, dst, at),
+                    Op::ContextD { dst, at } => load!(u64, context, dst, at),
+                    Op::PacketEnd { dst } => set!(dst, Region::Packet.address(packet.len() as u32)),
+                    Op::DirectB { dst, base, offset } => load!(u8, packet, dst, address!(base, offset)),
+                    Op::DirectH { dst, base, offset } => load!(u16, packet, dst, address!(base, offset)),
+                    Op::DirectW { dst, base, offset } => load!(u32, packet, dst, address!(base, offset)),
+                    Op::DirectD { dst, base, offset } => load!(u64, packet, dst, address!(base, offset)),
                     Op::Neg { dst } => set!(dst, eval::neg(Width::W64, get!(dst))),
                     Op::Neg32 { dst } => set!(dst, eval::neg(Width::W32, get!(dst))),
                     Op::Extend8 { dst, src } => extend!(W64, B, dst, src),
@@ -251,12 +344,30 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                     Op::Swap32 { dst } => swap!(Always, W, dst),
                     Op::Swap64 { dst } => swap!(Always, DW, dst),
                     Op::Constant { dst, low, high } => set!(dst, u64::from(high) << 32 | u64::from(low)),
-                    Op::PacketB { at } => packet!(u8, at),
-                    Op::PacketH { at } => packet!(u16, at),
-                    Op::PacketW { at } => packet!(u32, at),
-                    Op::IndexB { src, offset } => index!(u8, src, offset),
-                    Op::IndexH { src, offset } => index!(u16, src, offset),
-                    Op::IndexW { src, offset } => index!(u32, src, offset),
+                    Op::PacketB { at } => {
+                        packet!(u8, at);
+                        next!()
+                    }
+                    Op::PacketH { at } => {
+                        packet!(u16, at);
+                        next!()
+                    }
+                    Op::PacketW { at } => {
+                        packet!(u32, at);
+                        next!()
+                    }
+                    Op::IndexB { src, offset } => {
+                        index!(u8, src, offset);
+                        next!()
+                    }
+                    Op::IndexH { src, offset } => {
+                        index!(u16, src, offset);
+                        next!()
+                    }
+                    Op::IndexW { src, offset } => {
+                        index!(u32, src, offset);
+                        next!()
+                    }
                     Op::LoadB { dst, base, offset } => {
                         let address = address!(base, offset);
                         load!(u8, region!(address), dst, address)

@@ -1,17 +1,65 @@
 //! From an instruction to its operation.
 
 use super::op::Op;
+use crate::context::{Description, FieldKind};
 use crate::interp;
 use crate::isa::{Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width};
+use crate::machine::Region;
 use crate::program::{Pc, Program};
+use crate::verifier::{Fact, Facts, Pointee};
+
+/// What is known of a program besides its instructions.
+pub(super) struct Known<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) context: &'a Description,
+}
+
+/// Where an access goes.
+#[derive(Clone, Copy)]
+enum Into {
+    Stack,
+    Packet,
+    /// To this byte of the context.
+    Context(u32),
+    /// Wherever the address says when it is executed.
+    Any,
+}
+
+impl Known<'_> {
+    /// Where the instruction at `pc` goes when it adds `offset` to `base`.
+    fn goes(&self, pc: Pc, base: Reg, offset: i16) -> Into {
+        let Some(facts) = self.facts.before(pc) else { return Into::Any };
+        let Fact::Pointer { to, offset: known } = facts[base.index()] else { return Into::Any };
+        match to {
+            Pointee::Stack { .. } => Into::Stack,
+            Pointee::Packet => Into::Packet,
+            Pointee::Context => {
+                match known.as_constant().map(|known| known.wrapping_add_signed(offset.into())) {
+                    Some(at) => u32::try_from(at).map_or(Into::Any, Into::Context),
+                    None => Into::Any,
+                }
+            }
+            _ => Into::Any,
+        }
+    }
+}
 
 /// The operation of each instruction. `function` gives the place of a function of the environment in a list of those
 /// that are called.
-pub(super) fn operations(program: &Program, mut function: impl FnMut(i32) -> Option<u32>) -> Vec<Op> {
-    program.pcs().map(|pc| operation(program, pc, &mut function)).collect()
+pub(super) fn operations(
+    program: &Program,
+    known: &Known<'_>,
+    mut function: impl FnMut(i32) -> Option<u32>,
+) -> Vec<Op> {
+    program.pcs().map(|pc| operation(program, known, pc, &mut function)).collect()
 }
 
-fn operation(program: &Program, pc: Pc, mut function: impl FnMut(i32) -> Option<u32>) -> Op {
+fn operation(
+    program: &Program,
+    known: &Known<'_>,
+    pc: Pc,
+    mut function: impl FnMut(i32) -> Option<u32>,
+) -> Op {
     let target = |offset: i32| {
         program.target(pc, offset).expect("`Program::new` saw that every jump lands on an instruction").0
     };
@@ -52,15 +100,18 @@ fn operation(program: &Program, pc: Pc, mut function: impl FnMut(i32) -> Option<
         },
         Insn::Load { size, signed: true, dst, base, offset } => Op::LoadSigned { size, dst, base, offset },
         Insn::Load { size, signed: false, dst, base, offset }
-        | Insn::LoadAcquire { size, dst, base, offset } => load(size, dst, base, offset),
-        Insn::Store { size, base, offset, src: Src::Imm(imm) } if base == Reg::R10 => {
-            Op::KeepConstant { size, base, offset, imm }
+        | Insn::LoadAcquire { size, dst, base, offset } => {
+            load(known, size, dst, base, offset, known.goes(pc, base, offset))
         }
-        Insn::Store { size, base, offset, src: Src::Imm(imm) } => {
-            Op::StoreConstant { size, base, offset, imm }
-        }
+        Insn::Store { size, base, offset, src: Src::Imm(imm) } => match known.goes(pc, base, offset) {
+            Into::Stack => Op::KeepConstant { size, base, offset, imm },
+            Into::Context(_) => Op::Step,
+            Into::Packet | Into::Any => Op::StoreConstant { size, base, offset, imm },
+        },
         Insn::Store { size, base, offset, src: Src::Reg(src) }
-        | Insn::StoreRelease { size, base, offset, src } => store(size, base, offset, src),
+        | Insn::StoreRelease { size, base, offset, src } => {
+            store(size, base, offset, src, known.goes(pc, base, offset))
+        }
         Insn::Atomic { .. } => Op::Step,
         Insn::Jump { offset } => Op::Jump { target: target(offset.into()) },
         Insn::JumpLong { offset } => Op::Jump { target: target(offset) },
@@ -75,28 +126,52 @@ fn operation(program: &Program, pc: Pc, mut function: impl FnMut(i32) -> Option<
     }
 }
 
-fn load(size: Size, dst: Reg, base: Reg, offset: i16) -> Op {
-    match (base, size) {
-        (Reg::R10, Size::B) => Op::StackB { dst, base, offset },
-        (Reg::R10, Size::H) => Op::StackH { dst, base, offset },
-        (Reg::R10, Size::W) => Op::StackW { dst, base, offset },
-        (Reg::R10, Size::DW) => Op::StackD { dst, base, offset },
-        (_, Size::B) => Op::LoadB { dst, base, offset },
-        (_, Size::H) => Op::LoadH { dst, base, offset },
-        (_, Size::W) => Op::LoadW { dst, base, offset },
-        (_, Size::DW) => Op::LoadD { dst, base, offset },
+fn load(known: &Known<'_>, size: Size, dst: Reg, base: Reg, offset: i16, goes: Into) -> Op {
+    match (goes, size) {
+        (Into::Context(at), _) => field(known.context, size, dst, at),
+        (Into::Stack, Size::B) => Op::StackB { dst, base, offset },
+        (Into::Stack, Size::H) => Op::StackH { dst, base, offset },
+        (Into::Stack, Size::W) => Op::StackW { dst, base, offset },
+        (Into::Stack, Size::DW) => Op::StackD { dst, base, offset },
+        (Into::Packet, Size::B) => Op::DirectB { dst, base, offset },
+        (Into::Packet, Size::H) => Op::DirectH { dst, base, offset },
+        (Into::Packet, Size::W) => Op::DirectW { dst, base, offset },
+        (Into::Packet, Size::DW) => Op::DirectD { dst, base, offset },
+        (Into::Any, Size::B) => Op::LoadB { dst, base, offset },
+        (Into::Any, Size::H) => Op::LoadH { dst, base, offset },
+        (Into::Any, Size::W) => Op::LoadW { dst, base, offset },
+        (Into::Any, Size::DW) => Op::LoadD { dst, base, offset },
     }
 }
 
-fn store(size: Size, base: Reg, offset: i16, src: Reg) -> Op {
-    match (base, size) {
-        (Reg::R10, Size::B) => Op::KeepB { base, offset, src },
-        (Reg::R10, Size::H) => Op::KeepH { base, offset, src },
-        (Reg::R10, Size::W) => Op::KeepW { base, offset, src },
-        (Reg::R10, Size::DW) => Op::KeepD { base, offset, src },
-        (_, Size::B) => Op::StoreB { base, offset, src },
-        (_, Size::H) => Op::StoreH { base, offset, src },
-        (_, Size::W) => Op::StoreW { base, offset, src },
-        (_, Size::DW) => Op::StoreD { base, offset, src },
+/// A load from the context: of a number that is there, or of an address that it stands for.
+fn field(context: &Description, size: Size, dst: Reg, at: u32) -> Op {
+    let kind = context.field_at(at as usize).map(|field| field.kind);
+    match (kind, size) {
+        (Some(FieldKind::PacketStart), _) => {
+            let start = Region::Packet.address(0);
+            Op::Constant { dst, low: start as u32, high: (start >> 32) as u32 }
+        }
+        (Some(FieldKind::PacketEnd), _) => Op::PacketEnd { dst },
+        (None | Some(FieldKind::PacketMeta | FieldKind::Socket), _) => Op::Step,
+        (Some(FieldKind::Number | FieldKind::Whole | FieldKind::Bytes), Size::B) => Op::ContextB { dst, at },
+        (Some(FieldKind::Number | FieldKind::Whole | FieldKind::Bytes), Size::H) => Op::ContextH { dst, at },
+        (Some(FieldKind::Number | FieldKind::Whole | FieldKind::Bytes), Size::W) => Op::ContextW { dst, at },
+        (Some(FieldKind::Number | FieldKind::Whole | FieldKind::Bytes), Size::DW) => Op::ContextD { dst, at },
+    }
+}
+
+fn store(size: Size, base: Reg, offset: i16, src: Reg, goes: Into) -> Op {
+    match (goes, size) {
+        // What is written to the context is the world's, too.
+        (Into::Context(_), _) => Op::Step,
+        (Into::Stack, Size::B) => Op::KeepB { base, offset, src },
+        (Into::Stack, Size::H) => Op::KeepH { base, offset, src },
+        (Into::Stack, Size::W) => Op::KeepW { base, offset, src },
+        (Into::Stack, Size::DW) => Op::KeepD { base, offset, src },
+        (Into::Packet | Into::Any, Size::B) => Op::StoreB { base, offset, src },
+        (Into::Packet | Into::Any, Size::H) => Op::StoreH { base, offset, src },
+        (Into::Packet | Into::Any, Size::W) => Op::StoreW { base, offset, src },
+        (Into::Packet | Into::Any, Size::DW) => Op::StoreD { base, offset, src },
     }
 }

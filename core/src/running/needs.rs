@@ -1,8 +1,9 @@
 //! What a run must find fresh: most filters look at neither context nor stack, and making them ready takes longer than
 //! such a filter.
 
+use super::op::Op;
 use crate::interp::{MAX_FRAMES, STACK_SIZE};
-use crate::isa::{Callee, Insn, Reg, Src};
+use crate::isa::{Insn, Reg, Src};
 use crate::program::Program;
 
 /// What a program may look at.
@@ -15,45 +16,19 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    pub(super) fn of(program: &Program) -> Self {
+    pub(super) fn of(program: &Program, ops: &[Op]) -> Self {
         let insns = program.insns();
         // Whoever gets a stack pointer gets it from r10, and a function only from its caller.
         let stack = insns.iter().any(|insn| operands(insn).contains(&Some(Reg::R10)));
         let calls = insns.iter().any(|insn| matches!(insn, Insn::Call(_)));
-        let functions =
-            insns.iter().any(|insn| matches!(insn, Insn::Call(Callee::Helper(_) | Callee::Platform(_))));
-        let addresses = insns.iter().filter_map(base);
         Needs {
-            context: functions || addresses.into_iter().any(|base| base != Reg::R10),
+            context: ops.iter().any(|op| op.may_see_context()),
             stack: match (stack, calls) {
                 (false, _) => 0,
                 (true, false) => STACK_SIZE,
                 (true, true) => MAX_FRAMES * STACK_SIZE,
             },
         }
-    }
-}
-
-/// The register whose address is accessed.
-fn base(insn: &Insn) -> Option<Reg> {
-    match *insn {
-        Insn::Load { base, .. }
-        | Insn::LoadAcquire { base, .. }
-        | Insn::Store { base, .. }
-        | Insn::StoreRelease { base, .. }
-        | Insn::Atomic { base, .. } => Some(base),
-        Insn::Alu { .. }
-        | Insn::Neg { .. }
-        | Insn::MovSx { .. }
-        | Insn::Swap { .. }
-        | Insn::LoadImm { .. }
-        | Insn::LoadPacket { .. }
-        | Insn::Jump { .. }
-        | Insn::JumpLong { .. }
-        | Insn::Branch { .. }
-        | Insn::MayGoto { .. }
-        | Insn::Call(_)
-        | Insn::Exit => None,
     }
 }
 

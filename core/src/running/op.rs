@@ -7,7 +7,8 @@
 use crate::isa::{AluOp, CmpOp, Reg, Size, Src, Width};
 
 /// Calls a macro with the operators of arithmetic and comparison, for each the names of the operations that do it: on
-/// 64 bits with a register and with a constant, on 32 bits the same.
+/// 64 bits with a register and with a constant, on 32 bits the same. Then the comparisons that follow packet loads,
+/// with the names of the operations that load and compare.
 macro_rules! operators {
     ($use:ident) => {
         $use! {
@@ -40,6 +41,12 @@ macro_rules! operators {
                 SLt: SLtR SLtK SLt32R SLt32K,
                 SLe: SLeR SLeK SLe32R SLe32K,
             }
+            test {
+                Eq: PacketBEq PacketHEq PacketWEq IndexBEq IndexHEq IndexWEq,
+                Ne: PacketBNe PacketHNe PacketWNe IndexBNe IndexHNe IndexWNe,
+                Gt: PacketBGt PacketHGt PacketWGt IndexBGt IndexHGt IndexWGt,
+                Set: PacketBSet PacketHSet PacketWSet IndexBSet IndexHSet IndexWSet,
+            }
         }
     };
 }
@@ -49,6 +56,7 @@ macro_rules! declare {
     (
         alu { $($alu:ident: $ar:ident $ak:ident $ar32:ident $ak32:ident,)* }
         branch { $($cmp:ident: $cr:ident $ck:ident $cr32:ident $ck32:ident,)* }
+        test { $($test:ident: $pb:ident $ph:ident $pw:ident $ib:ident $ih:ident $iw:ident,)* }
     ) => {
         /// An operation. `imm` is a constant to be sign-extended, `offset` is added to an address, `target` is the
         /// number of the instruction to go on with.
@@ -66,6 +74,41 @@ macro_rules! declare {
                 $cr32 { dst: Reg, src: Reg, target: u32 },
                 $ck32 { dst: Reg, imm: i32, target: u32 },
             )*
+            $(
+                /// A packet load to r0, and a jump if r0 compares so, as 32 bits.
+                $pb { at: u32, imm: i32, target: u32 },
+                $ph { at: u32, imm: i32, target: u32 },
+                $pw { at: u32, imm: i32, target: u32 },
+                $ib { src: Reg, offset: i32, imm: i32, target: u32 },
+                $ih { src: Reg, offset: i32, imm: i32, target: u32 },
+                $iw { src: Reg, offset: i32, imm: i32, target: u32 },
+            )*
+            /// A packet load to r0, and two jumps if it is equal, so many instructions away from this one.
+            PacketBEither { at: u16, imm: [i32; 2], away: [i16; 2] },
+            PacketHEither { at: u16, imm: [i32; 2], away: [i16; 2] },
+            /// Two jumps if `dst` is equal, as 32 bits.
+            Either { dst: Reg, imm: [i32; 2], away: [i16; 2] },
+            /// As many jumps as `count` says, if `dst` is equal, as 32 bits, to the code's choices from `first` on.
+            Among { dst: Reg, first: u32, count: u32 },
+            /// `r0 = (packet[at] & mask) << shift` and `dst = r0`, as 32 bits: the length of an IPv4 header.
+            HeaderLength { dst: Reg, at: u32, mask: u8, shift: u8 },
+            /// `dst += add` and a jump if it is not `imm`.
+            AddNe { dst: Reg, add: i32, imm: i32, target: u32 },
+            Add32Ne { dst: Reg, add: i32, imm: i32, target: u32 },
+            /// `r0 = imm`, as 32 bits, and the end.
+            Return { imm: i32 },
+            /// Numbers of the context.
+            ContextB { dst: Reg, at: u32 },
+            ContextH { dst: Reg, at: u32 },
+            ContextW { dst: Reg, at: u32 },
+            ContextD { dst: Reg, at: u32 },
+            /// The address behind the packet's last byte.
+            PacketEnd { dst: Reg },
+            /// Loads from the packet, as numbers of the machine.
+            DirectB { dst: Reg, base: Reg, offset: i16 },
+            DirectH { dst: Reg, base: Reg, offset: i16 },
+            DirectW { dst: Reg, base: Reg, offset: i16 },
+            DirectD { dst: Reg, base: Reg, offset: i16 },
             Neg { dst: Reg },
             Neg32 { dst: Reg },
             /// Extends the sign of the low 8, 16, 32 bits.
@@ -156,3 +199,28 @@ macro_rules! declare {
 }
 
 operators!(declare);
+
+impl Op {
+    /// Whether it may look at the context, by itself or by what it leaves to others.
+    pub(super) const fn may_see_context(self) -> bool {
+        matches!(
+            self,
+            Op::ContextB { .. }
+                | Op::ContextH { .. }
+                | Op::ContextW { .. }
+                | Op::ContextD { .. }
+                | Op::LoadB { .. }
+                | Op::LoadH { .. }
+                | Op::LoadW { .. }
+                | Op::LoadD { .. }
+                | Op::LoadSigned { .. }
+                | Op::StoreB { .. }
+                | Op::StoreH { .. }
+                | Op::StoreW { .. }
+                | Op::StoreD { .. }
+                | Op::StoreConstant { .. }
+                | Op::Function { .. }
+                | Op::Step
+        )
+    }
+}
