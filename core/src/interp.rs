@@ -87,6 +87,7 @@ impl Machine {
     }
 
     /// Sets the registers as a program finds them when it begins, and the context if it wants it.
+    #[inline]
     fn begin(&mut self, context: bool) {
         if context {
             (self.environment.fill)(&self.environment, &self.world, &mut self.context);
@@ -104,6 +105,7 @@ impl Machine {
 
     /// Stands before the first instruction again, in the world as it is now; the context is what it was if it need not
     /// be filled in, the stack is what it was in any case.
+    #[inline]
     pub(crate) fn restart(&mut self, context: bool) {
         if self.running != 0 {
             self.select(0);

@@ -151,6 +151,7 @@ impl Runner {
     }
 
     /// Stands before the first instruction again, in the world as it is now.
+    #[inline]
     pub fn restart(&mut self) {
         let machine = &mut self.machine;
         machine.restart(self.code.needs.context);

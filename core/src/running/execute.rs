@@ -18,7 +18,6 @@
 
 use super::Code;
 use super::op::{Op, operators};
-use crate::environment::World;
 use crate::interp::{Frame, MAX_FRAMES, Machine, STACK_SIZE};
 use crate::isa::{AluOp, CmpOp, Size, SwapKind, Width, eval};
 use crate::machine::{Ending, Region};
@@ -82,12 +81,10 @@ fn write_number(bytes: &mut [u8], at: u32, size: Size, value: u64) -> Option<()>
 pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, limit: u64) -> Stop {
     let ops = &code.ops[..];
     let running = machine.running;
-    // Used where they are: a copy costs more than a filter that ends early.
-    let r = &mut machine.registers;
-    let mut pc = machine.pc.index();
-    let World { skb, tables, .. } = &mut machine.world;
-    let (stack, packet, tables) = (&mut machine.stack[..], &mut skb.packet[..], &mut tables[..]);
-    let (context, frames) = (&machine.context[..], &mut machine.frames);
+    // Registers and memory are used where they are: copies, even of where they are, cost more than a short filter.
+    let Machine { registers: r, stack, context, frames, world, pc: place, may_goto_left, .. } = machine;
+    let (packet, tables) = (&mut world.skb.packet, &mut world.tables);
+    let mut pc = place.index();
     // Instructions executed are this plus `pc`, so that only jumps have to count.
     let mut counted = (*executed as i64).wrapping_sub(pc as i64);
     let limit = limit.min(i64::MAX as u64) as i64;
@@ -131,8 +128,8 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
         macro_rules! region {
             ($address:expr) => {
                 match ($address >> 32) as u32 {
-                    STACK => &mut *stack,
-                    PACKET => &mut *packet,
+                    STACK => &mut stack[..],
+                    PACKET => &mut packet[..],
                     other => match tables.get_mut(other.wrapping_sub(VALUES) as usize) {
                         Some(table) => table.bytes_mut(),
                         None => break Stop::Step,
@@ -430,9 +427,9 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                         }
                     }
                     Op::Jump { target } => jump!(target, 1),
-                    Op::MayGoto { target } => match machine.may_goto_left.checked_sub(1) {
+                    Op::MayGoto { target } => match may_goto_left.checked_sub(1) {
                         Some(left) => {
-                            machine.may_goto_left = left;
+                            *may_goto_left = left;
                             next!()
                         }
                         None => jump!(target, 1),
@@ -465,7 +462,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
         }
         operators!(dispatch);
     };
-    machine.pc = Pc(pc as u32);
+    *place = Pc(pc as u32);
     *executed = counted.wrapping_add(pc as i64) as u64;
     stop
 }
