@@ -65,12 +65,21 @@ impl Prepared {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ran {
     /// The result.
     pub(super) r0: u64,
     /// Instructions executed, of the engine's own set, if it counts them.
     pub(super) insns: Option<u64>,
+    /// Nanoseconds of all runs, if the engine has a clock of its own.
+    pub(super) clock: Option<f64>,
+}
+
+impl Ran {
+    /// A result, and perhaps so many instructions.
+    pub(super) const fn new(r0: u64, insns: Option<u64>) -> Self {
+        Ran { r0, insns, clock: None }
+    }
 }
 
 /// Why a program has no time on an engine.

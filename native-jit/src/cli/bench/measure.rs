@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// short beside what interrupts us.
 const ROUND: Duration = Duration::from_micros(400);
 
+/// How long a turn may really take in every round.
+const PATIENCE: Duration = Duration::from_millis(1);
+
 /// The time of a run in each round, in nanoseconds, the fastest first.
 #[derive(Debug)]
 pub(super) struct Times(Vec<f64>);
@@ -64,12 +67,13 @@ pub(super) fn race<'a>(
         for turn in 0..count {
             // Whoever is first in one round is last in the next, so that nobody always follows the same other one.
             let (engine, runner) = &mut runners[(round + turn) % count];
-            if let Ok(ready) = runner {
-                let (time, ran) = timed(engine, ready.runs);
-                match ran {
-                    Ok(ran) => {
+            if let Ok(ready) = runner
+                && round % ready.every == 0
+            {
+                match timed(engine, ready.runs) {
+                    Ok(Turn { ran, time, .. }) => {
                         ready.last = ran;
-                        ready.times.push(time.as_nanos() as f64 / ready.runs as f64);
+                        ready.times.push(time / ready.runs as f64);
                     }
                     Err(why) => *runner = Err(why),
                 }
@@ -84,27 +88,39 @@ pub(super) fn race<'a>(
 struct Runner {
     /// Runs in a round.
     runs: u64,
+    /// It has a turn in one of so many rounds: engines that take long to get going have fewer.
+    every: usize,
     last: Ran,
     times: Vec<f64>,
+}
+
+/// What a turn gave.
+struct Turn {
+    ran: Ran,
+    /// Nanoseconds: by the engine's own clock, if it has one.
+    time: f64,
+    /// How long it really took.
+    elapsed: Duration,
 }
 
 /// Runs an engine until it is warm, and finds out how many runs make a round.
 fn warm(engine: &mut Runs) -> Result<Runner, String> {
     let mut runs = 1;
     loop {
-        let (time, ran) = timed(engine, runs);
-        let last = ran?;
-        if time >= ROUND {
-            return Ok(Runner { runs, last, times: Vec::new() });
+        let turn = timed(engine, runs)?;
+        if turn.time >= ROUND.as_nanos() as f64 {
+            let every = (turn.elapsed.as_micros() / PATIENCE.as_micros()).clamp(1, 16) as usize;
+            return Ok(Runner { runs, every, last: turn.ran, times: Vec::new() });
         }
         runs *= 2;
     }
 }
 
-fn timed(engine: &mut Runs, runs: u64) -> (Duration, Result<Ran, String>) {
+fn timed(engine: &mut Runs, runs: u64) -> Result<Turn, String> {
     let started = Instant::now();
-    let ran = engine(runs);
-    (started.elapsed(), ran)
+    let ran = engine(runs)?;
+    let elapsed = started.elapsed();
+    Ok(Turn { time: ran.clock.unwrap_or(elapsed.as_nanos() as f64), ran, elapsed })
 }
 
 /// A bar for all that is to be done.
@@ -148,12 +164,12 @@ mod tests {
 
     #[test]
     fn an_engine_that_fails_late_loses_its_times() {
-        let good = |runs| Ok(Ran { r0: runs, insns: Some(1) });
+        let good = |runs| Ok(Ran::new(runs, Some(1)));
         let mut turns = 0;
         let bad = move |_| {
             std::thread::sleep(ROUND);
             turns += 1;
-            if turns < 3 { Ok(Ran { r0: 0, insns: Some(1) }) } else { Err("too late".to_owned()) }
+            if turns < 3 { Ok(Ran::new(0, Some(1))) } else { Err("too late".to_owned()) }
         };
         let slow = move |runs| {
             std::thread::sleep(ROUND);

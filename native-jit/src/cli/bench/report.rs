@@ -394,7 +394,7 @@ mod tests {
 
     fn row(engine: &'static str, r0: u64) -> Row {
         let prepared = Prepared::new(|| Err(String::new()));
-        let figures = Figures::new(&prepared, Ran { r0, insns: Some(2) }, Times::new(vec![3.0]), None);
+        let figures = Figures::new(&prepared, Ran::new(r0, Some(2)), Times::new(vec![3.0]), None);
         Row { engine, outcome: Ok(figures) }
     }
 

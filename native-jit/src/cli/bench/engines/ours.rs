@@ -28,7 +28,7 @@ pub(super) fn classic(task: &Task) -> Result<Prepared, Unfit> {
         for before in 0.. {
             match machine.step(&mut ()) {
                 Ok(Flow::Next) => {}
-                Ok(Flow::End(r0, _)) => return Ok(Ran { r0, insns: Some(before + 1) }),
+                Ok(Flow::End(r0, _)) => return Ok(Ran::new(r0, Some(before + 1))),
                 Err(trap) => return Err(trapped(&trap)),
             }
         }
@@ -87,7 +87,7 @@ pub(super) fn compiled(task: &Task) -> Result<Prepared, Unfit> {
         jit::Machine::new(Rc::new(code), Vec::new(), maps, environment.clone(), task.world.clone());
     let once = move || match machine.run(LIMIT).end {
         // Code that is timed does not count its instructions.
-        Some(Ok((r0, _))) => Ok(Ran { r0, insns: None }),
+        Some(Ok((r0, _))) => Ok(Ran::new(r0, None)),
         Some(Err(trap)) => Err(trapped(&trap)),
         None => Err(format!("did not end within {LIMIT} instructions")),
     };
@@ -96,7 +96,7 @@ pub(super) fn compiled(task: &Task) -> Result<Prepared, Unfit> {
 
 fn ended(outcome: Outcome) -> Result<Ran, String> {
     match outcome.end {
-        Some(Ok((r0, _))) => Ok(Ran { r0, insns: Some(outcome.executed) }),
+        Some(Ok((r0, _))) => Ok(Ran::new(r0, Some(outcome.executed))),
         Some(Err(trap)) => Err(trapped(&trap)),
         None => Err(format!("did not end within {LIMIT} instructions")),
     }
@@ -106,7 +106,7 @@ fn ended(outcome: Outcome) -> Result<Ran, String> {
 pub(super) fn native(task: &Task) -> Result<Prepared, Unfit> {
     let work = task.native.ok_or(Unfit::NotTaken("nobody wrote this program in Rust".into()))?;
     let packet = task.world.skb.packet.clone();
-    Ok(Prepared::new(move || Ok(Ran { r0: black_box(work)(black_box(&packet)), insns: None })))
+    Ok(Prepared::new(move || Ok(Ran::new(black_box(work)(black_box(&packet)), None))))
 }
 
 fn trapped(trap: &Trap) -> String {
