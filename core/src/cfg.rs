@@ -4,6 +4,8 @@
 //! be run over, an instruction that nothing reaches. Source: `add_subprog_and_kfunc`, `check_subprogs`, `check_cfg`
 //! of Linux 6.18. That every jump lands on an instruction is known: [`Program`] says so.
 
+pub mod blocks;
+pub mod layout;
 mod live;
 mod scc;
 
