@@ -140,10 +140,12 @@ fn find(selector: &str) -> Option<web_sys::Element> {
 
 /// Puts the focus on the first element of this selector, if there is one.
 pub fn focus(selector: &str) {
-    if let Some(element) = find(selector).and_then(|element| element.dyn_into::<HtmlElement>().ok()) {
-        // Fails only for elements that take no focus.
-        let _ = element.focus();
-    }
+    let Some(element) = find(selector) else { return };
+    // Fails only for elements that take no focus.
+    let _ = match element.dyn_into::<HtmlElement>() {
+        Ok(element) => element.focus(),
+        Err(element) => element.dyn_into::<web_sys::SvgElement>().map_or(Ok(()), |element| element.focus()),
+    };
 }
 
 /// Puts the focus on a field and selects what it holds, so that typing replaces it.

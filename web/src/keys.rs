@@ -1,6 +1,6 @@
 //! The keyboard: which key does what.
 
-use crate::state::Action;
+use crate::state::{Action, GraphAction};
 
 /// A key press as the browser reports it.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,8 @@ pub const HELP: &[(&str, &str)] = &[
     ("0", "restart"),
     (".", "breakpoint on the focused or current row"),
     ("↑ ↓ Home End", "move in a listing"),
+    ("g", "graph or listings"),
+    ("↑ ↓ ← →", "move along the lines of the graph, or in the packet's bytes"),
     ("?", "this help"),
 ];
 
@@ -54,6 +56,7 @@ pub fn wish(press: Press<'_>) -> Option<Wish> {
         "c" => Some(Wish::Do(Action::Continue)),
         "r" => Some(Wish::Do(Action::RunToEnd)),
         "0" => Some(Wish::Do(Action::Restart)),
+        "g" => Some(Wish::Do(Action::Graph(GraphAction::Toggle))),
         "." => Some(Wish::Breakpoint),
         "?" => Some(Wish::Help),
         _ => None,

@@ -7,6 +7,7 @@
 pub mod browser;
 pub mod editor;
 pub mod examples;
+pub mod flow;
 pub mod keys;
 pub mod levels;
 pub mod packet_text;

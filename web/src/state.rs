@@ -3,6 +3,7 @@
 //! Everything shown is derived from the source, the packet and the position in the run; each is made anew as
 //! soon as what it depends on changes. Tested natively.
 
+mod graph;
 mod input;
 mod packet;
 mod reports;
@@ -21,6 +22,7 @@ use bpf64_core::load::Format;
 use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
+pub use graph::{Graph, GraphAction};
 pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
 pub use reports::{Heat, Judged, Verification};
 use run::Chase;
@@ -50,6 +52,8 @@ pub struct State {
     pub packet: Rc<PacketInput>,
     /// What is looked at in it, and how it is edited.
     pub touch: Touch,
+    /// The control-flow graph: whether it is shown, and how.
+    pub graph: Graph,
     /// The recorded run and where it stands. `None` only as long as no text could be read.
     pub player: Option<Player>,
     /// How often the run executes each instruction of the stepped level.
@@ -207,6 +211,8 @@ pub enum Action {
     PacketText(String),
     /// Something was done to the packet's bytes or fields.
     Packet(PacketAction),
+    /// The control-flow graph is shown in another way.
+    Graph(GraphAction),
     /// Another level is to be stepped.
     Level(Level),
     /// One step.
@@ -263,6 +269,7 @@ impl Default for State {
             chosen: None,
             packet: Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET)),
             touch: Touch::default(),
+            graph: Graph::default(),
             player: None,
             hits: Rc::from([]),
             chase: Chase::Nothing,
@@ -337,6 +344,7 @@ impl State {
             Action::SelectPacket(index) => self.select_packet(index),
             Action::PacketText(text) => self.edit_packet(text),
             Action::Packet(action) => self.touch_packet(action),
+            Action::Graph(action) => self.graph.apply(action),
             Action::Level(level) => self.set_level(level),
             Action::Step => self.play(Player::step),
             Action::Back => self.play(Player::back),

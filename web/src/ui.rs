@@ -5,6 +5,7 @@ mod capture;
 mod controls;
 mod dock;
 mod footer;
+mod graph;
 mod header;
 mod help;
 mod listing;

@@ -1,10 +1,11 @@
 //! The program pane: its levels side by side.
 
+use super::graph::Graph;
 use super::listing::Listing;
 use super::stop::Stop;
 use super::{Page, PageProps};
 use crate::levels::Level;
-use crate::state::{Action, Outcome, Verification};
+use crate::state::{Action, GraphAction, Outcome, Verification};
 use crate::work::accepts;
 use bpf64_core::machine::Ending;
 use yew::prelude::*;
@@ -23,8 +24,10 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
     html! {
         <section class="pane program" aria-label="Program">
             <h2>{ "Program" }<small>{ subtitle }</small>
-                <span class="end"><Counts page={page.clone()} /><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
-            if levels.is_some() {
+                <span class="end"><AsGraph page={page.clone()} /><Counts page={page.clone()} /><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
+            if levels.is_some() && state.graph.shown {
+                <Graph page={page.clone()} />
+            } else if levels.is_some() {
                 <div class={classes!("levels", (!classic).then_some("single"))}>
                     if classic { { level(page, Level::Classic, "Classic") } }
                     { level(page, Level::Ebpf, "eBPF") }
@@ -33,6 +36,16 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
                 <p class="empty">{ "The program appears here as soon as the source can be read." }</p>
             }
         </section>
+    }
+}
+
+/// Chooses between listings and graph.
+#[component]
+fn AsGraph(PageProps { page }: &PageProps) -> Html {
+    let shown = page.state.graph.shown;
+    html! {
+        <button type="button" class="btn small toggle" aria-pressed={shown.to_string()} data-testid="show-graph"
+            title="Show the control-flow graph (g)" onclick={page.send(Action::Graph(GraphAction::Show(!shown)))}>{ "Graph" }</button>
     }
 }
 
