@@ -217,7 +217,7 @@ fn BlockBox(props: &BlockProps) -> Html {
         }
     };
     html! {
-        <g class={classes!("block", current.is_some().then_some("now"), (*runs == Some(0)).then_some("never"))} role="button"
+        <g class={classes!("block", current.is_some().then_some("now"), (*runs == Some(0)).then_some("never"))} role="group" aria-roledescription="block"
             tabindex={if *focusable { "0" } else { "-1" }} aria-label={label} data-testid={format!("block-{number}")}
             data-slot={first.to_string()} data-current={flag(current.is_some())} data-hits={runs.map(|runs| runs.to_string())} {onfocus}>
             <rect class="frame" x={rect.x.to_string()} y={rect.y.to_string()} width={rect.width.to_string()} height={rect.height.to_string()} rx="5" />
