@@ -11,6 +11,8 @@ use bpf64_tests::claims::{Followed, follow};
 use bpf64_tests::generate::Generator;
 use bpf64_tests::property::check;
 
+/// Runs of each program of numbers: all tests together make more than ten million steps.
+const RUNS: usize = 72;
 /// Steps of one run at most.
 const LONGEST: u64 = 20_000;
 
@@ -35,7 +37,7 @@ fn numbers_and_the_stack() {
     check("Facts hold of numbers and the stack", 3_000, |make| {
         let program = Program::new(make.linked_program(40), Vec::new()).map_err(|error| error.to_string())?;
         let Ok(verified) = verify(&program, &SOCKET_FILTER, 0) else { return Ok(()) };
-        for _ in 0..4 {
+        for _ in 0..RUNS {
             sum += follow(&verified, &SOCKET_FILTER, packet(make), LONGEST)?;
         }
         Ok(())
