@@ -100,13 +100,7 @@ impl Word {
         TABLES + self as usize
     }
 
-    /// The word, by the address of the block.
-    #[must_use]
-    pub const fn mem(self) -> Mem {
-        self.from(BLOCK)
-    }
-
-    /// The same, the address being in that register.
+    /// The word, by the address of the block, which is in that register.
     #[must_use]
     pub const fn from(self, register: Gpr) -> Mem {
         Mem::at(register, (self.index() as i32 - ORIGIN as i32) * 8)
@@ -119,8 +113,8 @@ impl Word {
     }
 }
 
-/// The word with the address of table `map`, by the address of the block.
+/// The word with the address of table `map`, by the address of the block, which is in that register.
 #[must_use]
-pub const fn table(map: u16) -> Mem {
-    Mem::at(BLOCK, (map as i32 - ORIGIN as i32) * 8)
+pub const fn table(map: u16, block: Gpr) -> Mem {
+    Mem::at(block, (map as i32 - ORIGIN as i32) * 8)
 }

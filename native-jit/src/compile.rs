@@ -6,16 +6,22 @@
 //! here depends on the machine it runs on.
 
 mod emit;
+mod inline;
 mod known;
 mod live;
+mod magic;
+mod operands;
 mod plan;
+mod reach;
 mod registers;
+mod slots;
 
+use crate::abi::BLOCK;
 use crate::code::{Code, CompileError};
-use crate::x64::Set;
+use crate::x64::{Gpr, Set};
 use bpf64_core::environment::Environment;
 use bpf64_core::helpers::Implementation;
-use bpf64_core::isa::{Callee, Insn, PacketOffset, WideImm};
+use bpf64_core::isa::{Callee, Insn, WideImm};
 use bpf64_core::verifier::Verified;
 use emit::{Emitter, Prepared};
 use known::Known;
@@ -54,8 +60,11 @@ impl Options {
 
 /// What the functions of a program need of each other.
 struct Needs {
-    /// The address of the block is in its register.
+    /// The address of the block is in a register, and in which.
     block: bool,
+    block_in: Gpr,
+    /// Functions of the environment may call back, or go on to another program.
+    controls: bool,
     /// The frame pointer is in its register.
     framed: bool,
     /// Functions of the environment are called.
@@ -75,6 +84,12 @@ struct Needs {
 }
 
 impl Needs {
+    /// Finds out who uses a frame, when it is known what of the stack is in registers.
+    fn find_frames(&mut self, functions: &[Function], censuses: &[Census]) {
+        self.frames = frames(functions, censuses, self.controls);
+        self.framed = self.frames.contains(&true);
+    }
+
     fn frame_of(&self, function: usize) -> bool {
         self.frames[function]
     }
@@ -90,7 +105,6 @@ impl Needs {
                         .is_some_and(|function| matches!(function.call, Implementation::Control(_)));
                 }
                 Insn::MayGoto { .. }
-                | Insn::LoadPacket { from: PacketOffset::Ind(..) | PacketOffset::Abs(..0), .. }
                 | Insn::LoadImm { imm: WideImm::MapFdValue { .. } | WideImm::MapIndexValue { .. }, .. } => {
                     block = true
                 }
@@ -114,17 +128,25 @@ impl Needs {
         }
         let loads_packet = censuses[0].loads_packet;
         let ends_within = calls_out || options.budget;
+        let gate = controls || options.tail_target;
+        let alone = !gate && censuses.iter().all(|census| !census.calls);
         Needs {
-            // After a call, the packet is looked for again.
-            block: block || calls_out || loads_packet && censuses[0].calls,
-            framed: controls || censuses.iter().any(Census::stack),
+            block: block || calls_out || loads_packet,
+            // A program that calls nothing leaves it where it was given, or wherever it is not in the way.
+            block_in: match alone {
+                true if censuses[0].named[3] == 0 => Gpr::Rdx,
+                true => Gpr::R10,
+                false => BLOCK,
+            },
+            controls,
+            framed: false,
             calls_out,
             ends_within,
-            gate: controls || options.tail_target,
+            gate,
             loads_packet,
             called_back: functions.iter().any(|function| function.called_back),
             kept: Set::NONE,
-            frames: frames(functions, censuses, controls),
+            frames: Vec::new(),
         }
     }
 }
@@ -154,16 +176,29 @@ pub fn compile(
 ) -> Result<Code, CompileError> {
     let program = verified.program();
     let known = Known::new(verified);
-    let functions = plan::functions(program, &known);
-    let censuses: Vec<Census> = functions.iter().map(Census::of).collect();
+    let mut functions = plan::functions(program, &known);
+    inline::inline(&mut functions);
+    let mut censuses: Vec<Census> = functions.iter().map(Census::of).collect();
     let mut needs = Needs::of(environment, options, &functions, &censuses);
+    let block = needs.block.then_some(needs.block_in);
+    let registers: Vec<Registers> = functions
+        .iter_mut()
+        .zip(&mut censuses)
+        .enumerate()
+        .map(|(number, (function, census))| {
+            let mut registers = Registers::assign(census, block);
+            slots::promote(function, census, &mut registers, number == 0);
+            registers
+        })
+        .collect();
+    needs.find_frames(&functions, &censuses);
     let prepared: Vec<Prepared<'_>> = functions
         .iter()
-        .zip(&censuses)
-        .map(|(function, census)| {
-            let registers = Registers::assign(census, needs.framed);
-            let live = live::live(&function.ops, &registers);
-            Prepared { function, registers, live }
+        .zip(registers)
+        .map(|(function, registers)| {
+            let (before, live) = live::live(&function.ops, &registers);
+            let reach = if needs.loads_packet { reach::reach(&function.ops) } else { Vec::new() };
+            Prepared { function, registers, live, before, reach }
         })
         .collect();
     needs.kept = prepared.iter().fold(Set::NONE, |kept, prepared| kept.or(prepared.registers.kept()));

@@ -10,6 +10,7 @@
 
 use crate::engine::{Engine, LIMIT, Outcome, Skip};
 use crate::input::Input;
+use bpf64_core::classic;
 use bpf64_core::context::{Access, Description, Field, FieldKind};
 use bpf64_core::environment::{Environment, ProgramType, SOCKET_FILTER, World};
 use bpf64_core::interp;
@@ -51,6 +52,37 @@ impl Engine<Program> for Jit {
     }
 }
 
+/// A classic program, converted in both forms and compiled. A filter's result is the low half of r0.
+pub struct JitFilter;
+
+impl Engine<classic::Program> for JitFilter {
+    fn name(&self) -> &'static str {
+        "jit"
+    }
+
+    fn run(&self, program: &Rc<classic::Program>, input: &Input) -> Result<Outcome, Skip> {
+        let mut outcome = None;
+        for converted in [classic::convert_plain(program), classic::convert(program)] {
+            let environment = program.rules().environment();
+            let Some(case) = Case::new(&converted.program, environment, input) else {
+                return Err(Skip("the verifier refuses it"));
+            };
+            for options in cpus() {
+                // As it is run at speed, too: that leaves out more.
+                for budget in [true, false] {
+                    let end = case.run_with(&Options { budget, ..options })?.0;
+                    let value = end.map(|(value, _)| Outcome::Value(value & u64::from(u32::MAX)));
+                    let found = value.unwrap_or(Outcome::Endless);
+                    let first = outcome.get_or_insert(found.clone());
+                    let text = text(&converted.program);
+                    assert_eq!(*first, found, "{options:?}, counting {budget}:\n{text}");
+                }
+            }
+        }
+        outcome.ok_or(Skip("there is no form"))
+    }
+}
+
 /// What a run left behind.
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
@@ -58,6 +90,16 @@ struct Left {
     executed: u64,
     context: Vec<u8>,
     world: World,
+}
+
+impl Left {
+    fn short(&self) -> String {
+        let (end, executed, context, world) = (self.end, self.executed, &self.context, &self.world);
+        let (packet, tables) = (&world.skb.packet, &world.tables);
+        format!(
+            "{end:x?}, {executed} executed\ncontext {context:02x?}\npacket {packet:02x?}\ntables {tables:x?}"
+        )
+    }
 }
 
 /// A program that the verifier accepts, with its input.
@@ -94,7 +136,8 @@ impl Case {
         Some(Case { verified, environment, world, before })
     }
 
-    fn run(&self, options: &Options) -> Result<Left, Skip> {
+    /// How a run ends, and the machine behind it.
+    fn run_with(&self, options: &Options) -> Result<(Option<(u64, Ending)>, Option<u64>, Machine), Skip> {
         let code = compile(&self.verified, &self.environment, options)
             .map_err(|_| Skip("it names what only Linux has"))?;
         let compiled = Compiled::new(code).map_err(|_| Skip("the JIT does not run on this machine"))?;
@@ -103,7 +146,12 @@ impl Case {
             Machine::new(Rc::new(compiled), Vec::new(), maps, self.environment.clone(), self.world.clone());
         let outcome = machine.run(LIMIT as u64 + self.before);
         let end = outcome.end.map(|end| end.expect("what the verifier accepts does not trap"));
-        let executed = outcome.executed.expect("it counts") - self.before;
+        Ok((end, outcome.executed, machine))
+    }
+
+    fn run(&self, options: &Options) -> Result<Left, Skip> {
+        let (end, executed, machine) = self.run_with(options)?;
+        let executed = executed.expect("it counts") - self.before;
         Ok(Left { end, executed, context: machine.context().to_vec(), world: machine.into_world() })
     }
 
@@ -167,8 +215,10 @@ pub fn compare(program: &Program, environment: &'static Environment, input: &Inp
         if !same {
             let bmi2 = if options.bmi2 { "with" } else { "without" };
             return Err(format!(
-                "{bmi2} BMI2\n{}\ninterpreter: {expected:x?}\njit: {found:x?}",
+                "{bmi2} BMI2\n{}\ninterpreter: {}\njit: {}",
                 text(case.verified.program()),
+                expected.short(),
+                found.short()
             ));
         }
     }

@@ -16,6 +16,18 @@ fn agree(environment: &'static Environment, cases: u64, most: usize) {
     assert!(refused * 10 <= cases * 7, "the verifier refuses {refused} of {cases} programs");
 }
 
+/// Programs full of what may be compiled into less than is written.
+#[test]
+fn idioms() {
+    let mut refused = 0;
+    check("compiled and interpreted idioms", 5_000, |make| {
+        let (program, input) = make.idioms(30);
+        refused += u64::from(!compare(&program, &SCHED_CLS, &input)?);
+        Ok(())
+    });
+    assert!(refused < 500, "the verifier refuses {refused}");
+}
+
 #[test]
 fn socket_filters() {
     agree(&SOCKET_FILTER, 4_000, 40);

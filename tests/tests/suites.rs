@@ -7,7 +7,7 @@ use bpf64_core::machine::{Ending, Flow, Machine};
 use bpf64_core::program::{Pc, Program};
 use bpf64_tests::engine::{CLASSIC, Engine, Interpreter, Outcome, Reread, Running, Stepped, agree, machine};
 use bpf64_tests::input::{self, Input};
-use bpf64_tests::jit::Jit;
+use bpf64_tests::jit::{Jit, JitFilter};
 #[cfg(target_os = "linux")]
 use bpf64_tests::kernel::tap::Tap;
 use bpf64_tests::kernel::{Kernel, Wire, skipped};
@@ -84,6 +84,7 @@ fn answers(case: &Case, mut result: impl FnMut(&Input) -> Result<String, String>
 fn classic() {
     let kernel = Kernel::open(PROBE);
     let mut engines: Vec<&dyn Engine<classic::Program>> = CLASSIC.to_vec();
+    engines.push(&JitFilter);
     match &kernel {
         Ok(kernel) => engines.push(kernel),
         Err(why) => skipped("the running kernel", why),

@@ -6,6 +6,7 @@ mod branch;
 mod call;
 mod divide;
 mod frame;
+mod fuse;
 mod memory;
 mod packet;
 
@@ -14,9 +15,10 @@ use super::live::{Effect, effect_of};
 use super::plan::{Function, NOWHERE, Op};
 use super::registers::Registers;
 use super::{Needs, Options};
+use crate::abi::Word;
 use crate::code::{Code, CompileError, Mark};
 use crate::x64::layout::Position;
-use crate::x64::{Assembler, Gpr, Label, Set, Wide};
+use crate::x64::{Assembler, Gpr, Label, Mem, Set, Wide};
 use bpf64_core::environment::Environment;
 use bpf64_core::helpers;
 use bpf64_core::isa::{Callee, Insn, Reg, Size, Width};
@@ -57,8 +59,14 @@ pub(super) struct Emitter<'a> {
     at: usize,
     /// Registers whose upper half is known to be 0.
     narrow: Set,
-    /// How far the packet is known to reach here.
-    reach: u32,
+    /// Before each op, how far the packet is known to reach, where there are packet loads.
+    reach: &'a [u32],
+    /// Before each op, the registers that are wanted.
+    before: &'a [Set],
+    /// A register that holds a number of that size with its bytes the other way round.
+    swapped: Option<(Gpr, Size)>,
+    /// The register that the flags are about, as arithmetic leaves them, and the op that left them.
+    flags: Option<(Gpr, Wide, usize)>,
 }
 
 /// A function with what was found out about it.
@@ -66,6 +74,8 @@ pub(super) struct Prepared<'a> {
     pub(super) function: &'a Function,
     pub(super) registers: Registers,
     pub(super) live: Vec<Set>,
+    pub(super) before: Vec<Set>,
+    pub(super) reach: Vec<u32>,
 }
 
 impl<'a> Emitter<'a> {
@@ -110,14 +120,21 @@ impl<'a> Emitter<'a> {
             labels: Vec::new(),
             at: 0,
             narrow: Set::NONE,
-            reach: 0,
+            reach: &first.reach,
+            before: &first.before,
+            swapped: None,
+            flags: None,
         };
         for (number, prepared) in prepared.iter().enumerate() {
             emitter.number = number;
             emitter.registers = &prepared.registers;
             emitter.ops = &prepared.function.ops;
             emitter.live = &prepared.live;
-            emitter.function()?;
+            emitter.before = &prepared.before;
+            emitter.reach = &prepared.reach;
+            if !prepared.function.ops.is_empty() {
+                emitter.function()?;
+            }
         }
         emitter.windows();
         let ways_in = [emitter.gate(), emitter.callback()];
@@ -128,6 +145,8 @@ impl<'a> Emitter<'a> {
     /// Writes the current function.
     fn function(&mut self) -> Result<(), CompileError> {
         self.labels.clear();
+        self.narrow = Set::NONE;
+        (self.swapped, self.flags) = (None, None);
         for op in self.ops {
             let label = op.leader.then(|| self.asm.label());
             self.labels.push(label);
@@ -149,11 +168,18 @@ impl<'a> Emitter<'a> {
                 self.at += 1;
                 continue;
             }
-            let at = self.at;
-            self.insn(&op)?;
-            self.narrow_after(&op, effect);
-            debug_assert_eq!(at, self.at, "an instruction goes on by itself");
-            self.at += 1;
+            self.settle();
+            let written = match self.fused() {
+                Some(written) => written,
+                None => {
+                    self.insn(&op)?;
+                    1
+                }
+            };
+            for op in &self.ops[self.at..self.at + written] {
+                self.narrow = self.narrow_after(op, effect_of(op, self.registers));
+            }
+            self.at += written;
         }
         if self.number == 0 {
             self.ways_out();
@@ -162,8 +188,9 @@ impl<'a> Emitter<'a> {
     }
 
     fn leader(&mut self, op: &Op) {
+        self.settle_all();
         self.narrow = Set::NONE;
-        self.reach = 0;
+        self.flags = None;
         if op.loops
             && let Some(end) = self.end_of_loop()
         {
@@ -185,6 +212,10 @@ impl<'a> Emitter<'a> {
 
     /// One function for each kind of instruction.
     fn insn(&mut self, op: &Op) -> Result<(), CompileError> {
+        if let Some(cell) = op.cell {
+            self.cell(&op.insn, cell);
+            return Ok(());
+        }
         match op.insn {
             Insn::Alu { width, op, dst, src } => self.alu(width, op, dst, src),
             Insn::Neg { width, dst } => self.neg(width, dst),
@@ -221,8 +252,12 @@ impl<'a> Emitter<'a> {
 
     /// Registers whose values are wanted behind the current op.
     fn wanted(&self) -> Set {
-        let packet = self.registers.packet.iter().flatten().fold(Set::NONE, |set, &reg| set.with(reg));
-        self.live[self.at].or(packet)
+        let mut wanted = self.live[self.at];
+        self.registers.packet.into_iter().for_each(|register| wanted.add(register));
+        if self.needs.block {
+            wanted.add(self.registers.block);
+        }
+        wanted
     }
 
     /// A register that a C function may change and that holds nothing now, other than the scratch register and those
@@ -234,17 +269,23 @@ impl<'a> Emitter<'a> {
         MAY.into_iter().find(|&register| !taken.has(register))
     }
 
-    fn narrow_after(&mut self, op: &Op, effect: Effect) {
+    /// Registers whose upper half is known to be 0 behind the op.
+    fn narrow_after(&self, op: &Op, effect: Effect) -> Set {
         let narrow = match op.insn {
             Insn::Alu { width: Width::W32, .. }
             | Insn::Neg { width: Width::W32, .. }
             | Insn::MovSx { width: Width::W32, .. } => true,
             Insn::Alu { .. } | Insn::Neg { .. } | Insn::MovSx { .. } => false,
             Insn::Swap { size, .. } => size != Size::DW,
-            Insn::Load { size, signed, base, .. } => {
+            Insn::Load { size, signed, base, offset, .. } => {
                 // Fields of the context may stand for addresses.
-                size != Size::DW && !signed && self.known.in_context(op.pc, base).is_none()
+                let start = self.known.in_context(op.pc, base);
+                let address =
+                    start.and_then(|start| self.address_field(size, start + i64::from(offset))).is_some();
+                size != Size::DW && !signed && !address
             }
+            // What a cell holds has as many bits as the cell.
+            Insn::Store { size, .. } if op.cell.is_some() => size != Size::DW,
             Insn::LoadPacket { .. } => true,
             Insn::Atomic { width: Width::W32, .. } => true,
             Insn::LoadImm { .. }
@@ -259,7 +300,7 @@ impl<'a> Emitter<'a> {
             | Insn::MayGoto { .. }
             | Insn::Exit => false,
         };
-        self.narrow = if narrow { self.narrow.or(effect.writes) } else { self.narrow.without(effect.writes) };
+        if narrow { self.narrow.or(effect.writes) } else { self.narrow.without(effect.writes) }
     }
 
     fn mark(&mut self, mark: Mark) {
@@ -278,10 +319,14 @@ impl<'a> Emitter<'a> {
         self.labels[target as usize].expect("what is jumped to is a leader")
     }
 
-    /// Whether control goes from the current op to the next one when it does not jump.
-    fn falls_through(&self) -> bool {
-        let pc = self.ops[self.at].pc;
-        self.ops.get(self.at + 1).is_some_and(|next| next.pc == pc.next())
+    /// Whether control may go from an op to the next one without a jump.
+    fn falls(&self, at: usize) -> bool {
+        self.ops.get(at + 1).is_some_and(|next| next.pc == self.ops[at].pc.next())
+    }
+
+    /// A word of the block.
+    fn word(&self, word: Word) -> Mem {
+        word.from(self.needs.block_in)
     }
 
     /// Counts the instructions from a leader, or from where the last count ended, to the next place where control may
@@ -327,6 +372,7 @@ impl<'a> Emitter<'a> {
                 .functions
                 .iter()
                 .zip(&self.entries)
+                .filter(|(function, _)| !function.ops.is_empty())
                 .map(|(function, &label)| (self.program.slot(function.pc), address(label)))
                 .collect(),
             entry: address(gate.unwrap_or(self.entries[0])),

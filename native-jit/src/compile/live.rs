@@ -61,12 +61,24 @@ fn effect(insn: &Insn) -> (u16, u16, bool) {
 
 /// The effect of an op, in machine registers.
 pub(super) fn effect_of(op: &Op, registers: &Registers) -> Effect {
+    if let Some(cell) = op.cell {
+        return of_cell(&op.insn, Set::of(&[cell]), registers);
+    }
     let (reads, writes, acts) = effect(&op.insn);
     Effect { reads: registers.set(reads), writes: registers.set(writes), acts }
 }
 
-/// For each op, the registers wanted behind it.
-pub(super) fn live(ops: &[Op], registers: &Registers) -> Vec<Set> {
+/// The effect of a load or store whose cell is in a register.
+fn of_cell(insn: &Insn, cell: Set, registers: &Registers) -> Effect {
+    match *insn {
+        Insn::Store { src, .. } => Effect { reads: registers.set(source(src)), writes: cell, acts: false },
+        Insn::Load { dst, .. } => Effect { reads: cell, writes: registers.set(bit(dst)), acts: false },
+        _ => unreachable!("only loads and stores have cells"),
+    }
+}
+
+/// For each op, the registers wanted before it and behind it.
+pub(super) fn live(ops: &[Op], registers: &Registers) -> (Vec<Set>, Vec<Set>) {
     let mut before = vec![Set::NONE; ops.len() + 1];
     let mut behind = vec![Set::NONE; ops.len()];
     loop {
@@ -92,7 +104,7 @@ pub(super) fn live(ops: &[Op], registers: &Registers) -> Vec<Set> {
             }
         }
         if !again {
-            return behind;
+            return (before, behind);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Instructions that no path reaches are not in it.
 
 use super::known::Known;
+use crate::x64::Gpr;
 use bpf64_core::cfg;
 use bpf64_core::isa::{Callee, Insn, WideImm};
 use bpf64_core::program::{Pc, Program};
@@ -18,6 +19,16 @@ pub(super) struct Op {
     pub(super) leader: bool,
     /// Whether a jump from further on comes here.
     pub(super) loops: bool,
+    /// Whether it stands in place of a call.
+    pub(super) inlined: bool,
+    /// The register that holds the cell of the stack which it loads or stores.
+    pub(super) cell: Option<Gpr>,
+}
+
+impl Op {
+    const fn new(insn: Insn, pc: Pc) -> Self {
+        Op { insn, pc, target: NOWHERE, leader: false, loops: false, inlined: false, cell: None }
+    }
 }
 
 /// A target that there is not.
@@ -45,7 +56,7 @@ pub(super) fn functions(program: &Program, known: &Known<'_>) -> Vec<Function> {
         let mut ops = Vec::with_capacity((end - first.0) as usize);
         for pc in (first.0..end).map(Pc).filter(|&pc| known.reached(pc)) {
             place[pc.index()] = ops.len() as u32;
-            ops.push(Op { insn: program.insn(pc), pc, target: NOWHERE, leader: false, loops: false });
+            ops.push(Op::new(program.insn(pc), pc));
         }
         for at in 0..ops.len() {
             let Op { insn, pc, .. } = ops[at];

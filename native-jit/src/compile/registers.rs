@@ -1,16 +1,21 @@
 //! Which machine register holds which eBPF register, function by function.
 
+use super::operands::regs_of;
 use super::plan::Function;
 use crate::abi::{BLOCK, FIXED, FRAME, KEPT, OVER_CALLS, SPARE};
 use crate::x64::{Gpr, Set};
-use bpf64_core::isa::{Insn, PacketOffset, Reg, Src};
+use bpf64_core::isa::{Insn, Reg};
 
 /// The places of a function's registers.
 #[derive(Debug, Clone)]
 pub(super) struct Registers {
     of: [Gpr; 11],
-    /// The address of the packet, and its length, where legacy loads want them.
-    pub(super) packet: Option<[Gpr; 2]>,
+    /// The address of the packet, where legacy loads want it.
+    pub(super) packet: Option<Gpr>,
+    /// The address of the block, if it is anywhere.
+    pub(super) block: Gpr,
+    /// Those that hold cells of the stack.
+    pub(super) cells: Set,
     /// Machine registers that hold something somewhere in the function.
     pub(super) used: Set,
 }
@@ -33,34 +38,27 @@ impl Census {
     }
 
     fn insn(&mut self, insn: &Insn) {
-        let mut name = |reg: Reg| self.named[reg.index()] += 1;
-        let source = |src: Src| if let Src::Reg(reg) = src { Some(reg) } else { None };
-        match *insn {
-            Insn::Alu { dst, src, .. } | Insn::Branch { dst, src, .. } => {
-                name(dst);
-                source(src).into_iter().for_each(name);
-            }
-            Insn::Neg { dst, .. } | Insn::Swap { dst, .. } | Insn::LoadImm { dst, .. } => name(dst),
-            Insn::MovSx { dst, src, .. } => [dst, src].into_iter().for_each(name),
-            Insn::LoadPacket { from, .. } => {
-                name(Reg::R0);
-                if let PacketOffset::Ind(reg, _) = from {
-                    name(reg);
-                }
-                self.loads_packet = true;
-            }
-            Insn::Load { dst, base, .. } | Insn::LoadAcquire { dst, base, .. } => {
-                [dst, base].into_iter().for_each(name);
-            }
-            Insn::Store { base, src, .. } => {
-                name(base);
-                source(src).into_iter().for_each(name);
-            }
-            Insn::Atomic { base, src, .. } | Insn::StoreRelease { base, src, .. } => {
-                [base, src].into_iter().for_each(name);
-            }
-            Insn::Jump { .. } | Insn::JumpLong { .. } | Insn::MayGoto { .. } | Insn::Exit => {}
+        for reg in regs_of(insn).into_iter().flatten() {
+            self.named[reg.index()] += 1;
+        }
+        match insn {
+            Insn::LoadPacket { .. } => self.loads_packet = true,
             Insn::Call(_) => self.calls = true,
+            Insn::Alu { .. }
+            | Insn::Branch { .. }
+            | Insn::Neg { .. }
+            | Insn::Swap { .. }
+            | Insn::LoadImm { .. }
+            | Insn::MovSx { .. }
+            | Insn::Load { .. }
+            | Insn::LoadAcquire { .. }
+            | Insn::Store { .. }
+            | Insn::StoreRelease { .. }
+            | Insn::Atomic { .. }
+            | Insn::Jump { .. }
+            | Insn::JumpLong { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Exit => {}
         }
     }
 
@@ -71,46 +69,53 @@ impl Census {
 }
 
 impl Registers {
-    /// Gives each register of the function its place. `framed` says whether rbp is the frame pointer's throughout the
-    /// program.
-    pub(super) fn assign(census: &Census, framed: bool) -> Self {
+    /// Gives each register of the function its place, the block being in `block`, if that is not where it usually is.
+    pub(super) fn assign(census: &Census, block: Option<Gpr>) -> Self {
         let mut of = [Gpr::Rax; 11];
         of[..6].copy_from_slice(&FIXED);
         of[10] = FRAME;
-        let mut room: Vec<Gpr> = Vec::new();
-        let mut packet = None;
-        let rest = Set::of(&[BLOCK, FRAME]);
-        if census.calls {
-            if census.loads_packet {
-                packet = Some(SPARE);
-            }
-            room.extend(OVER_CALLS.iter().rev());
-        } else {
-            // The best last.
-            room.extend(OVER_CALLS.iter().rev());
+        let mut used = Set::NONE;
+        used.add(block.unwrap_or(BLOCK));
+        // The best last.
+        let mut room: Vec<Gpr> = OVER_CALLS.iter().rev().copied().collect();
+        if !census.calls {
             room.extend(SPARE.iter().rev());
             // Where arguments are that the function does not know, r1 and r2 being set at entry all the same.
             room.extend((3..=5).filter(|&reg| census.named[reg] == 0).map(|reg| FIXED[reg]));
-            if census.loads_packet {
-                let mut take = || room.pop().expect("there are more places than registers");
-                let length = take();
-                packet = Some([take(), length]);
-            }
         }
-        let mut used = Set::NONE;
+        room.retain(|&place| !used.has(place));
+        let packet = census.loads_packet.then(|| match census.calls {
+            true => SPARE[0],
+            false => room.pop().expect("there are more places than registers"),
+        });
         for (place, _) in of.iter_mut().zip(census.named).skip(6).take(4).filter(|&(_, named)| named > 0) {
             *place = room.pop().expect("there are more places than registers");
         }
-        for (reg, &place) in of.iter().enumerate() {
-            if census.named[reg] > 0 {
+        for (&place, named) in of.iter().zip(census.named) {
+            if named > 0 {
                 used.add(place);
             }
         }
-        if !framed {
-            used = used.without(rest);
+        used.add(Gpr::Rax);
+        packet.iter().for_each(|&place| used.add(place));
+        Registers { of, packet, block: block.unwrap_or(BLOCK), cells: Set::NONE, used }
+    }
+
+    /// Registers that are left over: first those that need not be saved.
+    pub(super) fn free(&self, census: &Census) -> Vec<Gpr> {
+        let mut free: Vec<Gpr> = Vec::new();
+        if !census.calls {
+            free.extend([Gpr::Rcx, Gpr::Rdx, Gpr::R8, Gpr::R9, Gpr::R10]);
         }
-        packet.iter().flatten().for_each(|&place| used.add(place));
-        Registers { of, packet, used }
+        free.extend(OVER_CALLS);
+        free.retain(|&place| !self.used.has(place));
+        free
+    }
+
+    /// Takes one of those for a cell of the stack.
+    pub(super) fn take(&mut self, register: Gpr) {
+        self.cells.add(register);
+        self.used.add(register);
     }
 
     /// Where a register is.

@@ -43,7 +43,7 @@ pub(super) fn call_back(machine: &mut Machine, entry: u64, [r1, r2, r3, r4, r5]:
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 pub(super) fn door() -> u64 {
     extern "sysv64" fn open(r1: u64, r2: u64, r3: u64, r4: u64, r5: u64, block: u64) -> u64 {
-        let run = block.wrapping_add_signed(i64::from(Word::Run.mem().disp));
+        let run = block.wrapping_add_signed(i64::from(Word::Run.from(crate::abi::BLOCK).disp));
         let run = std::ptr::with_exposed_provenance::<u64>(run as usize);
         // SAFETY: code hands over the address of the block that it was entered with, in which `enter` wrote this word.
         let machine = unsafe { run.read() };

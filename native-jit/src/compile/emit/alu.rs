@@ -17,6 +17,11 @@ impl Emitter<'_> {
             (AluOp::Add, _) => self.simple(Alu::Add, width, to, src),
             (AluOp::Sub, _) => self.simple(Alu::Sub, width, to, src),
             (AluOp::Or, _) => self.simple(Alu::Or, width, to, src),
+            (AluOp::And, Src::Imm(imm)) => match self.constant_for(to, imm) {
+                // The lower half is all there is.
+                Some(mask) => self.asm.alu_imm(Alu::And, Wide::D, to, mask),
+                None => self.simple(Alu::And, width, to, src),
+            },
             (AluOp::And, _) => self.simple(Alu::And, width, to, src),
             (AluOp::Xor, _) => self.simple(Alu::Xor, width, to, src),
             (AluOp::Mul, Src::Imm(imm)) => self.mul_imm(width, to, imm),
@@ -49,8 +54,19 @@ impl Emitter<'_> {
     fn simple(&mut self, op: Alu, width: Width, to: Gpr, src: Src) {
         let wide = wide(width);
         let imm = match src {
-            Src::Reg(from) => return self.asm.alu(op, wide, to, self.reg(from)),
+            Src::Reg(from) => {
+                self.asm.alu(op, wide, to, self.reg(from));
+                self.flags = Some((to, wide, self.at));
+                return;
+            }
             Src::Imm(imm) => imm,
+        };
+        self.flags = match (op, imm) {
+            (Alu::Add | Alu::Sub | Alu::Or | Alu::Xor, 0)
+            | (Alu::And, -1 | 0xff | 0xffff)
+            | (Alu::Xor, -1) => None,
+            (Alu::And, 0..) => Some((to, Wide::D, self.at)),
+            _ => Some((to, wide, self.at)),
         };
         match (op, imm) {
             (Alu::Add | Alu::Sub | Alu::Or | Alu::Xor, 0) | (Alu::And, -1) => {
@@ -142,12 +158,31 @@ impl Emitter<'_> {
             (SwapKind::ToLe, Size::DW) => {}
             (SwapKind::ToLe, Size::W) => self.zero_extend(to),
             (SwapKind::ToLe, Size::H | Size::B) => self.asm.movzx(wide_of(size), to, to),
+            (SwapKind::ToBe | SwapKind::Always, Size::H) if self.is_short(dst) => {
+                if self.goes_on_swapped(dst) {
+                    self.swapped = Some((to, size));
+                } else {
+                    self.note(|| format!("no zero extension: {dst} has 16 bits"));
+                    self.asm.shift_imm(Shift::Rol, Wide::W, to, 8);
+                }
+            }
+            (SwapKind::ToBe | SwapKind::Always, Size::W)
+                if self.narrow.has(to) && self.goes_on_swapped(dst) =>
+            {
+                self.swapped = Some((to, size));
+            }
             (SwapKind::ToBe | SwapKind::Always, Size::H | Size::B) => {
                 self.asm.shift_imm(Shift::Ror, Wide::W, to, 8);
                 self.asm.movzx(Wide::W, to, to);
             }
             (SwapKind::ToBe | SwapKind::Always, Size::W | Size::DW) => self.asm.bswap(wide_of(size), to),
         }
+    }
+
+    /// Whether the register is known to hold no more than 16 bits.
+    fn is_short(&self, reg: Reg) -> bool {
+        let pc = self.ops[self.at].pc;
+        self.known.number(pc, reg).wide.unsigned.max <= u16::MAX.into()
     }
 
     pub(super) fn load_imm(&mut self, pc: Pc, dst: Reg, imm: WideImm) -> Result<(), CompileError> {
@@ -161,7 +196,7 @@ impl Emitter<'_> {
             }
             WideImm::MapFdValue { offset, .. } | WideImm::MapIndexValue { offset, .. } => {
                 let map = self.program.map_of(imm).ok_or(unresolved)?;
-                self.asm.mov(Wide::Q, to, abi::table(map));
+                self.asm.mov(Wide::Q, to, abi::table(map, self.needs.block_in));
                 if offset != 0 {
                     self.asm.alu_imm(Alu::Add, Wide::Q, to, offset);
                 }

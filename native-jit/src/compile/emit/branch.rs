@@ -13,7 +13,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn branch(&mut self, width: Width, op: CmpOp, dst: Reg, src: Src, target: u32) {
-        if never(target) || !self.falls_through() {
+        if never(target) || !self.falls(self.at) {
             self.note(|| "it always goes the same way".to_owned());
             if !never(target) {
                 self.jump(target);
@@ -21,30 +21,56 @@ impl Emitter<'_> {
             return;
         }
         let register = self.reg(dst);
+        let mut cond = condition(op);
         match src {
             Src::Reg(with) if op == CmpOp::Set => self.asm.test(wide(width), register, self.reg(with)),
-            Src::Reg(with) => self.asm.alu(Alu::Cmp, wide(width), register, self.reg(with)),
-            Src::Imm(imm) if op == CmpOp::Set => self.test_imm(width, register, imm),
+            Src::Reg(with) => {
+                let with = self.reg(with);
+                let both = self.narrow.has(register) && self.narrow.has(with) && !is_signed(op);
+                let wide = if both { Wide::D } else { wide(width) };
+                self.asm.alu(Alu::Cmp, wide, register, with);
+            }
+            Src::Imm(0) if self.flags_tell(width, op, register) => {
+                self.note(|| "no comparison: the flags are still there".to_owned());
+                cond = match op {
+                    CmpOp::SLt => Cond::S,
+                    CmpOp::SGe => Cond::Ns,
+                    _ => cond,
+                };
+            }
             Src::Imm(imm) => self.compare_imm(width, op, register, imm),
         }
-        self.asm.jcc(condition(op), self.label_of(target));
+        self.asm.jcc(cond, self.label_of(target));
     }
 
-    fn test_imm(&mut self, width: Width, register: Gpr, imm: i32) {
-        // Where the constant has zeros, nothing need be looked at.
-        let wide = match imm {
-            0..=0xff if !register.is_high() && register.number() < 4 => Wide::B,
-            0.. => Wide::D,
-            _ => wide(width),
+    /// Whether arithmetic has just left in the flags how its result compares with 0.
+    fn flags_tell(&self, width: Width, op: CmpOp, register: Gpr) -> bool {
+        let Some((about, left, at)) = self.flags else { return false };
+        let same = (wide(width) == left, left == Wide::D);
+        let enough = match op {
+            // A result of 32 bits has zeros above.
+            CmpOp::Eq | CmpOp::Ne => same.0 || same.1,
+            CmpOp::SLt | CmpOp::SGe => same.0,
+            CmpOp::Gt | CmpOp::Ge | CmpOp::Set | CmpOp::SGt | CmpOp::Lt | CmpOp::Le | CmpOp::SLe => false,
         };
-        self.asm.test_imm(wide, register, imm);
+        about == register && at + 1 == self.at && enough
     }
 
+    /// Compares a register with a constant, or tests it.
     fn compare_imm(&mut self, width: Width, op: CmpOp, register: Gpr, imm: i32) {
-        let signed = matches!(op, CmpOp::SGt | CmpOp::SGe | CmpOp::SLt | CmpOp::SLe);
+        if let Some(number) = self.constant_for(register, imm) {
+            match op {
+                CmpOp::Set => self.test_imm(Width::W32, register, number),
+                _ => self.asm.alu_imm(Alu::Cmp, Wide::D, register, number),
+            }
+            return;
+        }
+        if op == CmpOp::Set {
+            return self.test_imm(width, register, imm);
+        }
         // With zeros above on both sides, the lower halves decide.
         let wide = match wide(width) {
-            Wide::Q if imm >= 0 && !signed && self.narrow.has(register) => Wide::D,
+            Wide::Q if imm >= 0 && !is_signed(op) && self.narrow.has(register) => Wide::D,
             other => other,
         };
         if imm == 0 {
@@ -54,16 +80,30 @@ impl Emitter<'_> {
         }
     }
 
+    pub(super) fn test_imm(&mut self, width: Width, register: Gpr, imm: i32) {
+        // Where the constant has zeros, nothing need be looked at.
+        let wide = match imm {
+            0..=0xff if !register.is_high() && register.number() < 4 => Wide::B,
+            0.. => Wide::D,
+            _ => wide(width),
+        };
+        self.asm.test_imm(wide, register, imm);
+    }
+
     pub(super) fn may_goto(&mut self, target: u32) {
-        self.asm.alu_imm(Alu::Sub, Wide::Q, Word::MayGoto.mem(), 1);
+        self.asm.alu_imm(Alu::Sub, Wide::Q, self.word(Word::MayGoto), 1);
         if !never(target) {
             self.asm.jcc(Cond::S, self.label_of(target));
         }
     }
 }
 
+const fn is_signed(op: CmpOp) -> bool {
+    matches!(op, CmpOp::SGt | CmpOp::SGe | CmpOp::SLt | CmpOp::SLe)
+}
+
 /// The machine's condition behind `cmp`, or behind `test` for [`CmpOp::Set`].
-const fn condition(op: CmpOp) -> Cond {
+pub(super) const fn condition(op: CmpOp) -> Cond {
     match op {
         CmpOp::Eq => Cond::E,
         CmpOp::Gt => Cond::A,

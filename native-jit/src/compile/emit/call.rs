@@ -34,9 +34,9 @@ impl Emitter<'_> {
         if let Implementation::Control(_) = function.call {
             // Another program may take over: what this function keeps is given back, and that program returns for it.
             let stay = self.asm.label();
-            self.asm.alu_imm(Alu::Cmp, Wide::D, Word::Status.mem(), Status::TailCall as i32);
+            self.asm.alu_imm(Alu::Cmp, Wide::D, self.word(Word::Status), Status::TailCall as i32);
             self.asm.jcc(Cond::Ne, stay);
-            self.asm.mov_to_imm(Wide::D, Word::Status.mem(), Status::Running as i32);
+            self.asm.mov_to_imm(Wide::D, self.word(Word::Status), Status::Running as i32);
             self.asm.mov(Wide::Q, Gpr::Rdx, BLOCK);
             self.asm.lea(Wide::Q, Gpr::Rdi, Mem::at(BLOCK, abi::TO_CONTEXT));
             self.give_back_kept();
@@ -55,7 +55,7 @@ impl Emitter<'_> {
             for (number, &stub) in stubs.iter().enumerate() {
                 self.asm.put(stub);
                 self.mark(Mark::Stub(number as u32));
-                self.asm.mov_to_imm(Wide::D, Word::Callee.mem(), number as i32);
+                self.asm.mov_to_imm(Wide::D, self.word(Word::Callee), number as i32);
                 if number + 1 < stubs.len() {
                     self.asm.jmp(common);
                 }
@@ -67,16 +67,16 @@ impl Emitter<'_> {
             self.asm.put(exhausted);
             self.mark(Mark::Shared("too many instructions"));
             self.asm.pop(Gpr::Rax);
-            self.asm.mov_to(Wide::Q, Word::From.mem(), Gpr::Rax);
-            self.asm.mov_to_imm(Wide::D, Word::Status.mem(), Status::Exhausted as i32);
+            self.asm.mov_to(Wide::Q, self.word(Word::From), Gpr::Rax);
+            self.asm.mov_to_imm(Wide::D, self.word(Word::Status), Status::Exhausted as i32);
             let abort = self.abort();
             self.asm.jmp(abort);
         }
         if let Some(abort) = self.abort {
             self.asm.put(abort);
             self.mark(Mark::Shared("the run ends"));
-            self.asm.mov(Wide::Q, Gpr::Rsp, Word::ExitStack.mem());
-            self.asm.jmp_rm(Word::ExitTo.mem());
+            self.asm.mov(Wide::Q, Gpr::Rsp, self.word(Word::ExitStack));
+            self.asm.jmp_rm(self.word(Word::ExitTo));
         }
     }
 
@@ -91,15 +91,15 @@ impl Emitter<'_> {
     /// Calls the runtime: r1 to r5 are in the registers of a C function's first arguments, the sixth is the block.
     fn call_out(&mut self) {
         self.asm.mov(Wide::Q, Gpr::Rax, Mem::at(Gpr::Rsp, 0));
-        self.asm.mov_to(Wide::Q, Word::From.mem(), Gpr::Rax);
+        self.asm.mov_to(Wide::Q, self.word(Word::From), Gpr::Rax);
         if self.needs.framed {
-            self.asm.mov_to(Wide::Q, Word::Frame.mem(), FRAME);
+            self.asm.mov_to(Wide::Q, self.word(Word::Frame), FRAME);
         }
         self.asm.mov(Wide::Q, Gpr::R9, BLOCK);
         self.asm.push(Gpr::Rax);
-        self.asm.call_rm(Word::Call.mem());
+        self.asm.call_rm(self.word(Word::Call));
         self.asm.pop(Gpr::Rcx);
-        self.asm.alu_imm(Alu::Cmp, Wide::D, Word::Status.mem(), Status::Stopped as i32);
+        self.asm.alu_imm(Alu::Cmp, Wide::D, self.word(Word::Status), Status::Stopped as i32);
         let abort = self.abort();
         self.asm.jcc(Cond::Ae, abort);
         self.asm.ret();

@@ -1,5 +1,6 @@
 //! Division and remainder.
 
+use super::super::magic::{Magic, magic};
 use super::alu::extended;
 use super::{Emitter, wide};
 use crate::abi::SCRATCH;
@@ -8,11 +9,10 @@ use bpf64_core::isa::{AluOp, Reg, Src, Width};
 
 impl Emitter<'_> {
     pub(super) fn divide(&mut self, width: Width, op: AluOp, dst: Reg, src: Src) {
-        let to = self.reg(dst);
         let signed = matches!(op, AluOp::SDiv | AluOp::SMod);
         let remainder = matches!(op, AluOp::Mod | AluOp::SMod);
         if let Src::Imm(imm) = src
-            && self.divide_by_constant(width, signed, remainder, to, imm)
+            && self.divide_by_constant(width, signed, remainder, dst, imm)
         {
             return;
         }
@@ -20,12 +20,21 @@ impl Emitter<'_> {
     }
 
     /// Divides by a constant for which there is something better than a division. Whether there was.
-    fn divide_by_constant(&mut self, width: Width, signed: bool, remainder: bool, to: Gpr, imm: i32) -> bool {
+    fn divide_by_constant(
+        &mut self,
+        width: Width,
+        signed: bool,
+        remainder: bool,
+        dst: Reg,
+        imm: i32,
+    ) -> bool {
+        let to = self.reg(dst);
         let by = extended(width, imm);
         match by {
             0 if remainder => self.mov_same(width, to),
             0 => self.asm.mov_imm(to, 0),
-            _ if signed || !by.is_power_of_two() => return false,
+            _ if signed => return false,
+            _ if !by.is_power_of_two() => self.multiply(width, remainder, dst, by),
             _ => {
                 let bits = by.trailing_zeros() as u8;
                 if remainder {
@@ -42,6 +51,84 @@ impl Emitter<'_> {
             }
         }
         true
+    }
+
+    /// Divides by multiplying.
+    fn multiply(&mut self, width: Width, remainder: bool, dst: Reg, by: u64) {
+        let to = self.reg(dst);
+        let pc = self.ops[self.at].pc;
+        let most = match width {
+            Width::W32 => u64::from(self.known.number(pc, dst).low.unsigned.max),
+            Width::W64 if self.narrow.has(to) => u32::MAX.into(),
+            Width::W64 => self.known.number(pc, dst).wide.unsigned.max,
+        };
+        if most < by {
+            // The quotient is 0.
+            self.note(|| format!("{dst} is below {by}"));
+            return if remainder { self.mov_same(width, to) } else { self.asm.mov_imm(to, 0) };
+        }
+        self.note(|| format!("a multiplication: by {by}"));
+        let bits = if most <= u32::MAX.into() { 32 } else { 64 };
+        if width == Width::W32 && !self.narrow.has(to) {
+            self.asm.mov(Wide::D, to, to);
+        }
+        match magic(bits, by) {
+            Magic::Low { factor, shift } => {
+                match i32::try_from(factor) {
+                    Ok(factor) => self.asm.imul_imm(Wide::Q, SCRATCH, to, factor),
+                    Err(_) => {
+                        self.asm.mov_imm(SCRATCH, factor);
+                        self.asm.imul(Wide::Q, SCRATCH, to);
+                    }
+                }
+                self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
+            }
+            Magic::High { factor, shift } => {
+                self.high_half(to, factor);
+                if shift > 0 {
+                    self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
+                }
+            }
+            Magic::Long { factor, shift } => {
+                self.high_half(to, factor);
+                let ([half], saved) = self.borrow::<1>(Set::NONE);
+                self.asm.mov(Wide::Q, half, to);
+                self.asm.alu(Alu::Sub, Wide::Q, half, SCRATCH);
+                self.asm.shift_imm(Shift::Shr, Wide::Q, half, 1);
+                self.asm.alu(Alu::Add, Wide::Q, SCRATCH, half);
+                if shift > 0 {
+                    self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
+                }
+                self.give_back(saved);
+            }
+        }
+        if !remainder {
+            return self.asm.mov(Wide::Q, to, SCRATCH);
+        }
+        // Divisors that are no numbers of 31 bits are constants with a sign, and numbers of the width with it.
+        self.asm.imul_imm(wide(width), SCRATCH, SCRATCH, by as i32);
+        self.asm.alu(Alu::Sub, wide(width), to, SCRATCH);
+    }
+
+    /// The upper half of the product of 128 bits, into the scratch register.
+    fn high_half(&mut self, of: Gpr, factor: u64) {
+        if self.options.bmi2 {
+            let kept = self.keep(SCRATCH, Set::of(&[Gpr::Rdx]));
+            if of != Gpr::Rdx {
+                self.asm.mov(Wide::Q, Gpr::Rdx, of);
+            }
+            self.asm.mov_imm(SCRATCH, factor);
+            self.asm.mulx(SCRATCH, SCRATCH, SCRATCH);
+            return self.restore(&kept);
+        }
+        let kept = self.keep(SCRATCH, Set::of(&[Gpr::Rax, Gpr::Rdx]));
+        self.asm.mov_imm(SCRATCH, factor);
+        if of != Gpr::Rax {
+            self.asm.mov(Wide::Q, Gpr::Rax, of);
+        }
+        self.asm.unary(Unary::Mul, Wide::Q, SCRATCH);
+        self.asm.mov(Wide::Q, SCRATCH, Gpr::Rdx);
+        self.restore(&kept);
     }
 
     /// What is left of an operation that changes nothing.

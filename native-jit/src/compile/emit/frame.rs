@@ -14,7 +14,7 @@ impl Emitter<'_> {
         }
         // Functions that are left in the middle do not give back what they keep.
         let mut all = if self.ends_here() { own.or(self.needs.kept) } else { own };
-        if self.needs.block {
+        if self.needs.block && self.needs.block_in == BLOCK {
             all.add(BLOCK);
         }
         if self.needs.framed {
@@ -45,20 +45,24 @@ impl Emitter<'_> {
         if self.needs.framed {
             self.asm.mov(Wide::Q, FRAME, Word::Frame.from(Gpr::Rdx));
         }
-        if self.needs.block {
-            self.asm.mov(Wide::Q, BLOCK, Gpr::Rdx);
+        if self.needs.block && self.needs.block_in != Gpr::Rdx {
+            self.asm.mov(Wide::Q, self.needs.block_in, Gpr::Rdx);
         }
         if self.ends_here() {
             self.end_at(self.leave);
         }
         self.find_packet(Gpr::Rdx);
+        for cell in self.registers.cells.and(self.before[0]).iter() {
+            // What was never written reads as zeros.
+            self.asm.mov_imm(cell, 0);
+        }
     }
 
     /// From here on, a run that ends from within ends at the label, with rsp as it is now.
     fn end_at(&mut self, label: Label) {
-        self.asm.mov_to(Wide::Q, Word::ExitStack.mem(), Gpr::Rsp);
+        self.asm.mov_to(Wide::Q, self.word(Word::ExitStack), Gpr::Rsp);
         self.asm.lea_label(Gpr::Rax, label);
-        self.asm.mov_to(Wide::Q, Word::ExitTo.mem(), Gpr::Rax);
+        self.asm.mov_to(Wide::Q, self.word(Word::ExitTo), Gpr::Rax);
     }
 
     /// Gives back what the current function keeps, as before a return.
@@ -81,7 +85,7 @@ impl Emitter<'_> {
             self.asm.put(self.outside);
             self.mark(Mark::Shared("outside the packet"));
             if self.needs.block {
-                self.asm.mov_to_imm(Wide::D, Word::Status.mem(), Status::Outside as i32);
+                self.asm.mov_to_imm(Wide::D, self.word(Word::Status), Status::Outside as i32);
             }
             self.asm.mov_imm(Gpr::Rax, 0);
             self.exit();
@@ -125,16 +129,16 @@ impl Emitter<'_> {
         self.mark(Mark::Shared("a callback"));
         KEPT.iter().for_each(|register| self.asm.push(register));
         self.asm.mov(Wide::Q, BLOCK, Gpr::R9);
-        self.asm.push_mem(Word::ExitStack.mem());
-        self.asm.push_mem(Word::ExitTo.mem());
+        self.asm.push_mem(self.word(Word::ExitStack));
+        self.asm.push_mem(self.word(Word::ExitTo));
         self.asm.push(Gpr::Rax);
         self.end_at(out);
-        self.asm.mov(Wide::Q, FRAME, Word::Frame.mem());
-        self.asm.call_rm(Word::Target.mem());
+        self.asm.mov(Wide::Q, FRAME, self.word(Word::Frame));
+        self.asm.call_rm(self.word(Word::Target));
         self.asm.put(out);
         self.asm.pop(Gpr::Rcx);
-        self.asm.pop_mem(Word::ExitTo.mem());
-        self.asm.pop_mem(Word::ExitStack.mem());
+        self.asm.pop_mem(self.word(Word::ExitTo));
+        self.asm.pop_mem(self.word(Word::ExitStack));
         KEPT.iter().rev().for_each(|register| self.asm.pop(register));
         self.asm.ret();
         Some(entry)
@@ -142,7 +146,7 @@ impl Emitter<'_> {
 
     /// Takes so many instructions off the budget, and ends the run when there are not so many left.
     pub(super) fn spend(&mut self, count: i32) {
-        self.asm.alu_imm(Alu::Sub, Wide::Q, Word::Budget.mem(), count);
+        self.asm.alu_imm(Alu::Sub, Wide::Q, self.word(Word::Budget), count);
         let exhausted = match self.exhausted {
             Some(exhausted) => exhausted,
             None => *self.exhausted.insert(self.asm.label()),

@@ -1,11 +1,12 @@
 //! Loads and stores. That they are within bounds was proved; fields of the context that stand for an address have it in
 //! the block.
 
+use super::alu::extended;
 use super::{Emitter, wide_of};
 use crate::abi::Word;
-use crate::x64::{Mem, Wide};
+use crate::x64::{Gpr, Mem, Rm, Wide};
 use bpf64_core::context::FieldKind;
-use bpf64_core::isa::{Reg, Size, Src};
+use bpf64_core::isa::{Insn, Reg, Size, Src, Width, eval};
 use bpf64_core::program::Pc;
 
 impl Emitter<'_> {
@@ -25,17 +26,17 @@ impl Emitter<'_> {
         }
     }
 
-    fn load_from(&mut self, size: Size, signed: bool, to: crate::x64::Gpr, mem: Mem) {
+    fn load_from(&mut self, size: Size, signed: bool, to: Gpr, from: impl Into<Rm>) {
         match (size, signed) {
-            (Size::DW, _) => self.asm.mov(Wide::Q, to, mem),
-            (Size::W, false) => self.asm.mov(Wide::D, to, mem),
-            (Size::H | Size::B, false) => self.asm.movzx(wide_of(size), to, mem),
-            (Size::W | Size::H | Size::B, true) => self.asm.movsx(wide_of(size), Wide::Q, to, mem),
+            (Size::DW, _) => self.asm.mov(Wide::Q, to, from),
+            (Size::W, false) => self.asm.mov(Wide::D, to, from),
+            (Size::H | Size::B, false) => self.asm.movzx(wide_of(size), to, from),
+            (Size::W | Size::H | Size::B, true) => self.asm.movsx(wide_of(size), Wide::Q, to, from),
         }
     }
 
     /// The word with the address that a field of the context stands for.
-    fn address_field(&self, size: Size, offset: i64) -> Option<Word> {
+    pub(super) fn address_field(&self, size: Size, offset: i64) -> Option<Word> {
         let offset = usize::try_from(offset).ok()?;
         let field = self.environment.context.field_at(offset)?;
         if (field.offset, field.size) != (offset, size.bytes()) {
@@ -46,6 +47,32 @@ impl Emitter<'_> {
             FieldKind::PacketStart => Some(Word::Packet),
             FieldKind::PacketEnd => Some(Word::End),
             FieldKind::PacketMeta => Some(Word::Meta),
+        }
+    }
+
+    /// A load or store whose cell of the stack is in a register, zero-extended from its size.
+    pub(super) fn cell(&mut self, insn: &Insn, cell: Gpr) {
+        self.note(|| format!("the cell of the stack is in {cell}"));
+        match *insn {
+            Insn::Load { size, signed, dst, .. } => {
+                let to = self.reg(dst);
+                if signed {
+                    self.load_from(size, true, to, cell);
+                } else if self.narrow.has(cell) {
+                    self.asm.mov(Wide::D, to, cell);
+                } else {
+                    self.asm.mov(Wide::Q, to, cell);
+                }
+            }
+            Insn::Store { size, src: Src::Reg(from), .. } => {
+                let from = self.reg(from);
+                self.load_from(size, false, cell, from);
+            }
+            Insn::Store { size, src: Src::Imm(imm), .. } => {
+                let value = eval::truncate(size, extended(Width::W64, imm));
+                self.asm.mov_imm(cell, value);
+            }
+            _ => unreachable!("only loads and stores have cells"),
         }
     }
 
