@@ -9,7 +9,8 @@ use crate::tools::cargo;
 
 /// Something that can be fuzzed: its name, and the program of the tests crate that does it. The program takes seconds
 /// and a seed.
-const TARGETS: [(&str, &str); 2] = [("load", "fuzz-load"), ("verifier", "fuzz-verifier")];
+const TARGETS: [(&str, &str); 3] =
+    [("load", "fuzz-load"), ("verifier", "fuzz-verifier"), ("jit", "fuzz-jit")];
 
 /// What a fuzzer may use of memory, in KiB: far more than it needs, far less than a leak takes in minutes.
 const MEMORY: u64 = 2 << 20;

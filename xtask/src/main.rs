@@ -52,7 +52,7 @@ const TASKS: &[Task] = &[
     Task {
         name: "fuzz",
         usage: "TARGET [--seconds N] [--seed N]",
-        help: "generated input for ten minutes, or as long as you like; the target is `load`",
+        help: "generated input for ten minutes, or as long as you like; the targets are `load`, `verifier` and `jit`",
         run: fuzz::task,
     },
     Task {

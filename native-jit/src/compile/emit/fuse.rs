@@ -344,7 +344,12 @@ impl Emitter<'_> {
 
 /// Whether the number is one of that size.
 fn fits(size: Size, number: u64) -> bool {
-    number <= u64::MAX >> (64 - size.bits_wide())
+    number <= all(size)
+}
+
+/// The largest number of that size.
+const fn all(size: Size) -> u64 {
+    u64::MAX >> (64 - size.bits_wide())
 }
 
 /// The number with its bytes the other way round.
@@ -377,11 +382,11 @@ fn comparison(
             CmpOp::Ne | CmpOp::Gt => CmpOp::Set,
             _ => return None,
         };
-        return (imm == 0).then(|| test(size, swapped, mask.into(), op)).flatten();
+        return (imm == 0).then(|| test(size, swapped, u64::from(mask) & all(size), op)).flatten();
     }
     let number = extended(width, imm);
     if op == CmpOp::Set {
-        return test(size, swapped, number & (u64::MAX >> (64 - size.bits_wide())), op);
+        return test(size, swapped, number & all(size), op);
     }
     if !fits(size, number) {
         return None;
