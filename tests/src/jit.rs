@@ -102,6 +102,9 @@ impl Left {
     }
 }
 
+/// How a run ended, how many instructions it counted, and the machine behind it.
+type Ran = (Option<(u64, Ending)>, Option<u64>, Machine);
+
 /// A program that the verifier accepts, with its input.
 struct Case {
     verified: Verified,
@@ -137,7 +140,7 @@ impl Case {
     }
 
     /// How a run ends, and the machine behind it.
-    fn run_with(&self, options: &Options) -> Result<(Option<(u64, Ending)>, Option<u64>, Machine), Skip> {
+    fn run_with(&self, options: &Options) -> Result<Ran, Skip> {
         let code = compile(&self.verified, &self.environment, options)
             .map_err(|_| Skip("it names what only Linux has"))?;
         let compiled = Compiled::new(code).map_err(|_| Skip("the JIT does not run on this machine"))?;

@@ -19,6 +19,7 @@ use crate::abi::Word;
 use crate::code::{Code, CompileError, Mark};
 use crate::x64::layout::Position;
 use crate::x64::{Assembler, Gpr, Label, Mem, Set, Wide};
+use bpf64_core::domain::Scalar;
 use bpf64_core::environment::Environment;
 use bpf64_core::helpers;
 use bpf64_core::isa::{Callee, Insn, Reg, Size, Width};
@@ -223,15 +224,11 @@ impl<'a> Emitter<'a> {
             Insn::Swap { kind, size, dst } => self.swap(kind, size, dst),
             Insn::LoadImm { dst, imm } => self.load_imm(op.pc, dst, imm)?,
             Insn::LoadPacket { size, from } => self.load_packet(size, from),
-            Insn::Load { size, signed, dst, base, offset } => {
-                self.load(op.pc, size, signed, dst, base, offset)
-            }
-            Insn::Store { size, base, offset, src } => self.store(op.pc, size, base, offset, src),
+            Insn::Load { size, signed, dst, base, offset } => self.load(size, signed, dst, base, offset),
+            Insn::Store { size, base, offset, src } => self.store(size, base, offset, src),
             Insn::Atomic { width, op, base, offset, src } => self.atomic(width, op, base, offset, src),
-            Insn::LoadAcquire { size, dst, base, offset } => self.load(op.pc, size, false, dst, base, offset),
-            Insn::StoreRelease { size, base, offset, src } => {
-                self.store(op.pc, size, base, offset, src.into())
-            }
+            Insn::LoadAcquire { size, dst, base, offset } => self.load(size, false, dst, base, offset),
+            Insn::StoreRelease { size, base, offset, src } => self.store(size, base, offset, src.into()),
             Insn::Jump { .. } | Insn::JumpLong { .. } => self.jump(op.target),
             Insn::Branch { width, op: compare, dst, src, .. } => {
                 self.branch(width, compare, dst, src, op.target)
@@ -260,6 +257,11 @@ impl<'a> Emitter<'a> {
         wanted
     }
 
+    /// What number a register holds before the current op, as far as that is known.
+    fn number(&self, reg: Reg) -> Scalar {
+        self.known.number(&self.ops[self.at], reg)
+    }
+
     /// A register that a C function may change and that holds nothing now, other than the scratch register and those
     /// in `not`.
     fn spare(&self, not: Set) -> Option<Gpr> {
@@ -279,7 +281,7 @@ impl<'a> Emitter<'a> {
             Insn::Swap { size, .. } => size != Size::DW,
             Insn::Load { size, signed, base, offset, .. } => {
                 // Fields of the context may stand for addresses.
-                let start = self.known.in_context(op.pc, base);
+                let start = self.known.in_context(op, base);
                 let address =
                     start.and_then(|start| self.address_field(size, start + i64::from(offset))).is_some();
                 size != Size::DW && !signed && !address

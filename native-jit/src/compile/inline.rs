@@ -6,7 +6,7 @@
 //! nothing is seen in the code where they go to the next instruction.
 
 use super::operands::{regs_of, renamed};
-use super::plan::{Function, NOWHERE, Op};
+use super::plan::{Function, KEPT, NOWHERE, Op};
 use super::registers::Census;
 use bpf64_core::interp::STACK_SIZE;
 use bpf64_core::isa::{Callee, Insn, Reg};
@@ -61,9 +61,6 @@ struct Small {
     /// Those of r6 to r9 that it uses.
     kept: Vec<Reg>,
 }
-
-/// The registers that a function keeps for its caller.
-const KEPT: [Reg; 4] = [Reg::R6, Reg::R7, Reg::R8, Reg::R9];
 
 impl Small {
     fn of(function: &Function) -> Option<Self> {
@@ -164,7 +161,7 @@ fn inside_of(small: &Small, free: &[Reg], first: u32, end: u32, ops: &mut Vec<Op
         Some(at) => free[at],
         None => reg,
     };
-    for (at, &op) in small.ops.iter().enumerate() {
+    for (number, &op) in small.ops.iter().enumerate() {
         let mut op = Op { insn: renamed(&op.insn, rename, STACK_SIZE as i16), ..op };
         if let Insn::Exit = op.insn {
             op = Op { insn: Insn::JumpLong { offset: 0 }, target: end, ..op };
@@ -172,8 +169,11 @@ fn inside_of(small: &Small, free: &[Reg], first: u32, end: u32, ops: &mut Vec<Op
             op.target += first;
         }
         // Its beginning is come to from the call alone, if nothing in it jumps there.
-        op.leader &= at > 0 || op.loops;
-        op.inlined = true;
+        op.leader &= number > 0 || op.loops;
+        for (kept, name) in small.kept.iter().zip(free) {
+            let at = KEPT.iter().position(|reg| reg == name).expect("these are registers that are kept");
+            op.names[at] = small.ops[number].proved(*kept);
+        }
         ops.push(op);
     }
 }

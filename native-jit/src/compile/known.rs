@@ -1,5 +1,6 @@
 //! What the proof says of a place in the program, in the questions that the code generator has.
 
+use super::plan::Op;
 use bpf64_core::domain::Scalar;
 use bpf64_core::isa::Reg;
 use bpf64_core::program::Pc;
@@ -20,9 +21,9 @@ impl<'a> Known<'a> {
         self.facts.is_reached(pc)
     }
 
-    /// Where in the context the register points to before `pc`, if that is where it points.
-    pub(super) fn in_context(&self, pc: Pc, reg: Reg) -> Option<i64> {
-        match self.facts.of(pc, reg) {
+    /// Where in the context the register points to before the op, if that is where it points.
+    pub(super) fn in_context(&self, op: &Op, reg: Reg) -> Option<i64> {
+        match self.facts.of(op.pc, op.proved(reg)) {
             Fact::Pointer { to: Pointee::Context, offset } => {
                 offset.as_constant().map(|offset| offset as i64)
             }
@@ -30,9 +31,9 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// What number the register holds before `pc`, as far as that is known.
-    pub(super) fn number(&self, pc: Pc, reg: Reg) -> Scalar {
-        match self.facts.of(pc, reg) {
+    /// What number the register holds before the op, as far as that is known.
+    pub(super) fn number(&self, op: &Op, reg: Reg) -> Scalar {
+        match self.facts.of(op.pc, op.proved(reg)) {
             Fact::Number(number) => number,
             Fact::Pointer { .. } | Fact::Unknown => Scalar::UNKNOWN,
         }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn quotient(magic: Magic, n: u64) -> u64 {
-        let high = |factor: u64| (u128::from(n) * u128::from(factor) >> 64) as u64;
+        let high = |factor: u64| ((u128::from(n) * u128::from(factor)) >> 64) as u64;
         match magic {
             Magic::Low { factor, shift } => n.wrapping_mul(factor) >> shift,
             Magic::High { factor, shift } => high(factor) >> shift,

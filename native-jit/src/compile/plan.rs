@@ -5,7 +5,7 @@
 use super::known::Known;
 use crate::x64::Gpr;
 use bpf64_core::cfg;
-use bpf64_core::isa::{Callee, Insn, WideImm};
+use bpf64_core::isa::{Callee, Insn, Reg, WideImm};
 use bpf64_core::program::{Pc, Program};
 
 /// An instruction to be compiled.
@@ -19,15 +19,29 @@ pub(super) struct Op {
     pub(super) leader: bool,
     /// Whether a jump from further on comes here.
     pub(super) loops: bool,
-    /// Whether it stands in place of a call.
-    pub(super) inlined: bool,
+    /// What r6 to r9 are called in the proof, where it stands in place of a call and has others of them.
+    pub(super) names: [Reg; 4],
     /// The register that holds the cell of the stack which it loads or stores.
     pub(super) cell: Option<Gpr>,
 }
 
+/// The registers that functions keep for their callers.
+pub(super) const KEPT: [Reg; 4] = [Reg::R6, Reg::R7, Reg::R8, Reg::R9];
+
 impl Op {
+    /// What the proof calls the register.
+    pub(super) const fn proved(&self, reg: Reg) -> Reg {
+        match reg {
+            Reg::R6 => self.names[0],
+            Reg::R7 => self.names[1],
+            Reg::R8 => self.names[2],
+            Reg::R9 => self.names[3],
+            Reg::R0 | Reg::R1 | Reg::R2 | Reg::R3 | Reg::R4 | Reg::R5 | Reg::R10 => reg,
+        }
+    }
+
     const fn new(insn: Insn, pc: Pc) -> Self {
-        Op { insn, pc, target: NOWHERE, leader: false, loops: false, inlined: false, cell: None }
+        Op { insn, pc, target: NOWHERE, leader: false, loops: false, names: KEPT, cell: None }
     }
 }
 

@@ -181,8 +181,7 @@ impl Emitter<'_> {
 
     /// Whether the register is known to hold no more than 16 bits.
     fn is_short(&self, reg: Reg) -> bool {
-        let pc = self.ops[self.at].pc;
-        self.known.number(pc, reg).wide.unsigned.max <= u16::MAX.into()
+        self.number(reg).wide.unsigned.max <= u16::MAX.into()
     }
 
     pub(super) fn load_imm(&mut self, pc: Pc, dst: Reg, imm: WideImm) -> Result<(), CompileError> {

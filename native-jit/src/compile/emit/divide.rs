@@ -56,11 +56,10 @@ impl Emitter<'_> {
     /// Divides by multiplying.
     fn multiply(&mut self, width: Width, remainder: bool, dst: Reg, by: u64) {
         let to = self.reg(dst);
-        let pc = self.ops[self.at].pc;
         let most = match width {
-            Width::W32 => u64::from(self.known.number(pc, dst).low.unsigned.max),
+            Width::W32 => u64::from(self.number(dst).low.unsigned.max),
             Width::W64 if self.narrow.has(to) => u32::MAX.into(),
-            Width::W64 => self.known.number(pc, dst).wide.unsigned.max,
+            Width::W64 => self.number(dst).wide.unsigned.max,
         };
         if most < by {
             // The quotient is 0.
@@ -202,8 +201,7 @@ impl Emitter<'_> {
     /// Whether the divisor may be 0, as far as is known.
     fn may_be_zero(&mut self, width: Width, src: Src) -> bool {
         let Src::Reg(reg) = src else { return false };
-        let pc = self.ops[self.at].pc;
-        let number = self.known.number(pc, reg);
+        let number = self.number(reg);
         let [least, most] = match width {
             Width::W32 => [number.low.unsigned.min, number.low.unsigned.max].map(u64::from),
             Width::W64 => [number.wide.unsigned.min, number.wide.unsigned.max],
@@ -216,9 +214,8 @@ impl Emitter<'_> {
 
     /// Whether dividend and divisor are known to be below 2^32.
     fn is_narrow(&self, dst: Reg, src: Src) -> bool {
-        let pc = self.ops[self.at].pc;
         let below = |reg: Reg| {
-            self.narrow.has(self.reg(reg)) || self.known.number(pc, reg).wide.unsigned.max <= u32::MAX.into()
+            self.narrow.has(self.reg(reg)) || self.number(reg).wide.unsigned.max <= u32::MAX.into()
         };
         below(dst)
             && match src {

@@ -30,7 +30,7 @@ impl Emitter<'_> {
         match op.insn {
             Insn::Load { size, signed: false, dst, base, offset } => {
                 // Some fields of the context stand for addresses.
-                let start = self.known.in_context(op.pc, base);
+                let start = self.known.in_context(&op, base);
                 if start.is_some_and(|start| self.address_field(size, start + i64::from(offset)).is_some()) {
                     return None;
                 }

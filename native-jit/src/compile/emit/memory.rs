@@ -7,11 +7,10 @@ use crate::abi::Word;
 use crate::x64::{Gpr, Mem, Rm, Wide};
 use bpf64_core::context::FieldKind;
 use bpf64_core::isa::{Insn, Reg, Size, Src, Width, eval};
-use bpf64_core::program::Pc;
 
 impl Emitter<'_> {
-    pub(super) fn load(&mut self, pc: Pc, size: Size, signed: bool, dst: Reg, base: Reg, offset: i16) {
-        let start = self.known.in_context(pc, base);
+    pub(super) fn load(&mut self, size: Size, signed: bool, dst: Reg, base: Reg, offset: i16) {
+        let start = self.known.in_context(&self.ops[self.at], base);
         let (to, base) = (self.reg(dst), self.reg(base));
         let mem = Mem::at(base, offset.into());
         let field =
@@ -76,9 +75,9 @@ impl Emitter<'_> {
         }
     }
 
-    pub(super) fn store(&mut self, pc: Pc, size: Size, base: Reg, offset: i16, src: Src) {
+    pub(super) fn store(&mut self, size: Size, base: Reg, offset: i16, src: Src) {
         let mem = Mem::at(self.reg(base), offset.into());
-        self.stores_context |= self.known.in_context(pc, base).is_some();
+        self.stores_context |= self.known.in_context(&self.ops[self.at], base).is_some();
         match src {
             Src::Reg(from) => self.asm.mov_to(wide_of(size), mem, self.reg(from)),
             Src::Imm(imm) => self.asm.mov_to_imm(wide_of(size), mem, imm),

@@ -79,14 +79,13 @@ impl Emitter<'_> {
                 Some(Mem { base: packet, index: Some((SCRATCH, 0)), disp: start })
             }
             PacketOffset::Ind(reg, offset) => {
-                let pc = self.ops[self.at].pc;
-                let least = self.known.number(pc, reg).low.signed.min;
-                let most = self.known.number(pc, reg).low.signed.max;
+                let least = self.number(reg).low.signed.min;
+                let most = self.number(reg).low.signed.max;
                 // A negative number would have to wrap around at 32 bits.
                 let forward = least >= 0
                     && least.checked_add(offset).is_some_and(|least| least >= 0)
                     && most.checked_add(offset).is_some();
-                if forward && self.known_wide(pc, reg) {
+                if forward && self.known_wide(reg) {
                     return self.forward_bytes(packet, reg, offset, bytes);
                 }
                 self.offset(reg, offset);
@@ -104,8 +103,8 @@ impl Emitter<'_> {
     }
 
     /// Whether the whole register is a small number, not its lower half alone.
-    fn known_wide(&self, pc: bpf64_core::program::Pc, reg: Reg) -> bool {
-        self.narrow.has(self.reg(reg)) || self.known.number(pc, reg).wide.unsigned.max <= i32::MAX as u64
+    fn known_wide(&self, reg: Reg) -> bool {
+        self.narrow.has(self.reg(reg)) || self.number(reg).wide.unsigned.max <= i32::MAX as u64
     }
 
     /// At register plus constant, which is not negative: the register itself is the index.
