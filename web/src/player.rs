@@ -230,6 +230,15 @@ impl Player {
         }
     }
 
+    /// What an eBPF register holds; `None` for the classic machine.
+    #[must_use]
+    pub fn register(&self, reg: bpf64_core::isa::Reg) -> Option<u64> {
+        match self {
+            Player::Classic(_) => None,
+            Player::Ebpf(session) => Some(session.machine().registers[reg.index()]),
+        }
+    }
+
     /// The classic scratch cells with whether the last step changed them; none for eBPF.
     #[must_use]
     pub fn scratch(&self) -> Vec<(u32, bool)> {

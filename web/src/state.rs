@@ -14,7 +14,7 @@ use crate::examples::{EXAMPLES, Example};
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
 use crate::player::Player;
-use crate::work::{Order, Report};
+use crate::work::{KnownHere, Order, Report};
 use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::environment::{Environment, World};
 use bpf64_core::link;
@@ -83,6 +83,10 @@ pub struct State {
     pub order: Order,
     /// What the verifier says of it.
     pub verification: Verification,
+    /// What it knows at an instruction, as far as was asked.
+    pub seen: Option<Rc<KnownHere>>,
+    /// Which of the visits of that is looked at; `None` for all of them together.
+    pub visit: Option<usize>,
     /// What came of the capture's packets.
     pub judged: Rc<Judged>,
     /// How many captures were opened.
@@ -197,6 +201,8 @@ pub enum Action {
     ProgramType(Option<&'static Environment>),
     /// The worker has found something out.
     Report(Report),
+    /// One of the visits of an instruction is looked at, or all together.
+    Visit(Option<usize>),
     /// The worker is to stop what it does.
     Stop,
     /// An example was chosen; its capture follows as [`Action::ExampleCapture`].
@@ -285,6 +291,8 @@ impl Default for State {
             capture_hits: false,
             order: 0,
             verification: Verification::Pending,
+            seen: None,
+            visit: None,
             judged: Rc::default(),
             captures: 0,
             stops: 0,
@@ -320,6 +328,7 @@ impl State {
                 self.read_source();
             }
             Action::Report(report) => self.hear(report),
+            Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;
                 self.player.as_mut().map(Player::stop);
@@ -397,6 +406,8 @@ impl State {
                 self.looked_at = None;
                 self.order += 1;
                 self.verification = Verification::Pending;
+                self.seen = None;
+                self.visit = None;
                 self.forget_judged();
                 self.record();
             }

@@ -8,6 +8,7 @@ mod footer;
 mod graph;
 mod header;
 mod help;
+mod known;
 mod listing;
 mod machine;
 mod packet;

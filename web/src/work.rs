@@ -6,9 +6,11 @@
 
 mod desk;
 mod judge;
+mod known;
 mod message;
 mod prove;
 
 pub use desk::Desk;
 pub use judge::{CHUNK, Judgement, accepts};
-pub use message::{Order, Place, Proof, Ran, Refusal, Report, Request, decode, encode};
+pub use known::{Known, Span};
+pub use message::{KnownHere, Order, Place, Proof, Ran, Refusal, Report, Request, Visit, decode, encode};

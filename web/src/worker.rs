@@ -78,7 +78,7 @@ impl Client {
         match &request {
             Request::Program { .. } => office.program = Some(request.clone()),
             Request::Capture { .. } => office.capture = Some(request.clone()),
-            Request::Run { .. } | Request::Stop => {}
+            Request::Run { .. } | Request::Look { .. } | Request::Stop => {}
         }
         office.post(request);
         if office.unheard > 0 {

@@ -3,6 +3,8 @@
 use super::State;
 use crate::levels::Level;
 use crate::work::{Judgement, Place, Proof, Ran, Report, accepts};
+use bpf64_core::isa::Reg;
+use bpf64_core::program::Pc;
 use std::rc::Rc;
 
 /// How the verifier stands to the program that is shown.
@@ -80,6 +82,22 @@ impl State {
         }
     }
 
+    /// The eBPF instruction that the proof pane tells of: the one looked at, or refused, or else where execution stands.
+    #[must_use]
+    pub fn proof_place(&self) -> Option<Pc> {
+        let levels = self.levels.as_ref()?;
+        let player = self.player.as_ref()?;
+        let here = || levels.partner(self.level, player.pc()?, Level::Ebpf);
+        self.looked_at.or_else(here).or_else(|| self.refused_at().map(|place| Pc(place.pc)))
+    }
+
+    /// What a register really holds, where execution stands before this eBPF instruction.
+    #[must_use]
+    pub fn real_value(&self, pc: u32, reg: Reg) -> Option<u64> {
+        let player = self.player.as_ref().filter(|player| player.pc() == Some(Pc(pc)))?;
+        player.register(reg)
+    }
+
     /// What the verifier refuses the program for, and where.
     #[must_use]
     pub fn refused_at(&self) -> Option<Place> {
@@ -127,6 +145,12 @@ impl State {
             Report::Proved { order, proof } if order == self.order => {
                 self.verification = Verification::Done(Rc::new(proof));
             }
+            Report::Seen { order, here } if order == self.order => {
+                if self.seen.as_ref().is_none_or(|seen| seen.pc != here.pc) {
+                    self.visit = None;
+                }
+                self.seen = Some(Rc::new(here));
+            }
             Report::Judged { order, capture, first, results, hits, taken } => {
                 let open = self.capture.as_ref().map(|open| open.number);
                 let next = self.judged.done == first as usize;
@@ -171,7 +195,11 @@ impl State {
                         .into(),
                 );
             }
-            Report::Proved { .. } | Report::Ran { .. } | Report::Ready | Report::Heard => {}
+            Report::Proved { .. }
+            | Report::Seen { .. }
+            | Report::Ran { .. }
+            | Report::Ready
+            | Report::Heard => {}
         }
     }
 }

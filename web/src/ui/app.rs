@@ -13,7 +13,7 @@ use crate::browser;
 use crate::examples::{EXAMPLES, Example};
 use crate::keys::{self, Press, Wish};
 use crate::levels::Level;
-use crate::state::{Action, State, Tab, reduce};
+use crate::state::{Action, Dock, State, Tab, Verification, reduce};
 use crate::work::Request;
 use crate::worker::Client;
 use bpf64_core::load::Format;
@@ -351,6 +351,12 @@ fn use_worker(page: &Page) {
                 link_type: packet.link_type,
             }));
         });
+    }
+    {
+        let (send, order) = (send.clone(), page.state.order);
+        let done = matches!(page.state.verification, Verification::Done(_));
+        let place = page.state.proof_place().filter(|_| done && page.state.dock == Dock::Proof);
+        use_effect_with((order, place), move |_| send(place.map(|pc| Request::Look { order, pc: pc.0 })));
     }
     use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
 }

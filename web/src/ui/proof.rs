@@ -1,10 +1,12 @@
 //! The proof pane: the verifier's verdict, why it refuses, and its log.
 
+use super::known::registers;
 use super::stop::Stop;
 use super::{Page, PageProps};
 use crate::state::{Action, Verification};
-use crate::work::{Proof, Refusal};
+use crate::work::{KnownHere, Proof, Refusal, Visit};
 use bpf64_core::program::Pc;
+use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 /// The pane.
@@ -37,8 +39,48 @@ fn verdict(page: &Page, proof: &Proof) -> Html {
                 None => accepted(page, proof),
                 Some(refusal) => refused(page, refusal),
             } }
+            { here(page) }
             { log(proof) }
         </>
+    }
+}
+
+/// What is known where somebody looks.
+fn here(page: &Page) -> Html {
+    let (state, Some(place)) = (&page.state, page.state.proof_place()) else { return Html::default() };
+    let row = state.levels.as_ref().and_then(|levels| levels.ebpf_rows.get(place.index()));
+    let known = state.seen.as_ref().filter(|seen| seen.pc == place.0);
+    html! {
+        <>
+            <h3 class="sub">{ "Known before " }<span class="mono">{ row.map(|row| format!("{}: {}", row.slot, row.text)) }</span></h3>
+            if let Some(known) = known { { visits(page, known) }{ registers(page, known) } }
+        </>
+    }
+}
+
+/// Chooses among the paths that came by, if there were several.
+fn visits(page: &Page, known: &KnownHere) -> Html {
+    if known.visits.is_empty() {
+        return Html::default();
+    }
+    let onchange = page.on(|event: Event| {
+        Action::Visit(event.target_unchecked_into::<HtmlSelectElement>().value().parse().ok())
+    });
+    let name = |(number, visit): (usize, &Visit)| {
+        let from = visit.from.map_or_else(|| "from the start".to_owned(), |from| format!("from {from}"));
+        let covered = if visit.covered { ", seen before" } else { "" };
+        html! { <option value={number.to_string()} selected={page.state.visit == Some(number)}>{ format!("visit {} {from}{covered}", number + 1) }</option> }
+    };
+    let chosen = page.state.visit.and_then(|visit| known.visits.get(visit));
+    let all = known.visits.len() + known.left_out as usize;
+    html! {
+        <div class="visits">
+            <select aria-label="Visit of the instruction" data-testid="visit-select" {onchange}>
+                <option value="" selected={page.state.visit.is_none()}>{ if all == 1 { "on the only path".to_owned() } else { format!("on all {all} visits") } }</option>
+                { for known.visits.iter().enumerate().map(name) }
+            </select>
+            if let Some(visit) = chosen { <code class="mono" data-testid="visit-state">{ &visit.state }</code> }
+        </div>
     }
 }
 

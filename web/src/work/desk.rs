@@ -2,7 +2,7 @@
 
 use super::judge::{Judge, Part};
 use super::message::{Order, Ran, Report, Request};
-use super::prove::prove;
+use super::prove::{Insight, prove};
 use crate::levels::{self, Levels};
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Environment, World};
@@ -25,6 +25,8 @@ pub struct Desk {
     reports: VecDeque<Report>,
     /// Whether the program is still to be verified.
     unproved: bool,
+    /// What the proof of this program has left behind.
+    insight: Option<Insight>,
     judge: Option<Judge>,
     run: Option<Run>,
 }
@@ -42,6 +44,7 @@ impl Desk {
         match request {
             Request::Program { order, source, language, program_type, start } => {
                 self.clear();
+                self.insight = None;
                 let program_type = Environment::named(&program_type).map(Into::into);
                 self.program = levels::read(&source, Format::named(&language), program_type)
                     .ok()
@@ -60,6 +63,12 @@ impl Desk {
                     let machine = interp::Machine::new(Rc::clone(&levels.ebpf), program_type, world);
                     Run { machine, executed: 0, slices: 0 }
                 });
+            }
+            Request::Look { order, pc } => {
+                if let (Some(insight), Some(levels)) = (&self.insight, self.levels(order)) {
+                    let here = insight.before(pc, levels);
+                    self.reports.push_back(Report::Seen { order, here });
+                }
             }
             Request::Stop => {
                 if let (Some((order, _)), Some(run)) = (&self.program, &self.run) {
@@ -106,8 +115,9 @@ impl Desk {
         let Some((order, levels)) = self.program.clone() else { return };
         if std::mem::take(&mut self.unproved) {
             let start = now();
-            let mut proof = prove(&levels);
+            let (mut proof, insight) = prove(&levels);
             proof.micros = now().saturating_sub(start);
+            self.insight = Some(insight);
             self.reports.push_back(Report::Proved { order, proof });
         } else if let Some(run) = &mut self.run {
             let report = run.turn(order);
@@ -144,7 +154,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::{Judgement, decode, encode};
+    use crate::work::{Judgement, Known, decode, encode};
 
     const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 
@@ -196,6 +206,22 @@ mod tests {
         assert!(proof.log.contains("R9 !read_ok"));
         // A text that is no program is none of the worker's business.
         assert_eq!(reports(&mut asked([program("ldh [12")]), 99), []);
+    }
+
+    #[test]
+    fn what_is_known_is_told_when_somebody_looks() {
+        let mut desk = asked([program("r0 = *(u32 *)(r1 + 0)\nr0 &= 255\nexit")]);
+        desk.take(Request::Look { order: 1, pc: 2 });
+        assert!(
+            reports(&mut desk, 99).iter().all(|report| !matches!(report, Report::Seen { .. })),
+            "not yet proved"
+        );
+        desk.take(Request::Look { order: 1, pc: 2 });
+        desk.take(Request::Look { order: 9, pc: 2 });
+        let found = reports(&mut desk, 99);
+        let [Report::Seen { order: 1, here }] = &found[..] else { panic!("{found:?}") };
+        let Known::Number(span) = &here.registers(None).unwrap()[0] else { panic!("{here:?}") };
+        assert_eq!((here.pc, span.unsigned, span.unknown), (2, (0, 255), 255));
     }
 
     #[test]

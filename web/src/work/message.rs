@@ -1,6 +1,7 @@
 //! The two message types between page and worker, and their bytes.
 
 use super::judge::Judgement;
+use super::known::Known;
 use serde::{Deserialize, Serialize};
 
 /// Which text a message is about: it grows by one with each that could be read.
@@ -40,6 +41,13 @@ pub enum Request {
         /// Its link type.
         link_type: u32,
     },
+    /// What does the verifier know before this instruction?
+    Look {
+        /// The program.
+        order: Order,
+        /// The instruction's number.
+        pc: u32,
+    },
     /// Ends all that is under way.
     Stop,
 }
@@ -57,6 +65,13 @@ pub enum Report {
         order: Order,
         /// What came of it.
         proof: Proof,
+    },
+    /// What the verifier knows before an instruction.
+    Seen {
+        /// The program.
+        order: Order,
+        /// What it knows.
+        here: KnownHere,
     },
     /// A part of the capture was judged.
     Judged {
@@ -110,6 +125,43 @@ pub struct Proof {
     pub log: String,
     /// What this took, in microseconds, by the worker's clock.
     pub micros: u64,
+}
+
+/// What the verifier knows before an instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownHere {
+    /// The instruction's number.
+    pub pc: u32,
+    /// What holds on every path, by the registers' numbers; `None` if no path comes here.
+    pub always: Option<Vec<Known>>,
+    /// The paths that came by, in their order.
+    pub visits: Vec<Visit>,
+    /// How many more there were.
+    pub left_out: u32,
+}
+
+/// A path that came by an instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The slot of the instruction it came from; none at the beginning.
+    pub from: Option<u32>,
+    /// What was known then, by the registers' numbers.
+    pub registers: Vec<Known>,
+    /// The same as Linux's log tells it, with the stack.
+    pub state: String,
+    /// Whether the path ended here, because a state as good as this one was followed before.
+    pub covered: bool,
+}
+
+impl KnownHere {
+    /// What is known on the visit of that number, or on every path.
+    #[must_use]
+    pub fn registers(&self, visit: Option<usize>) -> Option<&[Known]> {
+        match visit.and_then(|visit| self.visits.get(visit)) {
+            Some(visit) => Some(&visit.registers),
+            None => self.always.as_deref(),
+        }
+    }
 }
 
 /// Why a program is refused.
