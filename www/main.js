@@ -5,7 +5,7 @@
 
 import init, { start_page as startPage } from "bpf64-glue";
 import wasmFile from "bpf64-wasm";
-import { Editor } from "./editor/editor.js";
+import { Editor } from "./editor/host.js";
 
 /** The compiled module; `index.html` preloads it, so it is on its way since before this script was. */
 async function compileModule() {

@@ -326,6 +326,23 @@ impl<M: Machine> Session<M> {
         while self.step() && !self.pc().is_some_and(|pc| self.stops_at(pc)) {}
     }
 
+    /// Runs on to the next breakpoint or to where `stop` holds, at least one step, or to the end. False at the end.
+    pub fn resume_until(&mut self, stop: impl Fn(&Self) -> bool) -> bool {
+        while self.step() {
+            if self.pc().is_some_and(|pc| self.stops_at(pc)) || stop(self) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The last step before where this stands that wrote to a place or to bytes of it.
+    #[must_use]
+    pub fn maker(&self, place: Place) -> Option<usize> {
+        let made = |step: &usize| self.changes(*step).iter().any(|change| change.place.overlaps(place));
+        (0..self.position).rev().find(made)
+    }
+
     /// Runs back to the breakpoint before, at least one step, or to the start.
     pub fn resume_back(&mut self) {
         while self.back() && !self.pc().is_some_and(|pc| self.stops_at(pc)) {}
@@ -419,6 +436,16 @@ mod tests {
         while session.record(300_000) {}
         assert_eq!((session.steps(), session.end()), (MAX_STEPS, End::Limit(MAX_STEPS)));
         assert_eq!(session.hits(), [MAX_STEPS as u32]);
+        let mut counting = self::session(LOOP, 5000);
+        assert!(counting.resume_until(|session| session.machine().registers[0] == 7));
+        assert_eq!((counting.position(), counting.pc()), (4 * 6 + 2, Some(Pc(2))));
+        assert_eq!(counting.maker(Place::Reg(crate::isa::Reg::R0)), Some(4 * 6 + 1));
+        let byte = |offset| Place::Memory {
+            region: crate::machine::Region::Stack,
+            offset,
+            size: crate::isa::Size::B,
+        };
+        assert_eq!((counting.maker(byte(507)), counting.maker(byte(503))), (Some(4 * 5 + 2), None));
         let mut session = self::session("l: goto l\nexit", 10);
         session.stop();
         assert_eq!((session.record(5), session.steps()), (false, 10));

@@ -25,7 +25,7 @@ use crate::debugger::{End, Session};
 use crate::environment::Environment;
 use crate::interp;
 use crate::isa::{Callee, Insn, WideImm, doc};
-use crate::machine::Ending;
+use crate::machine::{Ending, Place};
 use crate::program::{Pc, Program};
 use moment::Moment;
 
@@ -53,6 +53,18 @@ pub fn classic_step(
     link: u32,
 ) -> Option<String> {
     Some(classic::sentence(&Moment::new(session, step, link), session.pc_of(step)?))
+}
+
+/// What a register of an eBPF run holds where the session stands, by name if it is known: "packet + 14", "0x0800 (IPv4)".
+#[must_use]
+pub fn ebpf_value(session: &Session<interp::Machine>, place: Place, link: u32) -> String {
+    Moment::new(session, session.position(), link).known(place)
+}
+
+/// The same for a run of the classic machine.
+#[must_use]
+pub fn classic_value(session: &Session<crate::classic::interp::Machine>, place: Place, link: u32) -> String {
+    Moment::new(session, session.position(), link).known(place)
 }
 
 /// How a run ended, as a sentence that begins with a capital letter and has a full stop.

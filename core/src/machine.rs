@@ -138,6 +138,24 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// Whether both are the same place, or share bytes of memory.
+    #[must_use]
+    pub fn overlaps(self, other: Place) -> bool {
+        match (self, other) {
+            (
+                Place::Memory { region, offset, size },
+                Place::Memory { region: in_region, offset: at, size: long },
+            ) => {
+                let (start, end) = (u64::from(offset), u64::from(offset) + size.bytes() as u64);
+                let (from, to) = (u64::from(at), u64::from(at) + long.bytes() as u64);
+                region == in_region && start < to && from < end
+            }
+            (this, other) => this == other,
+        }
+    }
+}
+
 /// Numbers of the world that functions change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Quantity {

@@ -101,7 +101,7 @@ playTest("Tab reaches every control in the order of the page, and leaves the edi
   const wanted = [
     "example-select", "type-select", "restart", "step-back", "step", "continue", "run", "timeline", "share", "help",
     "language-select", "Source", "file-input", "packet-9", "show-graph", "classic-0", "step-ebpf", "ebpf-1", "Registers and memory",
-    "Packet bytes", "Layers and fields", "layer-0", "mend-along", "packet-input", "new-packet",
+    "condition", "dock-packet", "Packet bytes", "Layers and fields", "layer-0", "mend-along", "packet-input", "new-packet",
   ];
   assert.deepEqual(order.filter((name) => wanted.includes(name)), wanted, `all of them: ${order}`);
   assert.ok(order.length <= wanted.length + 6, `a page of few stops: ${order}`);

@@ -47,6 +47,8 @@ export class Playground {
   async ready() {
     await this.page.locator('[data-testid="packet-9"][data-selected]').waitFor({ state: "attached" });
     await this.at("byte-106").waitFor({ state: "attached" });
+    // The editor comes a moment after the page.
+    await this.content.waitFor({ state: "attached" });
   }
 
   /** Asks again until `read()` gives `expected`; fails with the last answer. */

@@ -86,21 +86,26 @@ pub fn set_fragment(fragment: &str) -> String {
     format!("{page}{target}")
 }
 
-/// Where the last link is kept for a visit that comes without one.
-const KEPT: &str = "bpf64.last";
-
-/// Keeps a link for the next visit, if the browser keeps anything.
-pub fn keep(fragment: &str) {
+/// Keeps a text for the next visit, if the browser keeps anything.
+pub fn keep(name: &str, text: &str) {
     if let Ok(Some(storage)) = window().local_storage() {
-        // Full, or forbidden: then there is nothing to be offered next time.
-        let _ = storage.set_item(KEPT, fragment);
+        // Full, or forbidden: then there is nothing next time.
+        let _ = storage.set_item(name, text);
     }
 }
 
-/// The link that was kept.
+/// The text that was kept under a name.
 #[must_use]
-pub fn kept() -> Option<String> {
-    window().local_storage().ok()??.get_item(KEPT).ok()?
+pub fn kept(name: &str) -> Option<String> {
+    window().local_storage().ok()??.get_item(name).ok()?
+}
+
+/// Chooses the colours of the page: a name that the style knows.
+pub fn set_theme(name: &str) {
+    if let Some(root) = window().document().and_then(|document| document.document_element()) {
+        // A name without spaces is always taken.
+        let _ = root.set_attribute("data-theme", name);
+    }
 }
 
 /// Hands a file to the person, as a download.

@@ -1,4 +1,4 @@
-//! The source editor: `www/editor/editor.js` seen from Rust.
+//! The source editor: `www/editor/host.js` seen from Rust.
 
 use crate::levels::Problem;
 use serde::Serialize;
@@ -12,7 +12,10 @@ extern "C" {
     type JsEditor;
 
     #[wasm_bindgen(constructor, js_namespace = bpf64, js_class = "Editor")]
-    fn new(parent: &Element, text: &str, callbacks: &JsValue) -> JsEditor;
+    fn new(parent: &Element, text: &str, callbacks: &JsValue, plain: bool) -> JsEditor;
+
+    #[wasm_bindgen(method, js_class = "Editor", js_name = setPlain)]
+    fn set_plain(this: &JsEditor, plain: bool);
 
     #[wasm_bindgen(method, js_class = "Editor", js_name = setText)]
     fn set_text(this: &JsEditor, text: &str);
@@ -79,9 +82,15 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Puts an editor with `source` into `parent`; what happens in it goes to `report`.
+    /// Puts an editor with `source` into `parent`, a text area if it is to be plain; what happens in it goes to
+    /// `report`.
     #[must_use]
-    pub fn new(parent: &Element, source: &str, report: impl Fn(Report) + Clone + 'static) -> Self {
+    pub fn new(
+        parent: &Element,
+        source: &str,
+        plain: bool,
+        report: impl Fn(Report) + Clone + 'static,
+    ) -> Self {
         let number = |value: JsValue| value.as_f64().unwrap_or(0.0) as u32;
         let text = |value: JsValue| value.as_string().unwrap_or_default();
         let object = js_sys::Object::new();
@@ -99,7 +108,12 @@ impl Editor {
             callback("hover", Box::new(move |value| Report::Hover(number(value)))),
             callback("breakpoint", Box::new(move |value| Report::Breakpoint(number(value)))),
         ];
-        Editor { editor: JsEditor::new(parent, source, &object), _callbacks: callbacks }
+        Editor { editor: JsEditor::new(parent, source, &object, plain), _callbacks: callbacks }
+    }
+
+    /// Changes between a text area and the editor.
+    pub fn set_plain(&self, plain: bool) {
+        self.editor.set_plain(plain);
     }
 
     /// Replaces the text if it is another.

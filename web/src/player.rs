@@ -1,9 +1,10 @@
 //! The debugger's session, of whichever level is stepped.
 
+use crate::condition::Condition;
 use crate::levels::{Level, Levels};
 use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::World;
-use bpf64_core::machine::{AddressText, Change, Place, Read, Region};
+use bpf64_core::machine::{Change, Place, Read, Region};
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
 use std::rc::Rc;
@@ -12,6 +13,9 @@ use std::rc::Rc;
 const AT_ONCE: usize = 30_000;
 /// Steps that are recorded at a time of what is left: no frame is lost over it.
 const AT_A_TIME: usize = 50_000;
+
+/// Steps that are searched for what they wrote to the stack: it is done on every step that is made.
+const SEARCHED: usize = 20_000;
 
 /// A session of either machine.
 #[derive(Debug, Clone)]
@@ -47,6 +51,8 @@ pub struct Register {
     pub kind: &'static str,
     /// What it means: "packet + 14", "2048".
     pub meaning: String,
+    /// The register.
+    pub place: Place,
 }
 
 impl Player {
@@ -174,9 +180,31 @@ impl Player {
         either!(self, session => { session.back(); });
     }
 
-    /// On to the next breakpoint, or the end.
-    pub fn resume(&mut self) {
-        either!(self, session => session.resume());
+    /// On to the next breakpoint or condition, or the end. False at the end.
+    pub fn resume(&mut self, conditions: &[Condition]) -> bool {
+        let holds = |last: (&[Read], &[Change])| conditions.iter().any(|condition| condition.holds(last));
+        either!(self, session => session.resume_until(|session| holds(session.last())))
+    }
+
+    /// The last step before this one that wrote to a place.
+    #[must_use]
+    pub fn maker(&self, place: Place) -> Option<usize> {
+        either!(self, session => session.maker(place))
+    }
+
+    /// The calls that are under way, as the slots that they go back to, the innermost last; and where it is now.
+    #[must_use]
+    pub fn returns(&self) -> Vec<Pc> {
+        match self {
+            Player::Classic(_) => Vec::new(),
+            Player::Ebpf(session) => session.machine().returns().collect(),
+        }
+    }
+
+    /// The lines printed so far, each with the step that printed it.
+    #[must_use]
+    pub fn printed(&self) -> &[(u32, String)] {
+        either!(self, session => session.printed())
     }
 
     /// To where `position` steps have been made, or the end.
@@ -192,7 +220,7 @@ impl Player {
     /// The registers, in order. Those of the eBPF machine that the whole run never touches are left out by
     /// `used` of the caller, not here.
     #[must_use]
-    pub fn registers(&self) -> Vec<Register> {
+    pub fn registers(&self, link: u32) -> Vec<Register> {
         let (_, changes) = self.last();
         let changed = |place: Place| {
             changes.iter().any(|change| change.place == place && change.before != change.after)
@@ -207,7 +235,8 @@ impl Player {
                         value: value.into(),
                         changed: changed(place),
                         kind: "scalar",
-                        meaning: number(value.into()),
+                        meaning: said(value.into(), explain::classic_value(session, place, link)),
+                        place,
                     })
                     .to_vec()
             }
@@ -215,16 +244,10 @@ impl Player {
                 .iter()
                 .map(|&reg| {
                     let value = session.machine().registers[reg.index()];
-                    let (kind, meaning) = meaning(value);
+                    let place = Place::Reg(reg);
+                    let (kind, meaning) = meaning(value, || explain::ebpf_value(session, place, link));
                     let name = reg.to_string();
-                    Register {
-                        id: name.clone(),
-                        name,
-                        value,
-                        changed: changed(Place::Reg(reg)),
-                        kind,
-                        meaning,
-                    }
+                    Register { id: name.clone(), name, value, changed: changed(place), kind, meaning, place }
                 })
                 .collect(),
         }
@@ -237,6 +260,21 @@ impl Player {
             Player::Classic(_) => None,
             Player::Ebpf(session) => Some(session.machine().registers[reg.index()]),
         }
+    }
+
+    /// The lowest byte of the stack that the run has written so far; 8 bytes at a time, and all of what is there when
+    /// nothing was written.
+    #[must_use]
+    pub fn stack_used(&self) -> usize {
+        let written = |step: usize| {
+            self.changes(step).iter().filter_map(|change| match change.place {
+                Place::Memory { region: Region::Stack, offset, .. } => Some(offset as usize),
+                _ => None,
+            })
+        };
+        // Long runs write the same places again and again; what their beginning wrote is what there is to see.
+        let steps = self.position().min(SEARCHED);
+        (0..steps).flat_map(written).min().unwrap_or(usize::MAX)
     }
 
     /// The classic scratch cells with whether the last step changed them; none for eBPF.
@@ -259,32 +297,32 @@ impl Player {
     }
 }
 
-/// What kind of value a register holds, and what it means.
-fn meaning(value: u64) -> (&'static str, String) {
-    match Region::of(value) {
-        Some((Region::Context, 0)) => ("ctx", "context".to_owned()),
+/// What kind of value a register holds, and what it means; `told` is what the explanations call it.
+fn meaning(value: u64, told: impl FnOnce() -> String) -> (&'static str, String) {
+    let kind = match Region::of(value) {
+        Some((Region::Context, 0)) => return ("ctx", "context".to_owned()),
         Some((Region::Stack, offset)) if offset as usize == interp::STACK_SIZE => {
-            ("stack", "frame pointer".to_owned())
+            return ("stack", "frame pointer".to_owned());
         }
-        Some((region, _)) => {
-            let kind = match region {
-                Region::Context => "ctx",
-                Region::Stack => "stack",
-                Region::Packet => "packet",
-                Region::Map(_) => "map",
-                Region::Values(_) => "map value",
-                Region::Code => "code",
-                Region::Keys => "map key",
-                Region::Headroom => "metadata",
-            };
-            (kind, AddressText(value).to_string())
-        }
-        None => ("scalar", number(value)),
-    }
+        Some((Region::Context, _)) => "ctx",
+        Some((Region::Stack, _)) => "stack",
+        Some((Region::Packet, _)) => "packet",
+        Some((Region::Map(_), _)) => "map",
+        Some((Region::Values(_), _)) => "map value",
+        Some((Region::Code, _)) => "code",
+        Some((Region::Keys, _)) => "map key",
+        Some((Region::Headroom, _)) => "metadata",
+        None => return ("scalar", said(value, told())),
+    };
+    (kind, told())
 }
 
-/// A number in decimal; nothing where that says no more than the hexadecimal digits do.
-fn number(value: u64) -> String {
+/// A number in decimal, and what the explanations call it where that says more.
+fn said(value: u64, told: String) -> String {
     let signed = value as i64;
-    if signed < 0 && signed > -65_536 { signed.to_string() } else { value.to_string() }
+    let decimal = if signed < 0 && signed > -65_536 { signed.to_string() } else { value.to_string() };
+    match told.split_once(" (").and_then(|(_, name)| name.strip_suffix(')')) {
+        Some(name) => format!("{decimal}, {name}"),
+        None => decimal,
+    }
 }

@@ -8,8 +8,11 @@ mod input;
 mod packet;
 mod reports;
 mod run;
+mod settings;
 mod share;
+mod view;
 
+use crate::condition::Condition;
 use crate::examples::{EXAMPLES, Example};
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
@@ -19,6 +22,7 @@ use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::environment::{Environment, World};
 use bpf64_core::link;
 use bpf64_core::load::Format;
+use bpf64_core::machine::Place;
 use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
@@ -27,7 +31,9 @@ pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
 pub use reports::{Heat, Judged, Verification};
 use run::Chase;
 pub use run::{LongRun, Outcome};
+pub use settings::{Settings, Theme};
 use std::rc::Rc;
+pub use view::View;
 
 /// What the page shows and knows.
 #[derive(Debug, Clone)]
@@ -65,6 +71,10 @@ pub struct State {
     pub level: Level,
     /// Breakpoints in that level, in no order.
     pub breakpoints: Vec<Pc>,
+    /// What else a run stops at.
+    pub conditions: Vec<Condition>,
+    /// How memory is shown.
+    pub view: View,
     /// Instructions that are lit: those of this origin.
     pub lit: Option<Key>,
     /// What fills the screen of a phone.
@@ -75,6 +85,8 @@ pub struct State {
     pub looked_at: Option<Pc>,
     /// Something the person should know: what could not be opened.
     pub notice: Option<Rc<str>>,
+    /// How the person wants the page to be.
+    pub settings: Settings,
     /// A link to what was there at the visit before, if it was somebody's own text.
     pub offer: Option<Rc<str>>,
     /// Whether the counts in the listings are of the whole capture.
@@ -237,6 +249,12 @@ pub enum Action {
     Seek(usize),
     /// To the next step that executes this instruction, from the start if there is none behind.
     RunTo(Level, Pc),
+    /// To the step that made what a place holds.
+    GoToMaker(Place),
+    /// A condition to stop at, set or taken away.
+    Condition(Condition),
+    /// Another view of memory.
+    View(View),
     /// A breakpoint set or taken away.
     Breakpoint(Level, Pc),
     /// The pointer or the focus is on instructions of this origin, or has left them.
@@ -249,6 +267,8 @@ pub enum Action {
     LookAt(Pc),
     /// A link was followed.
     OpenLink(String),
+    /// The page is wanted like this.
+    Settings(Settings),
     /// A link that was kept from the visit before, to be offered.
     Offer(String),
     /// The offer is taken, or not.
@@ -282,11 +302,14 @@ impl Default for State {
             long_run: None,
             level: Level::Ebpf,
             breakpoints: Vec::new(),
+            conditions: Vec::new(),
+            view: View::Bytes,
             lit: None,
             tab: Tab::Program,
             dock: Dock::Packet,
             looked_at: None,
             notice: None,
+            settings: Settings::default(),
             offer: None,
             capture_hits: false,
             order: 0,
@@ -363,6 +386,18 @@ impl State {
             Action::Restart => self.seek(0),
             Action::Seek(position) => self.seek(position),
             Action::RunTo(level, pc) => self.run_to(level, pc),
+            Action::GoToMaker(place) => {
+                if let Some(step) = self.player.as_ref().and_then(|player| player.maker(place)) {
+                    self.seek(step);
+                }
+            }
+            Action::Condition(condition) => match self.conditions.iter().position(|set| *set == condition) {
+                Some(index) => {
+                    self.conditions.remove(index);
+                }
+                None => self.conditions.push(condition),
+            },
+            Action::View(view) => self.view = view,
             Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
             Action::Light(key) => self.light(key),
             Action::Tab(tab) => self.tab = tab,
@@ -375,6 +410,7 @@ impl State {
                 Ok(document) => self.open(document),
                 Err(error) => self.notice = Some(error.to_string().into()),
             },
+            Action::Settings(settings) => self.settings = settings,
             Action::Offer(link) => {
                 let known = |document: &link::Document| {
                     EXAMPLES.iter().any(|example| example.source == document.source)

@@ -1,6 +1,7 @@
 //! The components: small functions from the state to what is seen. None keeps anything that the state knows.
 
 mod app;
+mod breaks;
 mod capture;
 mod controls;
 mod dock;
@@ -11,6 +12,7 @@ mod help;
 mod known;
 mod listing;
 mod machine;
+mod memory;
 mod packet;
 mod program;
 mod proof;

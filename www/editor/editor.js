@@ -71,6 +71,19 @@ export class Editor {
     });
   }
 
+  get text() {
+    return this.#view.state.doc.toString();
+  }
+
+  get selection() {
+    const { anchor, head } = this.#view.state.selection.main;
+    return [anchor, head];
+  }
+
+  get hasFocus() {
+    return this.#view.hasFocus;
+  }
+
   /** Replaces the text if it differs, with the cursor at its start. It can be undone. */
   setText(text) {
     const { state } = this.#view;

@@ -89,7 +89,11 @@ impl State {
         player.record();
         match chase {
             Chase::End => player.seek(usize::MAX),
-            Chase::Breakpoint if at_end => player.resume(),
+            Chase::Breakpoint if at_end => {
+                if player.resume(&self.conditions) {
+                    self.chase = Chase::Nothing;
+                }
+            }
             Chase::Nothing | Chase::Breakpoint => {}
         }
         let done = !player.goes_on();
@@ -111,13 +115,12 @@ impl State {
         self.player.as_mut().map(action);
     }
 
-    /// On to the next breakpoint, also where it is not recorded yet.
+    /// On to the next breakpoint or condition, also where it is not recorded yet.
     pub(super) fn resume(&mut self) {
-        self.play(Player::resume);
-        if self.player.as_ref().is_some_and(|player| player.goes_on() && player.position() == player.steps())
-        {
-            self.chase = Chase::Breakpoint;
-        }
+        self.looked_at = None;
+        let Some(player) = &mut self.player else { return };
+        let stopped = player.resume(&self.conditions);
+        self.chase = if !stopped && player.goes_on() { Chase::Breakpoint } else { Chase::Nothing };
     }
 
     pub(super) fn seek(&mut self, position: usize) {

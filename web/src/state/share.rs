@@ -45,7 +45,8 @@ impl State {
         let Document { source, language, packet, breakpoints, step, classic } = document;
         // Numbers go on: what the worker still reports is of what was there before.
         let (order, stops, captures) = (self.order, self.stops, self.captures);
-        *self = State { tab: self.tab, dock: self.dock, stops, captures, ..State::default() };
+        let (tab, dock, view, settings) = (self.tab, self.dock, self.view, self.settings);
+        *self = State { tab, dock, view, settings, stops, captures, ..State::default() };
         self.order += order;
         self.example = EXAMPLES.iter().find(|example| example.source == source);
         self.source = source.into();

@@ -13,7 +13,7 @@ use crate::browser;
 use crate::examples::{EXAMPLES, Example};
 use crate::keys::{self, Press, Wish};
 use crate::levels::Level;
-use crate::state::{Action, Dock, State, Tab, Verification, reduce};
+use crate::state::{Action, Dock, Settings, State, Tab, Verification, reduce};
 use crate::work::Request;
 use crate::worker::Client;
 use bpf64_core::load::Format;
@@ -30,6 +30,10 @@ use yew::prelude::*;
 /// How long the state rests before it is written into the address, in milliseconds.
 const ADDRESS_DELAY: u32 = 400;
 
+/// Under which names the browser keeps the last link and the settings.
+const LAST: &str = "bpf64.last";
+const SETTINGS: &str = "bpf64.settings";
+
 /// The state for Yew.
 struct Store(Rc<State>);
 
@@ -44,7 +48,10 @@ impl Reducible for Store {
 /// The page.
 #[component]
 pub fn App() -> Html {
-    let store = use_reducer(|| Store(Rc::new(State::default())));
+    let store = use_reducer(|| {
+        let settings = Settings::read(&browser::kept(SETTINGS).unwrap_or_default());
+        Store(Rc::new(reduce(&State::default(), Action::Settings(settings))))
+    });
     let dispatch = {
         let dispatcher = store.dispatcher();
         use_memo((), move |()| Callback::from(move |action| dispatcher.dispatch(action)))
@@ -58,6 +65,10 @@ pub fn App() -> Html {
     use_interactive_mark(&page);
     use_worker(&page);
     use_recording(&page);
+    use_effect_with(page.state.settings, |settings| {
+        browser::keep(SETTINGS, &settings.text());
+        browser::set_theme(settings.theme.name());
+    });
 
     let show = page_callback(&newest, |page, example: &'static Example| show_example(page, example));
     let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
@@ -82,7 +93,7 @@ pub fn App() -> Html {
             </main>
             <Footer page={page.clone()} />
             <Tabs page={page.clone()} />
-            <Help dialog={help} />
+            <Help page={page.clone()} dialog={help} />
         </>
     }
 }
@@ -157,7 +168,7 @@ fn open_file(page: Page, file: web_sys::File) {
 fn open_address(page: Page) {
     let fragment = browser::fragment();
     if fragment.is_empty() {
-        if let Some(kept) = browser::kept() {
+        if let Some(kept) = browser::kept(LAST) {
             page.dispatch.emit(Action::Offer(kept));
         }
         return show_example(page, &EXAMPLES[0]);
@@ -286,7 +297,7 @@ fn use_address(page: &Page) {
             // Replacing the timer cancels the one before.
             *timer.borrow_mut() = Some(Timeout::new(ADDRESS_DELAY, move || {
                 if let Ok(fragment) = state.link() {
-                    browser::keep(&fragment);
+                    browser::keep(LAST, &fragment);
                     browser::set_fragment(&fragment);
                 }
             }));

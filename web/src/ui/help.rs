@@ -1,19 +1,23 @@
 //! The help: what the page is, and the keys.
 
+use super::{Page, PageProps};
 use crate::keys;
-use web_sys::HtmlDialogElement;
+use crate::state::{Action, Settings, Theme};
+use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 /// Properties of [`Help`].
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
+    /// The page.
+    pub page: Page,
     /// The dialog, for whoever opens it.
     pub dialog: NodeRef,
 }
 
 /// A dialog; the browser closes it with Escape.
 #[component]
-pub(super) fn Help(Props { dialog }: &Props) -> Html {
+pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
     let close = {
         let dialog = dialog.clone();
         Callback::from(move |_: MouseEvent| {
@@ -29,10 +33,43 @@ pub(super) fn Help(Props { dialog }: &Props) -> Html {
                 { " prints, the kernel's " }<code>{ "bpf_asm" }</code>{ " language, or eBPF assembly. It is converted to eBPF as Linux does, \
                 and run over the packet at once. Step it forward and back; rows of one colour come from one instruction. \
                 Drop a capture anywhere to try other packets. Nothing leaves your browser; a link holds everything." }</p>
+            <Choices page={page.clone()} />
             <table><caption class="visually-hidden">{ "Keys" }</caption><tbody>
                 { for keys::HELP.iter().map(|(key, what)| html! { <tr><th scope="row"><kbd>{ *key }</kbd></th><td>{ *what }</td></tr> }) }
             </tbody></table>
             <button type="button" class="btn primary" onclick={close}>{ "Close" }</button>
         </dialog>
+    }
+}
+
+/// The settings.
+#[component]
+fn Choices(PageProps { page }: &PageProps) -> Html {
+    let settings = page.state.settings;
+    let theme = page.on(move |event: Event| {
+        let name = event.target_unchecked_into::<HtmlSelectElement>().value();
+        let theme = Theme::ALL.into_iter().find(|theme| theme.name() == name).unwrap_or_default();
+        Action::Settings(Settings { theme, ..settings })
+    });
+    let plain = page.on(move |event: Event| {
+        let plain = event.target_unchecked_into::<HtmlInputElement>().checked();
+        Action::Settings(Settings { plain, ..settings })
+    });
+    let name = |theme| match theme {
+        Theme::System => "as the system has them",
+        Theme::Light => "light",
+        Theme::Dark => "dark",
+        Theme::Contrast => "high contrast",
+    };
+    html! {
+        <div class="choices">
+            <label>{ "Colours " }<select data-testid="theme-select" onchange={theme}>
+                { for Theme::ALL.into_iter().map(|theme| html! {
+                    <option value={theme.name()} selected={settings.theme == theme}>{ name(theme) }</option>
+                }) }
+            </select></label>
+            <label><input type="checkbox" data-testid="plain-editor" checked={settings.plain} onchange={plain} />
+                { " A plain text area instead of the editor" }</label>
+        </div>
     }
 }

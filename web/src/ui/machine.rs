@@ -1,12 +1,15 @@
 //! The machine pane: what comes next, registers, scratch memory, stack, context.
 
-use super::{PageProps, flag};
+use super::breaks::Breaks;
+use super::{Page, PageProps, flag, memory};
 use crate::levels::Level;
 use crate::player::{Player, Register};
 use crate::say;
+use crate::state::Action;
 use bpf64_core::context::{Access, Description};
 use bpf64_core::interp::STACK_SIZE;
-use bpf64_core::machine::{Change, Place, Region};
+use bpf64_core::machine::{Place, Region};
+use bpf64_core::program::Pc;
 use yew::prelude::*;
 
 /// The pane.
@@ -25,28 +28,71 @@ pub fn Machine(PageProps { page }: &PageProps) -> Html {
             <h2>{ "Machine" }<small data-testid="pc" data-value={slot.unwrap_or_else(|| "end".to_owned())}>{ place }</small></h2>
             <p class="say" aria-live="polite" data-testid="say">{ say::next(player, state.packet.link_type) }</p>
             <div class={classes!("scroll", state.is_stale().then_some("stale"))} tabindex="0" role="group" aria-label="Registers and memory">
-                <div class="regs mono">{ for player.registers().into_iter().map(register) }</div>
-                { scratch(player) }
-                { stack(player) }
+                <div class="regs mono">{ for player.registers(state.packet.link_type).into_iter().map(|known| register(page, known)) }</div>
+                { frames(page, player) }
+                { scratch(page, player) }
+                { stack(page, player) }
                 { context(player, &levels.program_type.context) }
+                { printed(page, player) }
+                <Breaks page={page.clone()} />
             </div>
         </section>
     }
 }
 
-fn register(register: Register) -> Html {
-    let Register { id, name, value, changed, kind, meaning } = register;
+fn register(page: &Page, register: Register) -> Html {
+    let Register { id, name, value, changed, kind, meaning, place } = register;
+    let title = format!("Go to the step that made what {name} holds");
     html! {
         <div class={classes!("reg", changed.then_some("changed"), (value == 0 && !changed).then_some("zero"))}
             data-testid={format!("reg-{id}")} data-value={format!("0x{value:016x}")}
             data-changed={changed.to_string()} data-kind={kind}>
-            <b>{ name }</b><span class="v">{ format!("0x{value:016x}") }<span class="what">{ meaning }</span></span>
+            <b>{ name }</b><button type="button" class="v" tabindex="-1" {title} onclick={page.send(Action::GoToMaker(place))}>{ format!("0x{value:016x}") }<span class="what">{ meaning }</span></button>
         </div>
     }
 }
 
+/// The calls that are under way, outermost first; nothing while there is only the main function.
+fn frames(page: &Page, player: &Player) -> Html {
+    let Some(levels) = &page.state.levels else { return Html::default() };
+    let returns = player.returns();
+    if returns.is_empty() {
+        return Html::default();
+    }
+    let slot = |pc: Pc| levels.ebpf_rows.get(pc.index()).map_or(0, |row| row.slot);
+    html! {
+        <>
+            <h3 class="sub">{ "Calls" }</h3>
+            <ol class="frames mono" data-testid="frames">
+                <li>{ "main" }</li>
+                { for returns.into_iter().map(|pc| html! {
+                    <li><button type="button" class="link-like" onclick={page.send(Action::LookAt(pc))}>{ format!("called, goes back to {}", slot(pc)) }</button></li>
+                }) }
+            </ol>
+        </>
+    }
+}
+
+/// What the program has printed so far.
+fn printed(page: &Page, player: &Player) -> Html {
+    let lines = player.printed();
+    if lines.is_empty() {
+        return Html::default();
+    }
+    html! {
+        <>
+            <h3 class="sub">{ "Printed" }</h3>
+            <ol class="printk mono" data-testid="printk">
+                { for lines.iter().map(|(step, line)| html! {
+                    <li><button type="button" class="link-like" title="Go to the step that printed it" onclick={page.send(Action::Seek(*step as usize))}>{ line }</button></li>
+                }) }
+            </ol>
+        </>
+    }
+}
+
 /// The classic machine's sixteen cells.
-fn scratch(player: &Player) -> Html {
+fn scratch(page: &Page, player: &Player) -> Html {
     let cells = player.scratch();
     if cells.is_empty() {
         return Html::default();
@@ -58,7 +104,8 @@ fn scratch(player: &Player) -> Html {
                 { for cells.into_iter().enumerate().map(|(index, (value, changed))| html! {
                     <div class={classes!("cell", changed.then_some("changed"), (value == 0 && !changed).then_some("zero"))}
                         data-testid={format!("mem-{index}")} data-value={format!("0x{value:016x}")} data-changed={changed.to_string()}>
-                        <b>{ format!("M[{index}]") }</b><span>{ format!("{value:#x}") }</span>
+                        <b>{ format!("M[{index}]") }</b><button type="button" class="v" tabindex="-1" title="Go to the step that made it"
+                            onclick={page.send(Action::GoToMaker(Place::Scratch(index as u8)))}>{ format!("{value:#x}") }</button>
                     </div>
                 }) }
             </div>
@@ -66,46 +113,20 @@ fn scratch(player: &Player) -> Html {
     }
 }
 
-/// Whether the last step wrote byte `offset` of `region`.
-fn written(changes: &[Change], region: Region, offset: usize) -> bool {
-    changes.iter().any(|change| match change.place {
-        Place::Memory { region: of, offset: start, size } => {
-            of == region && (start as usize..start as usize + size.bytes()).contains(&offset)
-        }
-        _ => false,
-    })
-}
-
 /// The frames' bytes that the run has written so far, highest first, as people draw stacks.
-fn stack(player: &Player) -> Html {
+fn stack(page: &Page, player: &Player) -> Html {
     if player.level() == Level::Classic {
         return Html::default();
     }
     let bytes = player.region(Region::Stack);
-    let (_, changes) = player.last();
-    let mut lowest = bytes.len();
-    for step in 0..player.position() {
-        for change in player.changes(step) {
-            if let Place::Memory { region: Region::Stack, offset, .. } = change.place {
-                lowest = lowest.min(offset as usize);
-            }
-        }
-    }
-    let rows = (lowest / 8..bytes.len() / 8).rev();
+    let lowest = player.stack_used().min(bytes.len());
+    let rows = (lowest / 8..bytes.len() / 8).rev().map(|row| (row * 8, frame_offset(row * 8)));
     html! {
         <>
-            <h3 class="sub">{ "Stack" }</h3>
+            <h3 class="sub">{ "Stack" }if lowest < bytes.len() { { memory::chooser(page) } }</h3>
             <div class="hex mono" data-testid="stack-bytes">
                 if lowest == bytes.len() { <span class="none">{ "not written" }</span> }
-                { for rows.map(|row| html! {
-                    <>
-                        <span class="o">{ frame_offset(row * 8) }</span>
-                        <span>{ for (row * 8..row * 8 + 8).map(|at| html! {
-                            <i class={written(changes, Region::Stack, at).then_some("changed")}>{ format!("{:02x}", bytes[at]) }</i>
-                        }) }</span>
-                        <span class="a">{ number(&bytes[row * 8..row * 8 + 8]) }</span>
-                    </>
-                }) }
+                { memory::rows(page, player, Region::Stack, rows) }
             </div>
         </>
     }
@@ -116,10 +137,6 @@ fn frame_offset(offset: usize) -> String {
     let (frame, within) = (offset / STACK_SIZE, offset % STACK_SIZE);
     let prefix = if frame == 0 { String::new() } else { format!("frame {frame}, ") };
     format!("{prefix}r10 - {}", STACK_SIZE - within)
-}
-
-fn number(bytes: &[u8]) -> String {
-    format!("{:#x}", little_endian(bytes))
 }
 
 fn little_endian(bytes: &[u8]) -> u64 {

@@ -38,14 +38,18 @@ pub fn Source(PageProps { page }: &PageProps) -> Html {
         let (editor, parent, newest) = (Rc::clone(&editor), parent.clone(), Rc::clone(&newest));
         use_effect_with((), move |()| {
             if let Some(element) = parent.cast::<web_sys::Element>() {
-                let source = newest.borrow().state.source.clone();
-                let made = Editor::new(&element, &source, move |report| heard(&newest, report));
+                let (source, plain) = {
+                    let page = newest.borrow();
+                    (page.state.source.clone(), page.state.settings.plain)
+                };
+                let made = Editor::new(&element, &source, plain, move |report| heard(&newest, report));
                 *editor.borrow_mut() = Some(made);
             }
             move || drop(editor.borrow_mut().take())
         });
     }
     use_told(Rc::clone(&editor), state.source.clone(), |editor, source| editor.set_text(source));
+    use_told(Rc::clone(&editor), state.settings.plain, |editor, plain| editor.set_plain(*plain));
     let highlighted =
         state.language.or(state.levels.as_ref().map(|levels| levels.format)).unwrap_or(Format::Cbpf);
     let colours = match highlighted {

@@ -1,0 +1,47 @@
+//! Conditions at which a run stops: the list of them, and the field for another one.
+
+use super::{Page, PageProps};
+use crate::condition::{Condition, EXAMPLE};
+use crate::state::Action;
+use web_sys::HtmlInputElement;
+use yew::prelude::*;
+
+/// The list and the field.
+#[component]
+pub(super) fn Breaks(PageProps { page }: &PageProps) -> Html {
+    let fault = use_state_eq(String::new);
+    let onsubmit = {
+        let (page, fault) = (page.clone(), fault.clone());
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            let form = event.target_unchecked_into::<web_sys::HtmlFormElement>();
+            let Ok(Some(input)) = form.query_selector("input") else { return };
+            let input: HtmlInputElement = wasm_bindgen::JsCast::unchecked_into(input);
+            match Condition::parse(&input.value()) {
+                Ok(condition) => {
+                    page.dispatch.emit(Action::Condition(condition));
+                    input.set_value("");
+                    fault.set(String::new());
+                }
+                Err(said) => fault.set(said),
+            }
+        })
+    };
+    html! {
+        <form class="breaks" {onsubmit}>
+            <h3 class="sub">{ "Stops when" }</h3>
+            <ul>{ for page.state.conditions.iter().map(|condition| item(page, *condition)) }</ul>
+            <input class="mono" type="text" placeholder={EXAMPLE} aria-label="Condition to stop at" data-testid="condition" autocomplete="off" spellcheck="false"
+                aria-invalid={(!fault.is_empty()).to_string()} aria-describedby="condition-fault" />
+            <p id="condition-fault" class="fault" role="status">{ (*fault).clone() }</p>
+        </form>
+    }
+}
+
+fn item(page: &Page, condition: Condition) -> Html {
+    let text = condition.to_string();
+    html! {
+        <li class="chip mono" data-testid="condition-set">{ text.clone() }
+            <button type="button" aria-label={format!("Remove the condition {text}")} onclick={page.send(Action::Condition(condition))}>{ "×" }</button></li>
+    }
+}
