@@ -4,6 +4,7 @@ use crate::condition::Condition;
 use crate::levels::{Level, Levels};
 use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::World;
+use bpf64_core::isa::{Insn, Reg};
 use bpf64_core::machine::{Change, Place, Read, Region};
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
@@ -192,13 +193,30 @@ impl Player {
         either!(self, session => session.maker(place))
     }
 
-    /// The calls that are under way, as the slots that they go back to, the innermost last; and where it is now.
+    /// Where the calls that are under way go back to, the innermost last. They are read off the recording: a machine
+    /// that is moved in one has registers and memory, but no callers.
     #[must_use]
     pub fn returns(&self) -> Vec<Pc> {
-        match self {
-            Player::Classic(_) => Vec::new(),
-            Player::Ebpf(session) => session.machine().returns().collect(),
+        let Player::Ebpf(session) = self else { return Vec::new() };
+        // Each frame has a stack of its own below r10, which tells without a search whether there is any call.
+        let top = session.machine().registers[Reg::R10.index()] as u32 as usize;
+        if top <= interp::STACK_SIZE {
+            return Vec::new();
         }
+        let program = session.machine().program();
+        let mut returns = Vec::new();
+        for step in 0..session.position() {
+            let Some(pc) = session.pc_of(step) else { break };
+            let insn = program.insns().get(pc.index());
+            // A function of the environment that calls back goes on elsewhere, too.
+            let leaves = session.pc_of(step + 1).is_some_and(|next| next != pc.next());
+            if leaves && matches!(insn, Some(Insn::Call(_))) {
+                returns.push(pc.next());
+            } else if matches!(insn, Some(Insn::Exit)) {
+                returns.pop();
+            }
+        }
+        returns
     }
 
     /// The lines printed so far, each with the step that printed it.
@@ -240,7 +258,7 @@ impl Player {
                     })
                     .to_vec()
             }
-            Player::Ebpf(session) => bpf64_core::isa::Reg::ALL
+            Player::Ebpf(session) => Reg::ALL
                 .iter()
                 .map(|&reg| {
                     let value = session.machine().registers[reg.index()];
@@ -255,7 +273,7 @@ impl Player {
 
     /// What an eBPF register holds; `None` for the classic machine.
     #[must_use]
-    pub fn register(&self, reg: bpf64_core::isa::Reg) -> Option<u64> {
+    pub fn register(&self, reg: Reg) -> Option<u64> {
         match self {
             Player::Classic(_) => None,
             Player::Ebpf(session) => Some(session.machine().registers[reg.index()]),
@@ -324,5 +342,30 @@ fn said(value: u64, told: String) -> String {
     match told.split_once(" (").and_then(|(_, name)| name.strip_suffix(')')) {
         Some(name) => format!("{decimal}, {name}"),
         None => decimal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::levels::read;
+    use bpf64_core::context::skb::Skb;
+
+    #[test]
+    fn calls_are_known_wherever_one_stands() {
+        let source = "call f\nr0 += 1\nexit\nf: call g\nr0 += 2\nexit\ng: r0 = 4\nexit";
+        let levels = read(source, None, None).unwrap();
+        let mut player = Player::new(&levels, Level::Ebpf, World::new(Skb::ethernet(vec![0; 14])));
+        let returns: Vec<Vec<u32>> = (0..=player.steps())
+            .map(|position| {
+                player.seek(position);
+                player.returns().into_iter().map(|pc| pc.0).collect()
+            })
+            .collect();
+        let [none, outer, both] = [vec![], vec![1], vec![1, 4]];
+        let expected = [&none, &outer, &both, &both, &outer, &outer, &none, &none, &none];
+        assert_eq!(returns.iter().collect::<Vec<_>>(), expected);
+        player.seek(2);
+        assert_eq!(player.returns().len(), 2, "also on the way back");
     }
 }

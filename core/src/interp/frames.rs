@@ -179,11 +179,6 @@ impl Machine {
         }
     }
 
-    /// Where each call that is under way goes back to, the innermost last.
-    pub fn returns(&self) -> impl ExactSizeIterator<Item = Pc> + '_ {
-        self.frames.iter().map(|frame| frame.return_to)
-    }
-
     /// The number of the program that runs, as [`Place::Program`] has it.
     #[must_use]
     pub fn running(&self) -> u32 {
