@@ -43,13 +43,22 @@ for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
   const source = entryPoint ?? basename(Object.keys(inputs)[0]);
   if (entryPoint || !file.endsWith(".js")) names[source] = placed(file);
 }
-console.log(JSON.stringify({ names, parts: imported("import-statement"), later: imported("dynamic-import") }));
+// What the page and its worker import before they run; every other script is fetched when somebody needs it, and so is
+// what only such a script imports.
+const entries = Object.keys(metafile.outputs).filter((file) => /^(main|worker)\.js$/.test(metafile.outputs[file].entryPoint ?? ""));
+const atOnce = new Set();
+for (const waiting = [...entries]; waiting.length > 0; ) {
+  const statements = metafile.outputs[waiting.pop()].imports.filter((one) => one.kind === "import-statement");
+  for (const { path } of statements.filter(({ path }) => !atOnce.has(path))) {
+    atOnce.add(path);
+    waiting.push(path);
+  }
+}
+const parts = [...atOnce].map(placed);
+const scripts = Object.keys(metafile.outputs).filter((file) => file.endsWith(".js"));
+const later = scripts.filter((file) => !entries.includes(file) && !atOnce.has(file)).map(placed);
+console.log(JSON.stringify({ names, parts, later }));
 
 function placed(file) {
   return relative(out, resolve(here, file));
-}
-
-function imported(kind) {
-  const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
-  return [...new Set(imports.filter((one) => one.kind === kind).map((one) => placed(one.path)))];
 }
