@@ -142,6 +142,9 @@ playTest("4,096 instructions are a program, listed in full length", {}, async ({
 
 playTest("an endless loop is stopped, said, and stepped like any other", {}, async ({ play, page }) => {
   await play.paste("l: goto l");
+  // It runs on in the worker until somebody has seen enough of it.
+  await play.at("result").filter({ hasText: /runs: .*million/ }).waitFor();
+  await play.at("stop").first().click();
   await play.eventually(() => play.at("result").innerText(), "no end");
   assert.match(await play.at("result").getAttribute("title"), /stopped after \d+ instructions/);
   await play.press("step");
