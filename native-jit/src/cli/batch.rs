@@ -3,6 +3,7 @@
 //! An operation is a row of [`OPERATIONS`]. What is wrong with a request is its answer, `{"error":…}`, and the next
 //! line is read.
 
+mod bench;
 mod classic;
 mod ebpf;
 mod request;
@@ -18,7 +19,9 @@ const EXAMPLES: &str = r#"Examples:
   echo '{"op":"run","insns":"b70000002a0000009500000000000000","packet":""}' | bpf64 batch
   echo '{"op":"cbpf-verify","insns":"0600000000000000"}' | bpf64 batch
 
-Operations: verify, explain, run, cbpf-verify, cbpf-run"#;
+  echo '{"op":"bench","engine":"jit","insns":"b70000002a0000009500000000000000","packet":""}' | bpf64 batch
+
+Operations: verify, explain, run, bench, cbpf-verify, cbpf-run"#;
 
 /// Answer requests, one JSON document a line, for scripts that ask thousands of questions
 #[derive(clap::Args)]
@@ -29,10 +32,11 @@ pub(crate) struct Arguments {}
 type Operation = fn(&Request) -> Result<String, String>;
 
 /// The operations by name.
-const OPERATIONS: [(&str, Operation); 5] = [
+const OPERATIONS: [(&str, Operation); 6] = [
     ("verify", ebpf::verify),
     ("explain", ebpf::explain),
     ("run", ebpf::run),
+    ("bench", bench::run),
     ("cbpf-verify", classic::verify),
     ("cbpf-run", classic::run),
 ];

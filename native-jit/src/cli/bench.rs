@@ -7,6 +7,7 @@
 mod engines;
 mod measure;
 mod native;
+pub(super) mod one;
 mod report;
 mod suite;
 mod verification;

@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
 }
 
 /// So often that the clock's precision no longer matters, and that even a long program ends some day.
-const MAX_REPEAT: u64 = 1_000_000_000;
+pub(super) const MAX_REPEAT: u64 = 1_000_000_000;
 /// More than any sensible filter needs, and over in a moment.
 pub(super) const LIMIT: u64 = 10_000_000;
 

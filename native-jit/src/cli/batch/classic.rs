@@ -35,28 +35,34 @@ pub(super) fn verify(request: &Request) -> Result<String, String> {
     })
 }
 
-/// Runs the program on a packet, or on the record of a system call.
-pub(super) fn run(request: &Request) -> Result<String, String> {
+/// What a request wants to run: a program with its type, and the world.
+pub(super) fn prepare(request: &Request) -> Result<(Loaded, World), String> {
     let seccomp = request.seccomp || request.seccomp_data.is_some();
-    let loaded =
+    let mut loaded =
         checked(request, seccomp)?.map_err(|fault| format!("the program is refused: {}", fault.message))?;
-    let (program_type, world) = match (&request.packet, &request.seccomp_data) {
+    let world = match (&request.packet, &request.seccomp_data) {
         (Some(_), Some(_)) => return Err("a run has `packet` or `seccomp_data`, not both".to_owned()),
         (None, Some(record)) => {
-            let program_type = ProgramType::from(&SECCOMP);
+            loaded.program_type = ProgramType::from(&SECCOMP);
             let mut world = World::of_record(Vec::new());
-            context::fill(&program_type, &mut world, record)?;
-            (program_type, world)
+            context::fill(&loaded.program_type, &mut world, record)?;
+            world
         }
         (packet, None) => {
             // As a filter on a Unix datagram socket sees it: there is no device, and no header is known.
             let packet = digits(packet.as_deref().unwrap_or_default(), "packet")?;
             let len = packet.len() as u32;
-            (loaded.program_type.clone(), World::new(Skb { packet, len, ..Skb::default() }))
+            World::new(Skb { packet, len, ..Skb::default() })
         }
     };
-    let engine =
-        Engine::new(&loaded, request.engine()?, program_type).map_err(|failure| failure.message())?;
+    Ok((loaded, world))
+}
+
+/// Runs the program on a packet, or on the record of a system call.
+pub(super) fn run(request: &Request) -> Result<String, String> {
+    let (loaded, world) = prepare(request)?;
+    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone())
+        .map_err(|failure| failure.message())?;
     match engine.run(world, LIMIT).end {
         End::Returned { r0, .. } => document(&Ran { ret: r0 as u32 }),
         End::Trapped(trap) => Err(format!("the program trapped: {trap}")),

@@ -145,8 +145,16 @@ fn place(error: &ProgramError) -> u32 {
     }
 }
 
-/// Runs the program once.
-pub(super) fn run(request: &Request) -> Result<String, String> {
+/// An eBPF program, and the world it is to run in.
+pub(super) struct Prepared {
+    pub(super) loaded: Loaded,
+    pub(super) world: World,
+    /// Bytes of the packet before those that it sees.
+    unseen: usize,
+}
+
+/// What a request wants to run.
+pub(super) fn prepare(request: &Request) -> Result<Prepared, String> {
     let program = request.program()?.map_err(|error| format!("the program is not understood: {error}"))?;
     let program_type = match &request.mem {
         Some(_) => ProgramType::from(&MEMORY),
@@ -164,10 +172,15 @@ pub(super) fn run(request: &Request) -> Result<String, String> {
         context::fill(&program_type, &mut world, context)?;
     }
     let form = Form::Ebpf(program);
-    let loaded =
-        Loaded { format: Format::Hex, program_type: program_type.clone(), form, warnings: Vec::new() };
-    let engine =
-        Engine::new(&loaded, request.engine()?, program_type).map_err(|failure| failure.message())?;
+    let loaded = Loaded { format: Format::Hex, program_type, form, warnings: Vec::new() };
+    Ok(Prepared { loaded, world, unseen })
+}
+
+/// Runs the program once.
+pub(super) fn run(request: &Request) -> Result<String, String> {
+    let Prepared { loaded, world, unseen } = prepare(request)?;
+    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone())
+        .map_err(|failure| failure.message())?;
     let limit = request.limit.unwrap_or(LIMIT);
     let run = engine.run(world, limit);
     let r0 = match run.end {

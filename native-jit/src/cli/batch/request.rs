@@ -24,7 +24,12 @@ pub(super) struct Request {
     pub(super) packet: Option<String>,
     pub(super) mem: Option<String>,
     pub(super) context: Option<Value>,
-    engine: Option<String>,
+    pub(super) engine: Option<String>,
+    /// Runs in a round of a measurement.
+    pub(super) repeat: Option<u64>,
+    /// Whether the instructions to be timed are classic ones.
+    #[serde(default)]
+    pub(super) classic: bool,
     pub(super) limit: Option<u64>,
     #[serde(default)]
     pub(super) seccomp: bool,

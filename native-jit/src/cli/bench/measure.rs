@@ -84,6 +84,22 @@ pub(super) fn race<'a>(
     runners.into_iter().map(|(_, runner)| runner.map(|r| (r.last, Times::new(r.times)))).collect()
 }
 
+/// Runs an engine `rounds` times by itself, `runs` in a round; without that, as many as make a good one.
+pub(super) fn alone(engine: &mut Runs, runs: Option<u64>, rounds: u32) -> Result<(Ran, Times), String> {
+    let Runner { runs, mut last, .. } = match runs {
+        // One run shows whether it ends, and warms it.
+        Some(runs) => Runner { runs, every: 1, last: timed(engine, 1)?.ran, times: Vec::new() },
+        None => warm(engine)?,
+    };
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let turn = timed(engine, runs)?;
+        last = turn.ran;
+        times.push(turn.time / runs as f64);
+    }
+    Ok((last, Times::new(times)))
+}
+
 /// An engine between its turns.
 struct Runner {
     /// Runs in a round.
