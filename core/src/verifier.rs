@@ -196,6 +196,9 @@ fn prove(
     verifier.log_graph();
     let result = verifier.explore().and_then(|()| verifier.check_depth());
     let pc = verifier.state.pc;
+    if let (Err(_), Some(visits)) = (&result, &mut verifier.visits) {
+        visits.failed(&verifier.state, program.maps());
+    }
     let effort = verifier.effort();
     let mut log = verifier.log;
     match result {

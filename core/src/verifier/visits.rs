@@ -26,19 +26,24 @@ pub struct Visit {
     pub covered: bool,
 }
 
-/// The first visits of a proof, in its order, up to a number.
+/// The first visits of each instruction, in the order of the proof, and the one that was refused.
 #[derive(Debug, Clone)]
 pub struct Visits {
     list: Vec<Visit>,
-    most: usize,
-    left_out: u32,
+    /// How many are kept of an instruction, and in all.
+    most: (u32, usize),
+    /// How often paths came by each instruction.
+    counts: Vec<u32>,
+    /// Whether the newest one is not in the list.
+    missed: bool,
 }
 
 impl Visits {
-    /// A list of at most so many.
+    /// A list of at most so many visits of each instruction, and at most so many in all; what a proof fails at comes
+    /// besides.
     #[must_use]
-    pub const fn new(most: usize) -> Self {
-        Visits { list: Vec::new(), most, left_out: 0 }
+    pub const fn new(of_each: u32, in_all: usize) -> Self {
+        Visits { list: Vec::new(), most: (of_each, in_all), counts: Vec::new(), missed: false }
     }
 
     /// The visits.
@@ -47,17 +52,32 @@ impl Visits {
         &self.list
     }
 
-    /// How many there were beyond those.
+    /// How often paths came by an instruction; more often than the list says, if it was too often.
     #[must_use]
-    pub const fn left_out(&self) -> u32 {
-        self.left_out
+    pub fn count(&self, pc: Pc) -> u32 {
+        self.counts.get(pc.index()).copied().unwrap_or(0)
     }
 
     pub(super) fn add(&mut self, state: &State, maps: &[Rc<MapDef>], from: Option<Pc>, covered: bool) {
-        if self.list.len() >= self.most {
-            self.left_out += 1;
-            return;
+        let at = state.pc.index();
+        if self.counts.len() <= at {
+            self.counts.resize(at + 1, 0);
         }
+        self.counts[at] += 1;
+        self.missed = self.counts[at] > self.most.0 || self.list.len() >= self.most.1;
+        if !self.missed {
+            self.keep(state, maps, from, covered);
+        }
+    }
+
+    /// The proof fails here. The state is as the instruction found it, but for what it may have begun to change.
+    pub(super) fn failed(&mut self, state: &State, maps: &[Rc<MapDef>]) {
+        if std::mem::take(&mut self.missed) {
+            self.keep(state, maps, state.last, false);
+        }
+    }
+
+    fn keep(&mut self, state: &State, maps: &[Rc<MapDef>], from: Option<Pc>, covered: bool) {
         let depth = state.depth();
         let printed = Printed { state, frame: depth.into(), changed: Changed::ALL, maps };
         self.list.push(Visit {

@@ -82,13 +82,16 @@ impl State {
         }
     }
 
-    /// The eBPF instruction that the proof pane tells of: the one looked at, or refused, or else where execution stands.
+    /// The eBPF instruction that the proof pane tells of: the one looked at, or where execution stands; before the
+    /// first step, the one that is refused.
     #[must_use]
     pub fn proof_place(&self) -> Option<Pc> {
         let levels = self.levels.as_ref()?;
         let player = self.player.as_ref()?;
         let here = || levels.partner(self.level, player.pc()?, Level::Ebpf);
-        self.looked_at.or_else(here).or_else(|| self.refused_at().map(|place| Pc(place.pc)))
+        let refused = || self.refused_at().map(|place| Pc(place.pc));
+        let at_start = Some(()).filter(|()| player.position() == 0);
+        self.looked_at.or_else(|| at_start.and_then(|()| refused())).or_else(here).or_else(refused)
     }
 
     /// What a register really holds, where execution stands before this eBPF instruction.

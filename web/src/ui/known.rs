@@ -9,7 +9,13 @@ use yew::prelude::*;
 pub(super) fn registers(page: &Page, here: &KnownHere) -> Html {
     let state = &page.state;
     let Some(registers) = here.registers(state.visit) else {
-        return html! { <p class="empty">{ "No path comes here: the instruction is dead." }</p> };
+        let refused = state.refused_at().is_some();
+        let why = match (here.visits.is_empty(), refused) {
+            (true, true) => "The verifier had not come here when it refused the program.",
+            (true, false) => "No path comes here: the instruction is dead.",
+            (false, _) => "Too many paths came by for one answer: choose a visit.",
+        };
+        return html! { <p class="empty">{ why }</p> };
     };
     let rows = Reg::ALL.iter().zip(registers).filter(|(_, known)| **known != Known::Nothing);
     html! {

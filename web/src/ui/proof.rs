@@ -73,10 +73,11 @@ fn visits(page: &Page, known: &KnownHere) -> Html {
     };
     let chosen = page.state.visit.and_then(|visit| known.visits.get(visit));
     let all = known.visits.len() + known.left_out as usize;
+    let until = if page.state.refused_at().is_some() { ", up to the refusal" } else { "" };
     html! {
         <div class="visits">
             <select aria-label="Visit of the instruction" data-testid="visit-select" {onchange}>
-                <option value="" selected={page.state.visit.is_none()}>{ if all == 1 { "on the only path".to_owned() } else { format!("on all {all} visits") } }</option>
+                <option value="" selected={page.state.visit.is_none()}>{ format!("{}{until}", if all == 1 { "on the only path".to_owned() } else { format!("on all {all} visits") }) }</option>
                 { for known.visits.iter().enumerate().map(name) }
             </select>
             if let Some(visit) = chosen { <code class="mono" data-testid="visit-state">{ &visit.state }</code> }

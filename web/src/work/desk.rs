@@ -27,6 +27,8 @@ pub struct Desk {
     unproved: bool,
     /// What the proof of this program has left behind.
     insight: Option<Insight>,
+    /// The instruction that somebody looks at, until it is told what is known there.
+    look: Option<u32>,
     judge: Option<Judge>,
     run: Option<Run>,
 }
@@ -65,9 +67,8 @@ impl Desk {
                 });
             }
             Request::Look { order, pc } => {
-                if let (Some(insight), Some(levels)) = (&self.insight, self.levels(order)) {
-                    let here = insight.before(pc, levels);
-                    self.reports.push_back(Report::Seen { order, here });
+                if self.levels(order).is_some() && self.insight.is_some() {
+                    self.look = Some(pc);
                 }
             }
             Request::Stop => {
@@ -84,6 +85,7 @@ impl Desk {
     /// Forgets what is under way.
     fn clear(&mut self) {
         self.unproved = false;
+        self.look = None;
         self.judge = None;
         self.run = None;
     }
@@ -100,7 +102,10 @@ impl Desk {
     /// Whether a turn would do anything.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        !self.reports.is_empty() || self.unproved || self.judge.is_some() || self.run.is_some()
+        !self.reports.is_empty()
+            || self.unproved
+            || self.look.is_some()
+            || self.judge.is_some() || self.run.is_some()
     }
 
     /// Works for a slice and gives what there is to report. `now` is a clock in microseconds.
@@ -119,6 +124,9 @@ impl Desk {
             proof.micros = now().saturating_sub(start);
             self.insight = Some(insight);
             self.reports.push_back(Report::Proved { order, proof });
+        } else if let (Some(pc), Some(insight)) = (self.look.take(), &mut self.insight) {
+            let here = insight.before(pc, &levels);
+            self.reports.push_back(Report::Seen { order, here });
         } else if let Some(run) = &mut self.run {
             let report = run.turn(order);
             if matches!(report, Some(Report::Ran { end: Some(_), .. })) {
@@ -154,7 +162,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::{Judgement, Known, decode, encode};
+    use crate::work::{Judgement, Known, KnownHere, decode, encode};
 
     const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 
@@ -222,6 +230,50 @@ mod tests {
         let [Report::Seen { order: 1, here }] = &found[..] else { panic!("{found:?}") };
         let Known::Number(span) = &here.registers(None).unwrap()[0] else { panic!("{here:?}") };
         assert_eq!((here.pc, span.unsigned, span.unknown), (2, (0, 255), 255));
+        assert_eq!((here.visits.len(), here.left_out), (1, 0));
+    }
+
+    /// What is known before an instruction of a program.
+    fn known_at(source: &str, pc: u32) -> KnownHere {
+        let mut desk = asked([program(source)]);
+        reports(&mut desk, 9);
+        desk.take(Request::Look { order: 1, pc });
+        match reports(&mut desk, 9).pop() {
+            Some(Report::Seen { here, .. }) => here,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn of_a_refused_program_is_told_what_was_known_until_then() {
+        let source = "r0 = 1\nr1 = *(u32 *)(r1 + 0)\nif r1 > 9 goto l\nr0 = 5\nl: r0 += r0\nr0 += r7\nexit";
+        let here = known_at(source, 4);
+        let bounds = |registers: Option<&[Known]>| match registers.map(|registers| &registers[0]) {
+            Some(Known::Number(span)) => span.unsigned,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((here.visits.len(), here.visits[0].from), (1, Some(3)), "the first path is refused");
+        assert_eq!(bounds(here.registers(None)), (5, 5));
+        assert!(here.visits[0].state.contains("R0=5"), "{}", here.visits[0].state);
+        let behind = known_at(source, 6);
+        assert_eq!((behind.always, behind.visits.len()), (None, 0), "nobody has come here");
+        let joined = known_at("r0 = *(u32 *)(r1 + 0)\nif r0 > 9 goto l\nr0 = 5\nl: r0 &= 15\nexit", 3);
+        assert_eq!((joined.visits.len(), joined.visits[1].from), (2, Some(1)));
+        assert_eq!(bounds(joined.registers(Some(0))), (5, 5));
+        assert_eq!(bounds(joined.registers(Some(1))).0, 10);
+    }
+
+    #[test]
+    fn visits_beyond_what_is_kept_are_counted_and_the_refused_one_is_there() {
+        let source = "r1 = 0\nl: r1 += 1\nif r1 < 200 goto l\nr0 = r1\nexit";
+        let here = known_at(source, 1);
+        assert_eq!((here.visits.len(), here.left_out), (64, 136));
+        let refused = "r1 = 0\nl: r1 += -1\nr2 = r10\nr2 += r1\n*(u8 *)(r2 + 0) = 0\nif r1 s> -600 goto l\nr0 = 0\nexit";
+        let here = known_at(refused, 4);
+        let last = here.visits.last().expect("many came by");
+        assert_eq!((here.visits.len(), here.left_out, &here.always), (65, 448, &None));
+        let Known::Number(span) = &last.registers[1] else { panic!("{last:?}") };
+        assert_eq!(span.only(), Some(-513i64 as u64));
     }
 
     #[test]

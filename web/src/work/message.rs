@@ -132,9 +132,10 @@ pub struct Proof {
 pub struct KnownHere {
     /// The instruction's number.
     pub pc: u32,
-    /// What holds on every path, by the registers' numbers; `None` if no path comes here.
+    /// What holds on every path, by the registers' numbers; `None` if no path comes here, or if of a refused program not
+    /// all visits are there.
     pub always: Option<Vec<Known>>,
-    /// The paths that came by, in their order.
+    /// The paths that came by, in their order; of a refused program until then.
     pub visits: Vec<Visit>,
     /// How many more there were.
     pub left_out: u32,

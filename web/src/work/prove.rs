@@ -1,25 +1,55 @@
 //! The verifier's answer, as the page is told it.
 
 use super::known::known;
-use super::message::{KnownHere, Place, Proof, Refusal};
+use super::message::{KnownHere, Place, Proof, Refusal, Visit};
 use crate::levels::Levels;
 use bpf64_core::program::Pc;
-use bpf64_core::verifier::{self, Reason, Verified};
+use bpf64_core::verifier::{self, Fact, Reason, Settings, Verified, Visits};
 
 /// The most of a log that is kept, in bytes: its end, which tells of the path that was refused.
 const MOST_LOG: usize = 256 * 1024;
 
+/// Visits that are kept of an instruction, and in all.
+const OF_EACH: u32 = 64;
+const IN_ALL: usize = 20_000;
+
 /// What a proof leaves behind, for whoever asks what is known somewhere.
 pub(super) struct Insight {
     verified: Option<Verified>,
+    /// Found out by going through the proof once more, when somebody asks for the first time: most never do.
+    visits: Option<Visits>,
 }
 
 impl Insight {
-    /// What is known before an instruction.
-    pub(super) fn before(&self, pc: u32, levels: &Levels) -> KnownHere {
-        let facts = self.verified.as_ref().and_then(|verified| verified.facts().before(Pc(pc)));
-        let always = facts.map(|facts| facts.map(|fact| known(fact, levels)).to_vec());
-        KnownHere { pc, always, visits: Vec::new(), left_out: 0 }
+    /// What is known before an instruction: on every path, and path by path. Of a refused program, on the paths that
+    /// were followed until then.
+    pub(super) fn before(&mut self, pc: u32, levels: &Levels) -> KnownHere {
+        let visits = self.visits.get_or_insert_with(|| {
+            let mut visits = Visits::new(OF_EACH, IN_ALL);
+            let settings = Settings::default();
+            // The answer is known already.
+            let _ = verifier::verify_with_visits(&levels.ebpf, &levels.program_type, settings, &mut visits);
+            visits
+        });
+        let here: Vec<_> = visits.list().iter().filter(|visit| visit.pc == Pc(pc)).collect();
+        let left_out = visits.count(Pc(pc)).saturating_sub(here.len() as u32);
+        let facts = match &self.verified {
+            Some(verified) => verified.facts().before(Pc(pc)),
+            None if left_out > 0 => None,
+            None => here.iter().map(|visit| visit.registers).reduce(|mut all, one| {
+                all.iter_mut().zip(one).for_each(|(fact, other)| *fact = fact.join(other));
+                all
+            }),
+        };
+        let names = |facts: &[Fact]| facts.iter().map(|&fact| known(fact, levels)).collect();
+        let slot = |pc: Pc| levels.ebpf.slot(pc).0;
+        let visits = here.into_iter().map(|visit| Visit {
+            from: visit.from.map(slot),
+            registers: names(&visit.registers),
+            state: visit.state.clone(),
+            covered: visit.covered,
+        });
+        KnownHere { pc, always: facts.map(|facts| names(&facts)), visits: visits.collect(), left_out }
     }
 }
 
@@ -33,7 +63,7 @@ pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
                 log: shortened(verified.log()),
                 micros: 0,
             };
-            (proof, Insight { verified: Some(verified) })
+            (proof, Insight { verified: Some(verified), visits: None })
         }
         Err(rejection) => {
             let reason = &rejection.reason;
@@ -50,7 +80,7 @@ pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
                 log: shortened(&rejection.log),
                 micros: 0,
             };
-            (proof, Insight { verified: None })
+            (proof, Insight { verified: None, visits: None })
         }
     }
 }
