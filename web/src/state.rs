@@ -20,6 +20,7 @@ use crate::player::Player;
 use crate::work::{KnownHere, Order, Report};
 use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::environment::{Environment, World};
+use bpf64_core::isa::text::declarations;
 use bpf64_core::link;
 use bpf64_core::load::Format;
 use bpf64_core::machine::Place;
@@ -339,6 +340,10 @@ impl State {
         match action {
             Action::Edit(source) => {
                 self.example = self.example.filter(|example| example.source == source);
+                // What the text says counts again as soon as it says something.
+                if declarations(&source).0.program_type.is_some() {
+                    self.program_type = None;
+                }
                 self.source = source.into();
                 self.read_source();
             }
@@ -347,8 +352,13 @@ impl State {
                 self.read_source();
             }
             Action::ProgramType(program_type) => {
-                self.program_type = program_type;
+                self.program_type = None;
                 self.read_source();
+                let own = self.levels.as_ref().filter(|_| !self.is_stale());
+                if program_type.map(|known| &known.name) != own.map(|levels| &levels.program_type.name) {
+                    self.program_type = program_type;
+                    self.read_source();
+                }
             }
             Action::Report(report) => self.hear(report),
             Action::Visit(visit) => self.visit = visit,

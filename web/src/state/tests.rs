@@ -346,3 +346,22 @@ fn hits_over_a_capture_are_told_for_both_levels() {
     assert_eq!(classic.iter().map(|heat| heat.taken).collect::<Vec<_>>(), [0, 1, 0, 0]);
     assert_eq!(arp([]).heat_in(Level::Ebpf), None);
 }
+
+#[test]
+fn the_type_is_chosen_or_read_from_the_text() {
+    let of = |state: &State| state.levels.as_ref().map(|levels| levels.program_type.name.to_string());
+    let xdp = Some(&bpf64_core::environment::XDP);
+    let program = |text: &str| Action::Edit(text.to_owned());
+    let state = after([program("r0 = 2\nexit"), Action::ProgramType(xdp)]);
+    assert_eq!((of(&state).as_deref(), state.program_type.is_some()), (Some("xdp"), true));
+    let state = after([program(".type xdp\nr0 = 2\nexit"), Action::ProgramType(xdp)]);
+    assert_eq!(
+        (of(&state).as_deref(), state.program_type.is_some()),
+        (Some("xdp"), false),
+        "it says so itself"
+    );
+    let back = reduce(&state, Action::ProgramType(Some(&bpf64_core::environment::SCHED_CLS)));
+    assert_eq!(of(&back).as_deref(), Some("sched_cls"));
+    let back = reduce(&back, program(".type xdp\nr0 = 1\nexit"));
+    assert_eq!((of(&back).as_deref(), back.program_type.is_some()), (Some("xdp"), false));
+}

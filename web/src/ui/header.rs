@@ -5,7 +5,7 @@ use super::controls::Controls;
 use crate::browser;
 use crate::examples::{EXAMPLES, Example};
 use crate::state::Action;
-use bpf64_core::environment::ProgramType;
+use bpf64_core::environment::{ALL, Environment};
 use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
@@ -25,20 +25,41 @@ pub(super) struct Props {
 #[component]
 pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
     let help = help.clone();
-    let program_type = page.state.levels.as_ref().map(|levels| levels.program_type.clone());
-    let program_type = program_type.unwrap_or_else(ProgramType::socket_filter).name.to_string();
     html! {
         <header>
             <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
             <Gallery page={page.clone()} show={show.clone()} />
-            <span class="field"><label for="type">{ "Runs as" }</label>
-                <select id="type" data-testid="type-select"><option value={program_type.clone()} selected={true}>{ program_type.replace('_', " ") }</option></select></span>
+            <TypeSelect page={page.clone()} />
             <Controls page={page.clone()} />
             <span class="spacer"></span>
             <Share page={page.clone()} />
             <button type="button" class="btn" aria-label="Help and keys" title="Help and keys (?)" data-testid="help"
                 onclick={move |_| help.emit(())}>{ "?" }</button>
         </header>
+    }
+}
+
+/// What kind of program it is: as the text says, or as is chosen.
+#[component]
+fn TypeSelect(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let of_text = || state.levels.as_ref().map(|levels| levels.program_type.name.to_string());
+    let chosen = state.program_type.map(|known| known.name.to_string());
+    let shown = chosen.or_else(of_text).unwrap_or_else(|| ALL[0].name.to_string());
+    // A record that the text describes has a name of its own.
+    let own = Environment::named(&shown).is_none().then(|| shown.clone());
+    let names = ALL.iter().map(|known| known.name.to_string()).chain(own);
+    let onchange = page.on(|event: Event| {
+        let name = event.target_unchecked_into::<HtmlSelectElement>().value();
+        Action::ProgramType(Environment::named(&name))
+    });
+    html! {
+        <span class="field"><label for="type">{ "Runs as" }</label>
+            <select id="type" data-testid="type-select" {onchange}>
+                { for names.map(|name| html! {
+                    <option value={name.clone()} selected={name == shown}>{ name.replace('_', " ") }</option>
+                }) }
+            </select></span>
     }
 }
 

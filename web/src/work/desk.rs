@@ -105,7 +105,8 @@ impl Desk {
         !self.reports.is_empty()
             || self.unproved
             || self.look.is_some()
-            || self.judge.is_some() || self.run.is_some()
+            || self.judge.is_some()
+            || self.run.is_some()
     }
 
     /// Works for a slice and gives what there is to report. `now` is a clock in microseconds.
