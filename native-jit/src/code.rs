@@ -30,7 +30,7 @@ pub struct Code {
     pub loads_packet: bool,
     /// Whether it counts the instructions it executes.
     pub budget: bool,
-    /// Why the code of an instruction is as it is, when that was asked for.
+    /// Why the code of an instruction is as it is, when that was asked for; in the order of instructions.
     pub notes: Vec<(Pc, String)>,
 }
 
@@ -48,6 +48,12 @@ pub enum Mark {
 }
 
 impl Code {
+    /// Why the code of an instruction is as it is.
+    pub fn notes_of(&self, pc: Pc) -> impl Iterator<Item = &str> {
+        let first = self.notes.partition_point(|&(of, _)| of < pc);
+        self.notes[first..].iter().take_while(move |&&(of, _)| of == pc).map(|(_, note)| note.as_str())
+    }
+
     /// The instruction whose code covers a place, or comes before it.
     #[must_use]
     pub fn pc_before(&self, address: u32) -> Option<Pc> {

@@ -6,11 +6,12 @@
 pub mod abi;
 pub mod code;
 pub mod compile;
+#[cfg(feature = "disassemble")]
+pub mod disassemble;
 #[cfg(feature = "cli")]
 pub mod kernel;
 #[cfg(all(unix, feature = "libpcap"))]
 pub mod libpcap;
-#[cfg(feature = "listing")]
 pub mod listing;
 #[cfg(feature = "run")]
 pub mod runtime;

@@ -1,199 +1,118 @@
-//! Compiled code as text: machine instructions in Intel's syntax, by iced-x86, each with the eBPF instruction it is for.
+//! Compiled code beside the program: what lies where, for which instruction, and why it is as it is.
+//!
+//! Pure: the text of machine instructions is given to it by whoever can make it, which is
+//! [`disassemble`](crate::disassemble) or a copy of that which was loaded later. Without any, the bytes stand alone.
 
 use crate::code::{Code, Mark};
-use iced_x86::{Decoder, DecoderOptions, FastFormatter, Instruction, OpKind};
+use bpf64_core::program::{Program, Slot};
 
-/// A machine instruction.
+/// A machine instruction, as a disassembler found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct Machine {
     /// Bytes from the start of the code.
     pub address: u32,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
     /// Its text.
     pub text: String,
-    /// What it is for.
-    pub mark: Mark,
 }
 
-/// All machine instructions of a program, in order.
+/// The code of one instruction of the program, or of something else that the program needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group<'a> {
+    /// What it is for.
+    pub mark: Mark,
+    /// The slot of the instruction that it is for, if it is for one.
+    pub slot: Option<Slot>,
+    /// Why it is as it is, when [`Options::notes`](crate::Options::notes) asked for it.
+    pub notes: Vec<&'a str>,
+    /// Its machine instructions. None when nothing had to be done, or one before it does it along.
+    pub lines: Vec<Line<'a>>,
+}
+
+/// A machine instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Bytes from the start of the code.
+    pub address: u32,
+    /// Its bytes; without a disassembler, all of the group's.
+    pub bytes: &'a [u8],
+    /// Its text; empty without a disassembler.
+    pub text: &'a str,
+}
+
+/// All of a program's code, in order. `machine` are all its machine instructions in order, or none.
 #[must_use]
-pub fn lines(code: &Code) -> Vec<Line> {
-    let mut formatter = FastFormatter::new();
-    let options = formatter.options_mut();
-    options.set_use_hex_prefix(true);
-    options.set_uppercase_hex(false);
-    options.set_space_after_operand_separator(true);
-    let mut decoder = Decoder::with_ip(64, &code.bytes, 0, DecoderOptions::NONE);
-    let mut lines = Vec::new();
-    let mut instruction = Instruction::default();
-    let mut marks = code.marks.iter().peekable();
-    let mut mark = Mark::Shared("");
-    while decoder.can_decode() {
-        decoder.decode_out(&mut instruction);
-        let address = instruction.ip32();
-        while let Some(&(_, next)) = marks.next_if(|&&(start, _)| start <= address) {
-            mark = next;
+pub fn groups<'a>(program: &Program, code: &'a Code, machine: &'a [Machine]) -> Vec<Group<'a>> {
+    let mut rest = machine.iter().peekable();
+    let length = code.bytes.len() as u32;
+    let mut groups = Vec::with_capacity(code.marks.len());
+    for (at, &(start, mark)) in code.marks.iter().enumerate() {
+        let end = code.marks.get(at + 1).map_or(length, |&(next, _)| next);
+        let (mut lines, mut from) = (Vec::new(), start);
+        while from < end {
+            let text = rest.next_if(|found| found.address <= from).map_or("", |found| &found.text);
+            let to = rest.peek().map_or(end, |next| next.address.min(end));
+            let Some(bytes) = code.bytes.get(from as usize..to as usize).filter(|bytes| !bytes.is_empty())
+            else {
+                break;
+            };
+            lines.push(Line { address: from, bytes, text });
+            from = to;
         }
-        let mut text = String::new();
-        if instruction.op0_kind() == OpKind::NearBranch64 {
-            // As short as the other addresses in the listing.
-            let mnemonic = format!("{:?}", instruction.mnemonic()).to_ascii_lowercase();
-            text = format!("{mnemonic} {:#x}", instruction.near_branch_target());
-        } else {
-            formatter.format(&instruction, &mut text);
-        }
-        let bytes = code.bytes[address as usize..][..instruction.len()].to_vec();
-        lines.push(Line { address, bytes, text, mark });
+        let (slot, notes) = match mark {
+            Mark::Insn(pc) => (Some(program.slot(pc)), code.notes_of(pc).collect()),
+            Mark::Enter(pc) => (Some(program.slot(pc)), Vec::new()),
+            Mark::Stub(_) | Mark::Shared(_) => (None, Vec::new()),
+        };
+        groups.push(Group { mark, slot, notes, lines });
     }
-    lines
+    groups
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::x64::{Alu, Assembler, Cond, Gpr, Mem, Shift, Unary, Wide};
+    use crate::{Options, compile};
+    use bpf64_core::load::{Request, load};
+    use bpf64_core::verifier::verify;
 
-    /// The text of what is written.
-    fn text(write: impl FnOnce(&mut Assembler)) -> String {
-        let mut asm = Assembler::default();
-        write(&mut asm);
-        let code = Code {
-            bytes: asm.lay_out().bytes,
-            entry: 0,
-            functions: Vec::new(),
-            callback: None,
-            marks: Vec::new(),
-            callees: Vec::new(),
-            stores_context: false,
-            reads_meta: false,
-            loads_packet: false,
-            budget: false,
-            notes: Vec::new(),
+    fn compiled(text: &str) -> (Program, Code) {
+        let loaded = load(text.as_bytes(), &Request::default()).expect("it is a program");
+        let verified = verify(&loaded.ebpf(), &loaded.program_type, 0).expect("it is accepted");
+        let options = Options { notes: true, ..Options::default() };
+        let code = compile(&verified, &loaded.program_type, &options).expect("it names nothing of Linux's");
+        (verified.program().clone(), code)
+    }
+
+    /// The instruction whose result nobody wants has no code, but its reason.
+    #[test]
+    fn every_byte_is_in_one_group_and_reasons_are_where_they_belong() {
+        let (program, code) = compiled("r3 = 5\nr0 = *(u32 *)(r1 + 0)\nr0 /= 3\nexit");
+        let without = groups(&program, &code, &[]);
+        let bytes: Vec<u8> =
+            without.iter().flat_map(|group| &group.lines).flat_map(|line| line.bytes).copied().collect();
+        assert_eq!(bytes, code.bytes);
+        let slots: Vec<_> = without.iter().filter(|group| matches!(group.mark, Mark::Insn(_))).collect();
+        let slots: Vec<u32> = slots.iter().filter_map(|group| group.slot).map(|slot| slot.0).collect();
+        assert_eq!(slots, [0, 1, 2, 3]);
+        let of = |slot| {
+            without.iter().find(|group| group.slot == Some(Slot(slot)) && matches!(group.mark, Mark::Insn(_)))
         };
-        let lines: Vec<String> = lines(&code).into_iter().map(|line| line.text).collect();
-        lines.join("; ")
+        let nobody = of(0).expect("each instruction has a group");
+        assert_eq!((&nobody.lines[..], &nobody.notes[..]), (&[][..], &["nobody reads what it computes"][..]));
+        let divides = of(2).expect("each instruction has a group");
+        assert!(!divides.notes.is_empty() && !divides.lines.is_empty());
     }
 
-    const WIDES: [(Wide, usize); 4] = [(Wide::B, 0), (Wide::W, 1), (Wide::D, 2), (Wide::Q, 3)];
-
-    /// The name of a register at a width, as the disassembler writes it.
-    fn name(register: Gpr, wide: Wide) -> String {
-        let number = usize::from(register.number());
-        let names = [
-            ["al", "ax", "eax", "rax"],
-            ["cl", "cx", "ecx", "rcx"],
-            ["dl", "dx", "edx", "rdx"],
-            ["bl", "bx", "ebx", "rbx"],
-            ["spl", "sp", "esp", "rsp"],
-            ["bpl", "bp", "ebp", "rbp"],
-            ["sil", "si", "esi", "rsi"],
-            ["dil", "di", "edi", "rdi"],
-        ];
-        let at = WIDES.iter().find(|(known, _)| *known == wide).map_or(3, |(_, at)| *at);
-        match names.get(number) {
-            Some(names) => names[at].to_owned(),
-            None => format!("r{number}{}", ["b", "w", "d", ""][at]),
-        }
-    }
-
-    /// Every register in every place that an instruction has: what is written is what the disassembler reads.
+    #[cfg(feature = "disassemble")]
     #[test]
-    fn registers_are_read_as_they_were_written() {
-        for to in Gpr::ALL {
-            for from in Gpr::ALL {
-                for wide in [Wide::D, Wide::Q] {
-                    let (a, b) = (name(to, wide), name(from, wide));
-                    assert_eq!(text(|asm| asm.mov(wide, to, from)), format!("mov {a}, {b}"));
-                    assert_eq!(text(|asm| asm.alu(Alu::Xor, wide, to, from)), format!("xor {a}, {b}"));
-                    assert_eq!(text(|asm| asm.imul(wide, to, from)), format!("imul {a}, {b}"));
-                    let count = name(Gpr::R13, wide);
-                    assert_eq!(
-                        text(|asm| asm.shift_x(Shift::Sar, wide, to, from, Gpr::R13)),
-                        format!("sarx {a}, {b}, {count}")
-                    );
-                }
-                let byte = name(from, Wide::B);
-                assert_eq!(
-                    text(|asm| asm.movzx(Wide::B, to, from)),
-                    format!("movzx {}, {byte}", name(to, Wide::D))
-                );
-            }
-        }
-    }
-
-    /// Every base with displacements of every length, with and without an index.
-    #[test]
-    fn memory_is_read_as_it_was_written() {
-        for base in Gpr::ALL {
-            for (disp, shown) in
-                [(0, ""), (8, "+0x8"), (-8, "-0x8"), (0x1234, "+0x1234"), (-0x1234, "-0x1234")]
-            {
-                for (wide, _) in WIDES {
-                    let mem = Mem::at(base, disp);
-                    let written = text(|asm| asm.mov_to(wide, mem, Gpr::Rsi));
-                    let expected = format!("mov [{base}{shown}], {}", name(Gpr::Rsi, wide));
-                    assert_eq!(written, expected);
-                }
-                for index in Gpr::ALL.into_iter().filter(|&index| index != Gpr::Rsp) {
-                    let mem = Mem { base, index: Some((index, 3)), disp };
-                    assert_eq!(
-                        text(|asm| asm.lea(Wide::Q, Gpr::R9, mem)),
-                        format!("lea r9, [{base}+{index}*8{shown}]")
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn constants_are_as_short_as_they_can_be() {
-        let cases: [(u64, &str, usize); 6] = [
-            (0, "xor ecx, ecx", 2),
-            (1, "mov ecx, 0x1", 5),
-            (0xffff_ffff, "mov ecx, 0xffffffff", 5),
-            (u64::MAX, "mov rcx, 0xffffffffffffffff", 7),
-            (0xffff_ffff_8000_0000, "mov rcx, 0xffffffff80000000", 7),
-            (0x1_0000_0000, "mov rcx, 0x100000000", 10),
-        ];
-        for (value, shown, length) in cases {
-            let mut asm = Assembler::default();
-            asm.mov_imm(Gpr::Rcx, value);
-            assert_eq!(
-                (text(|asm| asm.mov_imm(Gpr::Rcx, value)).as_str(), asm.lay_out().bytes.len()),
-                (shown, length)
-            );
-        }
-    }
-
-    #[test]
-    fn the_rest() {
-        let mem = Mem::at(Gpr::R12, 16);
-        type Write = fn(&mut Assembler, Mem);
-        let cases: [(&str, Write); 20] = [
-            ("add rax, 0x7f", |asm, _| asm.alu_imm(Alu::Add, Wide::Q, Gpr::Rax, 127)),
-            ("cmp rax, 0x12345", |asm, _| asm.alu_imm(Alu::Cmp, Wide::Q, Gpr::Rax, 0x12345)),
-            ("cmp word ptr [r12+0x10], 0x8", |asm, mem| asm.alu_imm(Alu::Cmp, Wide::W, mem, 8)),
-            ("cmp byte ptr [r12+0x10], 0x6", |asm, mem| asm.alu_imm(Alu::Cmp, Wide::B, mem, 6)),
-            ("lock add [r12+0x10], r8", |asm, mem| asm.alu_to(Alu::Add, Wide::Q, mem, Gpr::R8, true)),
-            ("lock cmpxchg [r12+0x10], ecx", |asm, mem| asm.lock_cmpxchg(Wide::D, mem, Gpr::Rcx)),
-            ("lock xadd [r12+0x10], rsi", |asm, mem| asm.lock_xadd(Wide::Q, mem, Gpr::Rsi)),
-            ("xchg [r12+0x10], edi", |asm, mem| asm.xchg(Wide::D, mem, Gpr::Rdi)),
-            ("test dil, 0x1", |asm, _| asm.test_imm(Wide::B, Gpr::Rdi, 1)),
-            ("bt r9, 0x21", |asm, _| asm.bt_imm(Wide::Q, Gpr::R9, 33)),
-            ("dec r8d", |asm, _| asm.step(Wide::D, Gpr::R8, true)),
-            ("neg r14", |asm, _| asm.unary(Unary::Neg, Wide::Q, Gpr::R14)),
-            ("mulx rdx, r8, r9", |asm, _| asm.mulx(Gpr::Rdx, Gpr::R8, Gpr::R9)),
-            ("bswap r10", |asm, _| asm.bswap(Wide::Q, Gpr::R10)),
-            ("movbe eax, [r12+0x10]", |asm, mem| asm.movbe(Wide::D, Gpr::Rax, mem)),
-            ("cmovb rax, r9", |asm, _| asm.cmov(Cond::B, Wide::Q, Gpr::Rax, Gpr::R9)),
-            ("movsxd r9, [r12+0x10]", |asm, mem| asm.movsx(Wide::D, Wide::Q, Gpr::R9, mem)),
-            ("rol ax, 0x8", |asm, _| asm.shift_imm(Shift::Rol, Wide::W, Gpr::Rax, 8)),
-            ("push qword ptr [r12+0x10]", |asm, mem| asm.push_mem(mem)),
-            ("cqo", |asm, _| asm.sign_into_rdx(Wide::Q)),
-        ];
-        for (shown, write) in cases {
-            assert_eq!(text(|asm| write(asm, mem)), shown);
-        }
+    fn with_a_disassembler_each_line_is_an_instruction() {
+        let (program, code) = compiled("r0 = *(u32 *)(r1 + 0)\nr0 += 3\nexit");
+        let machine = crate::disassemble::disassemble(&code.bytes);
+        let groups = groups(&program, &code, &machine);
+        let lines: Vec<_> = groups.iter().flat_map(|group| &group.lines).collect();
+        assert_eq!(lines.len(), machine.len());
+        let bytes: Vec<u8> = lines.iter().flat_map(|line| line.bytes).copied().collect();
+        assert_eq!(bytes, code.bytes);
+        assert_eq!(lines.last().map(|line| line.text), Some("ret"));
     }
 }

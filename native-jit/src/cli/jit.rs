@@ -10,7 +10,8 @@ use bpf64_core::listing;
 use bpf64_core::load::Loaded;
 use bpf64_core::program::{Pc, Program};
 use bpf64_core::verifier::verify;
-use bpf64_jit::listing::{Line, lines};
+use bpf64_jit::disassemble::disassemble;
+use bpf64_jit::listing::{Group, groups};
 use bpf64_jit::{Code, Mark, Options, compile};
 use clap::ValueEnum;
 use data_encoding::HEXLOWER;
@@ -99,19 +100,20 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
 }
 
 fn document(program: &Program, code: &Code) -> Document {
-    let instruction = |line: Line| Instruction {
-        slot: match line.mark {
-            Mark::Insn(pc) | Mark::Enter(pc) => Some(program.slot(pc).0),
-            Mark::Stub(_) | Mark::Shared(_) => None,
-        },
-        address: line.address,
-        hex: HEXLOWER.encode(&line.bytes),
-        text: line.text,
-    };
+    let machine = disassemble(&code.bytes);
+    let insns = groups(program, code, &machine).into_iter().flat_map(|group| {
+        let slot = group.slot.map(|slot| slot.0);
+        group.lines.into_iter().map(move |line| Instruction {
+            slot,
+            address: line.address,
+            hex: HEXLOWER.encode(line.bytes),
+            text: line.text.to_owned(),
+        })
+    });
     Document {
         hex: HEXLOWER.encode(&code.bytes),
         code_bytes: code.bytes.len(),
-        insns: lines(code).into_iter().map(instruction).collect(),
+        insns: insns.collect(),
         notes: code
             .notes
             .iter()
@@ -121,7 +123,7 @@ fn document(program: &Program, code: &Code) -> Document {
 }
 
 /// What stands where machine code begins that is for something: the instruction, with its notes below it.
-fn heading(loaded: &Loaded, program: &Program, code: &Code, mark: Mark) -> String {
+fn heading(loaded: &Loaded, program: &Program, code: &Code, group: &Group<'_>) -> String {
     let insn = |pc: Pc| {
         let width = listing::slot_width(program);
         let functions = loaded.program_type.functions;
@@ -131,17 +133,14 @@ fn heading(loaded: &Loaded, program: &Program, code: &Code, mark: Mark) -> Strin
             listing::insn(program, pc, functions, listing::Style::Kernel)
         )
     };
-    match mark {
+    match group.mark {
         Mark::Enter(Pc(0)) => "main:".to_owned(),
         Mark::Enter(pc) => match program.function_at(pc) {
             Some(name) => format!("{name}:"),
             None => format!("function at {}:", program.slot(pc)),
         },
-        Mark::Insn(pc) => {
-            let notes: Vec<&str> =
-                code.notes.iter().filter(|(noted, _)| *noted == pc).map(|(_, note)| note.as_str()).collect();
-            if notes.is_empty() { insn(pc) } else { format!("{}  ; {}", insn(pc), notes.join("; ")) }
-        }
+        Mark::Insn(pc) if group.notes.is_empty() => insn(pc),
+        Mark::Insn(pc) => format!("{}  ; {}", insn(pc), group.notes.join("; ")),
         Mark::Stub(number) => format!("call of {}:", code.callees[number as usize].name),
         Mark::Shared(what) => format!("{what}:"),
     }
@@ -149,14 +148,14 @@ fn heading(loaded: &Loaded, program: &Program, code: &Code, mark: Mark) -> Strin
 
 fn text(loaded: &Loaded, program: &Program, code: &Code) -> String {
     let mut text = String::new();
-    let lines = lines(code);
-    let longest = lines.iter().map(|line| line.bytes.len()).max().unwrap_or(0) * 2;
-    let mut rest = lines.iter().peekable();
-    for (at, &(start, mark)) in code.marks.iter().enumerate() {
-        let _ = writeln!(text, "{}", heading(loaded, program, code, mark));
-        let end = code.marks.get(at + 1).map_or(u32::MAX, |&(next, _)| next);
-        while let Some(line) = rest.next_if(|line| line.address < end.max(start)) {
-            let hex = HEXLOWER.encode(&line.bytes);
+    let machine = disassemble(&code.bytes);
+    let groups = groups(program, code, &machine);
+    let lines = groups.iter().flat_map(|group| &group.lines);
+    let longest = lines.map(|line| line.bytes.len()).max().unwrap_or(0) * 2;
+    for group in &groups {
+        let _ = writeln!(text, "{}", heading(loaded, program, code, group));
+        for line in &group.lines {
+            let hex = HEXLOWER.encode(line.bytes);
             let _ = writeln!(text, "    {:5x}  {hex:longest$}  {}", line.address, line.text);
         }
     }

@@ -366,7 +366,10 @@ impl<'a> Emitter<'a> {
         self.spend((last + 1).min(until) as i32);
     }
 
-    fn finish(self, [gate, callback]: [Option<Label>; 2]) -> Code {
+    fn finish(mut self, [gate, callback]: [Option<Label>; 2]) -> Code {
+        // An instruction of a function that stands in place of calls is written more than once.
+        self.notes.sort_by_key(|&(pc, _)| pc);
+        self.notes.dedup();
         let laid = self.asm.lay_out();
         let address = |label: Label| laid.label(label);
         Code {
