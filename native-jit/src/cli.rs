@@ -21,6 +21,7 @@ mod packet;
 mod program;
 mod progress;
 mod run;
+mod surroundings;
 mod tables;
 mod target;
 mod trace;

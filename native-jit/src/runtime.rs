@@ -121,7 +121,7 @@ pub struct Machine {
     stale: bool,
     trap: Option<Trap>,
     tail_calls: u32,
-    printed: Vec<String>,
+    printed: Vec<(Pc, String)>,
     sent: Vec<Sent>,
 }
 
@@ -184,8 +184,9 @@ impl Machine {
         self.arena.context()
     }
 
-    /// The lines that were printed since the last time somebody asked.
-    pub fn take_printed(&mut self) -> Vec<String> {
+    /// The lines that were printed since the last time somebody asked, each with the call that printed it: an
+    /// instruction of the program that ran, which may be another one's after a tail call.
+    pub fn take_printed(&mut self) -> Vec<(Pc, String)> {
         std::mem::take(&mut self.printed)
     }
 
@@ -314,7 +315,7 @@ impl Machine {
         let place = self.place(self.arena.get(Word::From));
         let (number, pc) = place.expect("only code of these programs comes through the door");
         self.tell_world();
-        let result = self.function(number, arguments);
+        let result = self.function(number, pc, arguments);
         let moved = self
             .tables
             .iter()
@@ -339,17 +340,17 @@ impl Machine {
         }
     }
 
-    fn function(&mut self, program: usize, arguments: [u64; 5]) -> Result<u64, TrapKind> {
+    fn function(&mut self, program: usize, pc: Pc, arguments: [u64; 5]) -> Result<u64, TrapKind> {
         let callee = self.arena.get(Word::Callee) as u32 as usize;
         let function = self.programs[program].code.callees[callee];
         let call = match function.call {
-            Implementation::Value(call) => return call(&mut Running { machine: self }, arguments),
+            Implementation::Value(call) => return call(&mut Running { machine: self, pc }, arguments),
             Implementation::Control(call) => call,
         };
         let frame = self.arena.get(Word::Frame);
         let mut turn = Turn { arguments, state: Default::default(), returned: None };
         loop {
-            match call(&mut Running { machine: self }, turn)? {
+            match call(&mut Running { machine: self, pc }, turn)? {
                 Next::Return(value) => return Ok(value),
                 Next::Callback { function, with, state } => {
                     let target = self.function_at(program, function).ok_or(TrapKind::Argument {

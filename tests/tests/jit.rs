@@ -3,6 +3,7 @@
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP};
 use bpf64_core::load::{Request, load};
+use bpf64_core::verifier::verify;
 use bpf64_tests::input::Input;
 use bpf64_tests::jit::compare;
 use bpf64_tests::property::check;
@@ -70,4 +71,87 @@ fn names_of_the_proof() {
     let loaded = load(text.as_bytes(), &Request::default()).expect("it is a program");
     let input = Input::from(World::new(Skb::ethernet(vec![0; 60])));
     assert_eq!(compare(&loaded.ebpf(), &XDP, &input), Ok(true));
+}
+
+/// A printed line is known by the call that printed it, also in a function in place of its call, in one that is called,
+/// and in one that is called back.
+#[test]
+fn lines_know_who_printed_them() {
+    use bpf64_core::machine::{Flow, Machine, Observer, Place};
+    use bpf64_core::program::Pc;
+    use bpf64_jit::runtime::{self, Compiled};
+    use bpf64_jit::{Options, compile};
+    use std::rc::Rc;
+
+    #[derive(Default)]
+    struct Heard(Pc, Vec<(Pc, String)>);
+    impl Observer for Heard {
+        fn read(&mut self, _: Place, _: u64) {}
+        fn wrote(&mut self, _: Place, _: u64, _: u64) {}
+        fn printed(&mut self, line: &str) {
+            self.1.push((self.0, line.to_owned()));
+        }
+    }
+
+    let print = |label: &str, number: i32| {
+        format!(
+            "{label}: r1 = 0x6425
+             *(u64 *)(r10 - 8) = r1
+             r1 = r10
+             r1 += -8
+             r2 = 3
+             r3 = {number}
+             call trace_printk\n"
+        )
+    };
+    let text = format!(
+        ".type xdp
+         {}call small
+         call again
+         r1 = 2
+         r2 = code[back]
+         r3 = 0
+         r4 = 0
+         call loop
+         {}r0 = 2
+         exit
+         {}exit
+         {}call small
+         r0 = 0
+         exit
+         {}r0 = 0
+         exit",
+        print("first", 1),
+        print("last", 2),
+        print("small", 3),
+        print("again", 4),
+        print("back", 5)
+    );
+    let loaded = load(text.as_bytes(), &Request::default()).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    let program = Rc::new(loaded.ebpf());
+    let world = World::new(Skb::ethernet(vec![0; 60]));
+    let mut machine =
+        bpf64_core::interp::Machine::new(Rc::clone(&program), loaded.program_type.clone(), world.clone());
+    let mut heard = Heard::default();
+    loop {
+        heard.0 = machine.pc();
+        if let Flow::End(..) = machine.step(&mut heard).expect("the program does no harm") {
+            break;
+        }
+    }
+    let numbers: Vec<&str> = heard.1.iter().map(|(_, line)| line.as_str()).collect();
+    assert_eq!(numbers, ["1", "3", "4", "3", "5", "5", "2"]);
+    let verified =
+        verify(&program, &loaded.program_type, 0).unwrap_or_else(|rejection| panic!("{rejection}"));
+    for options in [Options::host(), Options { budget: true, ..Options::default() }] {
+        let code = compile(&verified, &loaded.program_type, &options).expect("all it calls is there");
+        let Ok(compiled) = Compiled::new(code) else {
+            println!("skipped: the JIT: this is another kind of machine");
+            return;
+        };
+        let (compiled, kind) = (Rc::new(compiled), loaded.program_type.clone());
+        let mut machine = runtime::Machine::new(compiled, Vec::new(), program.maps(), kind, world.clone());
+        machine.run(10_000);
+        assert_eq!(machine.take_printed(), heard.1, "{options:?}");
+    }
 }

@@ -181,7 +181,7 @@ impl Machine {
             Ancillary::Queue => skb.queue_mapping.into(),
             Ancillary::HardwareType => skb.device?.hatype.into(),
             Ancillary::RxHash => skb.hash,
-            Ancillary::Cpu => self.world.cpu,
+            Ancillary::Cpu => self.world.seen_cpu(),
             Ancillary::XorX => self.a ^ self.x,
             Ancillary::VlanTag => skb.vlan.map_or(0, |(_, tci)| tci.into()),
             Ancillary::VlanTagPresent => skb.vlan.is_some().into(),

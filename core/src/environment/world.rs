@@ -3,7 +3,7 @@
 use super::Environment;
 use crate::context::skb::Skb;
 use crate::machine::Quantity;
-use crate::maps::Table;
+use crate::maps::{MAX_CPUS, Table};
 use crate::program::Program;
 use std::rc::Rc;
 
@@ -20,9 +20,9 @@ pub struct World {
     /// The programs that programs may go on to by tail calls, by the numbers that `prog_array` tables hold. They have
     /// the tables of the program that begins, by the same numbers.
     pub programs: Vec<Rc<Program>>,
-    /// The CPU the program runs on.
+    /// The CPU the program runs on, counted from 0. Programs see [`World::seen_cpu`].
     pub cpu: u32,
-    /// How many CPUs there are, at most [`MAX_CPUS`](crate::maps::MAX_CPUS); 0 is one. As many values has an entry of a
+    /// How many CPUs there are, at most [`MAX_CPUS`]; 0 is one. As many values has an entry of a
     /// table of which each CPU has its own; CPUs behind the last share it.
     pub cpus: u32,
     /// The state of the random numbers.
@@ -68,6 +68,13 @@ impl World {
     #[must_use]
     pub fn of_record(record: Vec<u8>) -> Self {
         World { record, ..World::default() }
+    }
+
+    /// The CPU as programs see it: proofs rely on there being no more than [`MAX_CPUS`], so the last one stands for those
+    /// behind it.
+    #[must_use]
+    pub fn seen_cpu(&self) -> u32 {
+        self.cpu.min(MAX_CPUS - 1)
     }
 
     /// A quantity, as a number.

@@ -23,7 +23,7 @@ pub const GET_SMP_PROCESSOR_ID: Function = Function {
     name: "get_smp_processor_id",
     doc: "gives the number of the CPU the program runs on",
     prototype: Prototype::new(&[], Ret::Cpu),
-    call: Implementation::Value(|host, _| Ok(host.world().cpu.into())),
+    call: Implementation::Value(|host, _| Ok(host.world().seen_cpu().into())),
 };
 
 /// What every program type may ask.

@@ -14,6 +14,7 @@ use super::input::Source;
 use super::output::Output;
 use super::packet::{self, PacketArguments, Packets};
 use super::program::{self, ProgramArguments};
+use super::surroundings::Surroundings;
 use super::tables::EntryArguments;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::context::{Field, FieldKind};
@@ -66,6 +67,8 @@ pub(crate) struct Arguments {
     /// Instructions after which a run is given up
     #[arg(long, value_name = "N", default_value_t = LIMIT)]
     limit: u64,
+    #[command(flatten)]
+    surroundings: Surroundings,
 }
 
 /// So often that the clock's precision no longer matters, and that even a long program ends some day.
@@ -85,6 +88,7 @@ pub(super) struct Job<'a> {
     pub(super) source: &'a Source,
     /// What the program sees beside a packet.
     pub(super) context: Option<Value>,
+    pub(super) surroundings: &'a Surroundings,
     /// The tables before the first run.
     pub(super) tables: Vec<Table>,
     pub(super) repeat: u64,
@@ -145,13 +149,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         None => (loaded.program_type.clone(), arguments.packets.read(arguments.program.uses_stdin())?),
     };
     let plain = !has_packet(&environment);
-    let tables = arguments.entries.tables(&loaded.ebpf(), 1)?;
+    let tables = arguments.entries.tables(&loaded.ebpf(), arguments.surroundings.cpus())?;
     if !arguments.unverified && arguments.mem.is_none() {
         prove(&source, &loaded, &environment, out)?;
     }
     let engine = Engine::new(&loaded, arguments.engine, environment)?;
-    let Arguments { repeat, limit, .. } = *arguments;
-    let job = Job { engine, source: &source, context, tables, repeat, limit };
+    let Arguments { repeat, limit, ref surroundings, .. } = *arguments;
+    let job = Job { engine, source: &source, context, surroundings, tables, repeat, limit };
     match packets {
         Packets::None if job.context.is_some() => single::run(&job, packet::memory("")?, out),
         Packets::None if plain => Err(Failure::not_understood("there is nothing for the program to see").help(
@@ -176,8 +180,14 @@ fn prove(source: &Source, loaded: &Loaded, environment: &Environment, out: &Outp
     })
 }
 
-/// Filters of system calls, one or several.
+/// Filters of system calls, one or several. They see the call and nothing else.
 fn seccomp(arguments: &Arguments, first: (Source, Loaded), out: &mut Output) -> Result<Status, Failure> {
+    if arguments.surroundings.is_given() {
+        return Err(Failure::not_understood(
+            "a filter of system calls cannot ask for time, CPU, process or chance",
+        )
+        .help("what it sees of the call, `--syscall`, `--arg`, `--arch` and `--context` say"));
+    }
     let mut programs = vec![first];
     for path in &arguments.more {
         let source = program::read_file(path)?;
@@ -197,6 +207,7 @@ impl Job<'_> {
     /// The world of the first run.
     fn world(&self, skb: Skb) -> Result<World, Failure> {
         let mut world = World { tables: self.tables.clone(), ..World::new(skb) };
+        self.surroundings.put(&mut world).map_err(Failure::not_understood)?;
         self.put_context(&mut world)?;
         Ok(world)
     }

@@ -10,8 +10,9 @@ use super::program::ProgramArguments;
 use super::run::engine::{End, Engine, EngineName, Run};
 use super::run::single::told;
 use super::run::{Job, LIMIT, TrapDocument, r0_text};
+use super::surroundings::Surroundings;
 use super::tables::{self, Entry, EntryArguments};
-use bpf64_core::environment::{ProgramType, World};
+use bpf64_core::environment::{ProgramType, Random, World};
 use bpf64_core::load::Form;
 use bpf64_core::maps::MAX_CPUS;
 use bpf64_core::trace::{Format, Symbols};
@@ -43,6 +44,9 @@ pub(crate) struct Arguments {
     events: PathBuf,
     #[command(flatten)]
     entries: EntryArguments,
+    /// Which random numbers there are
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
     /// The machine
     #[arg(long, value_name = "NAME", default_value = "interp")]
     engine: EngineName,
@@ -115,11 +119,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     }
     let tables = arguments.entries.tables(&loaded.ebpf(), MAX_CPUS)?;
     let engine = Engine::new(&loaded, arguments.engine, program_type)?;
-    let job = Job { engine, source: &source, context: None, tables, repeat: 1, limit: arguments.limit };
+    // Every event says when, where and to whom it happened.
+    let surroundings = &Surroundings::default();
+    let limit = arguments.limit;
+    let job = Job { engine, source: &source, context: None, surroundings, tables, repeat: 1, limit };
     let mut events = Events::open(&arguments.events)?;
     let mut symbols = Symbols::default();
     let mut totals = Totals::default();
-    let mut world = World { tables: job.tables.clone(), cpus: MAX_CPUS, ..World::default() };
+    let random = Random(arguments.seed);
+    let mut world = World { tables: job.tables.clone(), cpus: MAX_CPUS, random, ..World::default() };
     while let Some(event) = events.next(&format, &mut symbols)? {
         if event.name.as_deref().is_some_and(|name| name != format.name) {
             totals.others += 1;

@@ -52,7 +52,9 @@ pub(super) fn prepare(request: &Request) -> Result<(Loaded, World), String> {
             // As a filter on a Unix datagram socket sees it: there is no device, and no header is known.
             let packet = digits(packet.as_deref().unwrap_or_default(), "packet")?;
             let len = packet.len() as u32;
-            World::new(Skb { packet, len, ..Skb::default() })
+            let mut world = World::new(Skb { packet, len, ..Skb::default() });
+            request.surroundings.put(&mut world)?;
+            world
         }
     };
     Ok((loaded, world))

@@ -168,6 +168,7 @@ pub(super) fn prepare(request: &Request) -> Result<Prepared, String> {
     };
     let unseen = if program_type.tested_behind_ethernet() { frame.len().min(ETHERNET_HEADER) } else { 0 };
     let mut world = World::tested(&program_type, frame);
+    request.surroundings.put(&mut world)?;
     if let Some(context) = &request.context {
         context::fill(&program_type, &mut world, context)?;
     }

@@ -2,6 +2,7 @@
 
 use crate::cli::packet;
 use crate::cli::run::engine::EngineName;
+use crate::cli::surroundings::Surroundings;
 use bpf64_core::environment::{Environment, ProgramType};
 use bpf64_core::isa::{Insn, WideImm};
 use bpf64_core::maps::{self, MapDef};
@@ -24,6 +25,8 @@ pub(super) struct Request {
     pub(super) packet: Option<String>,
     pub(super) mem: Option<String>,
     pub(super) context: Option<Value>,
+    #[serde(flatten)]
+    pub(super) surroundings: Surroundings,
     pub(super) engine: Option<String>,
     /// Runs in a round of a measurement.
     pub(super) repeat: Option<u64>,

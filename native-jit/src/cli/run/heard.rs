@@ -11,8 +11,8 @@ const KEPT: usize = 10_000;
 pub(in crate::cli) struct Heard {
     /// The instruction that is executed.
     pub(super) pc: Pc,
-    /// Lines, each with the instruction that printed it, where that is known.
-    pub(in crate::cli) printed: Vec<(Option<Pc>, String)>,
+    /// Lines, each with the instruction that printed it.
+    pub(in crate::cli) printed: Vec<(Pc, String)>,
     /// Packets.
     pub(in crate::cli) sent: Vec<Sent>,
     /// How many lines and packets were not kept.
@@ -20,9 +20,8 @@ pub(in crate::cli) struct Heard {
 }
 
 impl Heard {
-    /// What an engine has kept that knows no instructions.
-    pub(super) fn of(lines: Vec<String>, sent: Vec<Sent>) -> Self {
-        let printed = lines.into_iter().map(|line| (None, line)).collect();
+    /// What an engine has kept that tells nobody meanwhile.
+    pub(super) fn of(printed: Vec<(Pc, String)>, sent: Vec<Sent>) -> Self {
         Heard { printed, sent, ..Heard::default() }
     }
 
@@ -39,7 +38,7 @@ impl Observer for Heard {
 
     fn printed(&mut self, line: &str) {
         if self.printed.len() < KEPT {
-            self.printed.push((Some(self.pc), line.to_owned()));
+            self.printed.push((self.pc, line.to_owned()));
         } else {
             self.lost += 1;
         }

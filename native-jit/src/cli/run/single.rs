@@ -121,7 +121,7 @@ pub(in crate::cli) fn told(job: &Job<'_>, run: &Run, indent: &str, out: &mut Out
     let longest = run.heard.printed.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
     let width = longest.min(WIDEST);
     for (pc, line) in &run.heard.printed {
-        match pc.and_then(|pc| job.engine.describe(pc)) {
+        match job.engine.describe(*pc) {
             Some(by) => out.text(format_args!("{indent}printed   {:width$}  by {by}\n", tame(line)))?,
             None => out.text(format_args!("{indent}printed   {}\n", tame(line)))?,
         }

@@ -8,6 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::input::{self, Source};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
+use crate::cli::surroundings::Surroundings;
 use crate::cli::target;
 use bpf64_core::context::seccomp::{ARGUMENT_COUNT, Action, SeccompData};
 use bpf64_core::environment::{ProgramType, SECCOMP, World};
@@ -300,11 +301,13 @@ pub(super) fn run(
     out: &mut Output,
 ) -> Result<Status, Failure> {
     let record = arguments.record(how.arch)?;
+    let surroundings = &Surroundings::default();
     let mut jobs = Vec::with_capacity(filters.programs.len());
     for (source, loaded) in &filters.programs {
         let engine = Engine::new(loaded, how.engine, ProgramType::from(&SECCOMP))?;
         let (context, tables) = (None, Vec::new());
-        jobs.push(Job { engine, source, context, tables, repeat: how.repeat, limit: how.limit });
+        let (repeat, limit) = (how.repeat, how.limit);
+        jobs.push(Job { engine, source, context, surroundings, tables, repeat, limit });
     }
     let started = Instant::now();
     let mut progress = Progress::new(how.repeat, "runs", true);
