@@ -19,7 +19,7 @@ pub mod text;
 pub mod xdp;
 
 pub use classic::{CLASSIC, HATYPE, NLATTR, NLATTR_NEST, NO_DEVICE, PAYLOAD_OFFSET};
-pub use prototype::{Arg, Callback, Given, Prototype, Ret};
+pub use prototype::{Arg, Callback, Given, Prototype, Ret, Tables};
 pub use system::{GET_PRANDOM_U32, GET_SMP_PROCESSOR_ID};
 
 use crate::environment::World;
@@ -27,7 +27,7 @@ use crate::errno::Errno;
 use crate::isa::Reg;
 use crate::isa::text::FunctionNames;
 use crate::machine::{Quantity, Sent, TrapKind};
-use crate::maps::{Access, MapDef};
+use crate::maps::{Access, Kind, MapDef};
 use std::rc::Rc;
 
 /// A function that programs may call.
@@ -43,6 +43,18 @@ pub struct Function {
     pub prototype: Prototype,
     /// What a call does.
     pub call: Implementation,
+}
+
+impl Function {
+    /// Whether it may be given tables of this kind: kinds name functions, and functions name kinds.
+    #[must_use]
+    pub fn is_for(&self, kind: &dyn Kind) -> bool {
+        let named = match self.prototype.tables {
+            Tables::Any => !kind.is_choosy(),
+            Tables::Of(kinds) => kinds.contains(&kind.number()),
+        };
+        named || kind.takes(self.id)
+    }
 }
 
 /// What a call does. A trap is for what no verified program does.

@@ -1,4 +1,4 @@
-//! The extension test: a context, two functions and a kind of table that nobody else knows, defined here, go through the
+//! The extension test: a context, three functions and a kind of table that nobody else knows, defined here, go through the
 //! verifier and every engine. None of these was changed for them: all that they know of the world is in what is handed
 //! to them.
 
@@ -13,7 +13,7 @@ use bpf64_core::interp;
 use bpf64_core::isa::Reg;
 use bpf64_core::load::{Request, load};
 use bpf64_core::machine::TrapKind;
-use bpf64_core::maps::{self, Access as TableAccess, Kind, MapDef, MapFault, QUEUE, Table};
+use bpf64_core::maps::{self, Access as TableAccess, HASH, Kind, LRU_HASH, MapDef, MapFault, QUEUE, Table};
 use bpf64_core::program::Program;
 use bpf64_core::running::{Code, Runner};
 use bpf64_core::verifier::verify;
@@ -46,17 +46,19 @@ fn sensor() -> Environment {
     }
 }
 
-// The functions: one that takes the context and a table of the kind below, one that calls back.
+// The functions: one that takes the context and a table of the kind below, which names it; one that calls back; and one
+// that itself names the kinds whose tables it takes.
 
 const MEAN: i32 = 0x2_0000;
 const COUNTDOWN: i32 = 0x2_0001;
+const TOTAL: i32 = 0x2_0002;
 
 static FUNCTIONS: &[Function] = &[
     Function {
         id: MEAN,
         name: "mean",
         doc: "gives the mean of the values in the window r2, r3 added",
-        prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Integer),
+        prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Integer).for_some_tables(),
         call: Implementation::Value(|host, [_, window, more, ..]| {
             let map = host.map(Reg::R2, window)?;
             let values: Vec<u64> = host
@@ -85,6 +87,16 @@ static FUNCTIONS: &[Function] = &[
                 return Ok(Next::Return(sum.into()));
             }
             Ok(Next::Callback { function, with: [left, context, 0, 0, 0], state: [done + 1, sum, 0] })
+        }),
+    },
+    Function {
+        id: TOTAL,
+        name: "total",
+        doc: "gives all values of the hash table r1 together",
+        prototype: Prototype::new(&[Arg::Map], Ret::Integer).for_tables_of(&[1]),
+        call: Implementation::Value(|host, [map, ..]| {
+            let map = host.map(Reg::R1, map)?;
+            Ok(host.with_table(map, |table| table.table().entries().map(|(_, value)| number(&value)).sum()))
         }),
     },
 ];
@@ -140,6 +152,10 @@ impl Kind for Window {
 
     fn takes(&self, function: i32) -> bool {
         [maps::function::LOOKUP, maps::function::UPDATE, MEAN].contains(&function)
+    }
+
+    fn is_choosy(&self) -> bool {
+        true
     }
 
     fn extent(&self, table: &Table, offset: u32) -> Range<u32> {
@@ -343,6 +359,37 @@ fn a_function_of_our_own_calls_back_everywhere() {
     );
 }
 
+/// A function names a kind that does not know of it.
+#[test]
+fn a_function_of_our_own_takes_the_tables_of_the_kinds_that_it_names() {
+    let kind = ProgramType::from(sensor());
+    let text = "
+        r7 = *(u32 *)(r1 + 0)
+        *(u32 *)(r10 - 4) = r7
+        *(u64 *)(r10 - 16) = r7
+        r1 = map_fd[0]
+        r2 = r10
+        r2 += -4
+        r3 = r10
+        r3 += -16
+        r4 = 0
+        call map_update_elem
+        r1 = map_fd[0]
+        call total
+        exit";
+    let program = program(text, vec![MapDef::new("seen", HASH, 4, 8, 8)]);
+    for (name, engine) in ENGINES {
+        let mut tables = Vec::new();
+        for (value, total) in [(3u32, 3), (4, 7), (3, 7), (10, 17)] {
+            let record = [value.to_le_bytes(), [0; 4], [0; 4]].concat();
+            let world = World { tables, ..World::of_record(record) };
+            let (found, world) = engine(&program, &kind, world).unwrap_or_else(|why| panic!("{name}: {why}"));
+            assert_eq!(found, total, "{name}, {value}");
+            tables = world.tables;
+        }
+    }
+}
+
 /// The verifier refuses what the descriptions do not allow, for their reasons.
 #[test]
 fn what_our_descriptions_do_not_allow_is_refused() {
@@ -362,7 +409,10 @@ fn what_our_descriptions_do_not_allow_is_refused() {
     let mean = "r2 = map_fd[0]\nr3 = 0\ncall mean\nr0 = 0\nexit";
     refused(mean, vec![MapDef::new("q", QUEUE, 0, 8, 3)], "cannot pass map_type 22 into func");
     refused("r2 = 5\nr3 = 0\ncall mean\nr0 = 0\nexit", vec![window()], "R2 type=scalar expected=map_ptr");
-    refused("call 131074\nexit", vec![window()], "invalid func unknown#131074");
+    let total = "r1 = map_fd[0]\ncall total\nexit";
+    refused(total, vec![window()], "cannot pass map_type 1000000 into func bpf_total#131074");
+    refused(total, vec![MapDef::new("h", LRU_HASH, 4, 8, 3)], "cannot pass map_type 9 into func");
+    refused("call 131075\nexit", vec![window()], "invalid func unknown#131075");
     let peek = "r1 = map_fd[0]\nr2 = r10\nr2 += -8\ncall map_peek_elem\nr0 = 0\nexit";
     refused(peek, vec![window()], "cannot pass map_type 1000000 into func");
 }

@@ -14,6 +14,7 @@ const PACKET_LENGTH: u64 = 0xf_ffff << 32;
 
 const OUTPUT: Prototype =
     Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything, Arg::Memory, Arg::SizeOrZero], Ret::Integer)
+        .for_some_tables()
         .gpl();
 
 /// What programs that see packets may call.
@@ -58,7 +59,9 @@ pub static TRACES: &[Function] = &[
         id: function::GET_STACKID,
         name: "get_stackid",
         doc: "puts the addresses that the program was called from into the table r2; their number there, or a negative error",
-        prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Integer).gpl(),
+        prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Integer)
+            .gpl()
+            .for_some_tables(),
         call: Implementation::Value(|host, [_, map, flags, ..]| {
             let map = table(host, function::GET_STACKID, map)?;
             let stacks = &host.world().stacks;

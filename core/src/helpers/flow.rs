@@ -18,7 +18,9 @@ const TAIL_CALL: Function = Function {
     id: 12,
     name: "tail_call",
     doc: "goes on in the program at index r3 of the table r2, and does not come back; does nothing when there is none",
-    prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Void).going_on(),
+    prototype: Prototype::new(&[Arg::Context, Arg::Map, Arg::Anything], Ret::Void)
+        .for_some_tables()
+        .going_on(),
     call: Implementation::Control(|host, Turn { arguments: [_, map, index, ..], .. }| {
         let map = host.map(Reg::R2, map)?;
         let index = (index as u32).to_le_bytes();
@@ -62,6 +64,7 @@ const FOR_EACH: Function = Function {
     name: "for_each_map_elem",
     doc: "calls the function r2 with the table r1, the address of the key and of the value of each of its entries, and r3, until it gives 1; how often it was called, or a negative error",
     prototype: Prototype::new(&[Arg::Map, Arg::Callback, Arg::StackOrNull, Arg::Anything], Ret::Integer)
+        .for_some_tables()
         .calling_back(Callback {
             with: [Given::Argument(0), Given::Key, Given::Value, Given::Argument(2), Given::Nothing],
             at_most: None,

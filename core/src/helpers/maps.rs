@@ -16,7 +16,7 @@ pub static MAPS: &[Function] = &[
             .with_packet()
             .finding_preset(),
         call: Implementation::Value(|host, [map, key, ..]| {
-            let map = table(host, function::LOOKUP, map)?;
+            let map = any_table(host, function::LOOKUP, map)?;
             let key = key_at(host, map, key)?;
             let found = host.with_table(map, |table| {
                 let def = table.def();
@@ -38,7 +38,7 @@ pub static MAPS: &[Function] = &[
             .with_packet()
             .changing_table(),
         call: Implementation::Value(|host, [map, key, value, flags, _]| {
-            let map = changed(host, function::UPDATE, map)?;
+            let map = changed(host, any_table, function::UPDATE, map)?;
             let key = key_at(host, map, key)?;
             let value = value_at(host, map, value)?;
             on(host, map, |table| table.def().kind.update(table, &key, &value, flags))
@@ -50,7 +50,7 @@ pub static MAPS: &[Function] = &[
         doc: "takes the key at r2 out of the table r1; 0, or a negative error",
         prototype: Prototype::new(&[Arg::Map, Arg::MapKey], Ret::Integer).with_packet().changing_table(),
         call: Implementation::Value(|host, [map, key, ..]| {
-            let map = changed(host, function::DELETE, map)?;
+            let map = changed(host, any_table, function::DELETE, map)?;
             let key = key_at(host, map, key)?;
             on(host, map, |table| table.def().kind.delete(table, &key))
         }),
@@ -61,9 +61,10 @@ pub static MAPS: &[Function] = &[
         doc: "adds the value at r2 to the queue, stack or Bloom filter r1; 0, or a negative error",
         prototype: Prototype::new(&[Arg::Map, Arg::MapValue, Arg::Anything], Ret::Integer)
             .with_packet()
-            .changing_table(),
+            .changing_table()
+            .for_some_tables(),
         call: Implementation::Value(|host, [map, value, flags, ..]| {
-            let map = changed(host, function::PUSH, map)?;
+            let map = changed(host, table, function::PUSH, map)?;
             let value = value_at(host, map, value)?;
             on(host, map, |table| table.def().kind.push(table, &value, flags))
         }),
@@ -72,9 +73,11 @@ pub static MAPS: &[Function] = &[
         id: function::POP,
         name: "map_pop_elem",
         doc: "takes the next value out of the queue or stack r1, to r2; 0, or a negative error",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapValueOut], Ret::Integer).changing_table(),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapValueOut], Ret::Integer)
+            .changing_table()
+            .for_some_tables(),
         call: Implementation::Value(|host, [map, address, ..]| {
-            let map = changed(host, function::POP, map)?;
+            let map = changed(host, table, function::POP, map)?;
             // What may trap comes first, what cannot be taken back last.
             let outcome = peek(host, map, address)?;
             if outcome.is_err() {
@@ -90,7 +93,7 @@ pub static MAPS: &[Function] = &[
         id: function::PEEK,
         name: "map_peek_elem",
         doc: "copies the next value of the queue or stack r1 to r2, or asks a Bloom filter about that at r2; 0, or a negative error",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapValueOut], Ret::Integer),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapValueOut], Ret::Integer).for_some_tables(),
         call: Implementation::Value(|host, [map, address, ..]| {
             let map = table(host, function::PEEK, map)?;
             let asks = host.with_table(map, |table| table.def().kind.peek_asks());
@@ -105,7 +108,9 @@ pub static MAPS: &[Function] = &[
         id: function::LOOKUP_PERCPU,
         name: "map_lookup_percpu_elem",
         doc: "gives the address of the value that CPU r3 has of the key at r2 in the table r1, or 0",
-        prototype: Prototype::new(&[Arg::Map, Arg::MapKey, Arg::Anything], Ret::MapValueOrNull).with_packet(),
+        prototype: Prototype::new(&[Arg::Map, Arg::MapKey, Arg::Anything], Ret::MapValueOrNull)
+            .with_packet()
+            .for_some_tables(),
         call: Implementation::Value(|host, [map, key, cpu, ..]| {
             let map = table(host, function::LOOKUP_PERCPU, map)?;
             let key = key_at(host, map, key)?;
@@ -119,6 +124,9 @@ pub static MAPS: &[Function] = &[
     },
 ];
 
+/// The table that a handle is of, for the function with that number.
+type Find = fn(&mut dyn Host, i32, u64) -> Result<u16, TrapKind>;
+
 /// The table whose handle is in r1, if `function` takes it.
 pub(super) fn table(host: &mut dyn Host, function: i32, handle: u64) -> Result<u16, TrapKind> {
     table_in(host, Reg::R1, function, handle)
@@ -128,13 +136,27 @@ pub(super) fn table(host: &mut dyn Host, function: i32, handle: u64) -> Result<u
 pub(super) fn table_in(host: &mut dyn Host, reg: Reg, function: i32, handle: u64) -> Result<u16, TrapKind> {
     let map = host.map(reg, handle)?;
     let takes = host.with_table(map, |table| table.def().kind.takes(function));
+    taken(takes, reg, map, handle)
+}
+
+/// The table whose handle is in r1, if it is one for functions that take any, or for `function`.
+fn any_table(host: &mut dyn Host, function: i32, handle: u64) -> Result<u16, TrapKind> {
+    let map = host.map(Reg::R1, handle)?;
+    let takes = host.with_table(map, |table| {
+        let kind = table.def().kind;
+        !kind.is_choosy() || kind.takes(function)
+    });
+    taken(takes, Reg::R1, map, handle)
+}
+
+fn taken(takes: bool, reg: Reg, map: u16, handle: u64) -> Result<u16, TrapKind> {
     let expected = "a map of a kind that it is for";
     if takes { Ok(map) } else { Err(TrapKind::Argument { reg, value: handle, expected }) }
 }
 
 /// The same, if programs may change the table.
-fn changed(host: &mut dyn Host, function: i32, handle: u64) -> Result<u16, TrapKind> {
-    let map = table(host, function, handle)?;
+fn changed(host: &mut dyn Host, find: Find, function: i32, handle: u64) -> Result<u16, TrapKind> {
+    let map = find(host, function, handle)?;
     let may = host.with_table(map, |table| table.def().programs_write());
     let expected = "a map that programs may write to";
     if may { Ok(map) } else { Err(TrapKind::Argument { reg: Reg::R1, value: handle, expected }) }

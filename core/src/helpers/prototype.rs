@@ -24,6 +24,17 @@ pub struct Prototype {
     pub formats: bool,
     /// How it calls back, if it does.
     pub callback: Option<Callback>,
+    /// The tables that it takes.
+    pub tables: Tables,
+}
+
+/// The tables that a function takes (`check_map_func_compatibility`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Any, but of kinds that choose their functions.
+    Any,
+    /// Those of the kinds with these numbers, and of kinds that name the function.
+    Of(&'static [u32]),
 }
 
 /// How a function calls another one of the program's, as often as it likes and at most as often as said, until that
@@ -140,6 +151,7 @@ impl Prototype {
             goes_on: false,
             formats: false,
             callback: None,
+            tables: Tables::Any,
         }
     }
 
@@ -171,6 +183,19 @@ impl Prototype {
     #[must_use]
     pub const fn finding_preset(self) -> Self {
         Prototype { finds_preset: true, ..self }
+    }
+
+    /// The same, for a function that takes tables only of kinds that name it
+    /// ([`Kind::takes`](crate::maps::Kind::takes)).
+    #[must_use]
+    pub const fn for_some_tables(self) -> Self {
+        self.for_tables_of(&[])
+    }
+
+    /// The same, for a function that takes tables only of the kinds with these numbers, and of those that name it.
+    #[must_use]
+    pub const fn for_tables_of(self, kinds: &'static [u32]) -> Self {
+        Prototype { tables: Tables::Of(kinds), ..self }
     }
 
     /// The same, for a function that goes on in another program.

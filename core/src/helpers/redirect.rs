@@ -69,7 +69,7 @@ pub static XDP: &[Function] = &[
         id: function::REDIRECT_MAP,
         name: "redirect_map",
         doc: "says that the packet goes where the table r1 says at the index r2; XDP_REDIRECT to return, or what the lower bits of r3 say when there is nothing",
-        prototype: Prototype::new(&[Arg::Map, Arg::Anything, Arg::Anything], Ret::Integer),
+        prototype: Prototype::new(&[Arg::Map, Arg::Anything, Arg::Anything], Ret::Integer).for_some_tables(),
         call: Implementation::Value(|host, [map, index, flags, ..]| {
             const ABORTED: u64 = 0;
             const REDIRECTED: u64 = 4;

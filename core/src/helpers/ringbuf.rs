@@ -12,7 +12,8 @@ pub static RINGBUF: &[Function] = &[
         id: function::RINGBUF_OUTPUT,
         name: "ringbuf_output",
         doc: "copies the r3 bytes at r2 to the ring buffer r1 as a record; 0, or a negative error",
-        prototype: Prototype::new(&[Arg::Map, Arg::Memory, Arg::SizeOrZero, Arg::Anything], Ret::Integer),
+        prototype: Prototype::new(&[Arg::Map, Arg::Memory, Arg::SizeOrZero, Arg::Anything], Ret::Integer)
+            .for_some_tables(),
         call: Implementation::Value(|host, [map, data, size, flags, _]| {
             let map = table(host, function::RINGBUF_OUTPUT, map)?;
             let data = host.bytes(data, size as u32)?;
@@ -23,7 +24,8 @@ pub static RINGBUF: &[Function] = &[
         id: function::RINGBUF_RESERVE,
         name: "ringbuf_reserve",
         doc: "gives room for a record of r2 bytes in the ring buffer r1, or 0; to be handed back",
-        prototype: Prototype::new(&[Arg::Map, Arg::AllocSize, Arg::Anything], Ret::RecordOrNull),
+        prototype: Prototype::new(&[Arg::Map, Arg::AllocSize, Arg::Anything], Ret::RecordOrNull)
+            .for_some_tables(),
         call: Implementation::Value(|host, [map, size, flags, ..]| {
             let map = table(host, function::RINGBUF_RESERVE, map)?;
             let at =
@@ -49,7 +51,7 @@ pub static RINGBUF: &[Function] = &[
         id: function::RINGBUF_QUERY,
         name: "ringbuf_query",
         doc: "gives of the ring buffer r1 by r2: 0 the bytes not read yet, 1 its size, 2 the reader's position, 3 the writers'",
-        prototype: Prototype::new(&[Arg::Map, Arg::Anything], Ret::Integer),
+        prototype: Prototype::new(&[Arg::Map, Arg::Anything], Ret::Integer).for_some_tables(),
         call: Implementation::Value(|host, [map, what, ..]| {
             let map = table(host, function::RINGBUF_QUERY, map)?;
             Ok(host.with_table(map, |table| ringbuf::query(table.table(), what)))

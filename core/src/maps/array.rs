@@ -116,7 +116,7 @@ impl Kind for Array {
         match function {
             function::FOR_EACH => true,
             function::LOOKUP_PERCPU => self.per_cpu,
-            other => !function::SELECTIVE.contains(&other),
+            _ => false,
         }
     }
 

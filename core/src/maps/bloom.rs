@@ -90,6 +90,10 @@ impl Kind for Bloom {
         matches!(function, function::PUSH | function::PEEK)
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     fn extent(&self, _: &Table, _: u32) -> Range<u32> {
         0..0
     }

@@ -113,6 +113,10 @@ impl Kind for Places {
         function == function::REDIRECT_MAP || function == function::LOOKUP && self.of != Of::Cpus
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     fn floods(&self) -> bool {
         self.of == Of::Devices
     }
@@ -234,6 +238,10 @@ impl Kind for DeviceHash {
 
     fn takes(&self, function: i32) -> bool {
         matches!(function, function::REDIRECT_MAP | function::LOOKUP)
+    }
+
+    fn is_choosy(&self) -> bool {
+        true
     }
 
     fn floods(&self) -> bool {

@@ -97,6 +97,10 @@ impl Kind for Events {
         function == function::PERF_EVENT_OUTPUT
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     fn extent(&self, _: &Table, _: u32) -> Range<u32> {
         0..0
     }

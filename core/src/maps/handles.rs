@@ -98,6 +98,10 @@ impl Kind for Handles {
         function == self.function
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     fn holds(&self) -> Holds {
         self.holds
     }

@@ -173,8 +173,12 @@ impl Kind for Hash {
             _ if self.holds == Holds::Tables => function == function::LOOKUP,
             function::FOR_EACH => true,
             function::LOOKUP_PERCPU => self.per_cpu,
-            other => !function::SELECTIVE.contains(&other),
+            _ => false,
         }
+    }
+
+    fn is_choosy(&self) -> bool {
+        self.holds == Holds::Tables
     }
 
     fn holds(&self) -> Holds {

@@ -53,30 +53,6 @@ pub mod function {
     pub const FOR_EACH: i32 = 164;
     /// `map_lookup_percpu_elem`
     pub const LOOKUP_PERCPU: i32 = 195;
-
-    /// Those that take tables of some kinds only (`check_map_func_compatibility`), with those that are no functions
-    /// here yet: of perf events 22, 55, 111 and 121, of ring buffers 198 and 209. The kinds say
-    /// which they are taken by.
-    pub const SELECTIVE: [i32; 18] = [
-        PUSH,
-        POP,
-        PEEK,
-        TAIL_CALL,
-        PERF_EVENT_OUTPUT,
-        GET_STACKID,
-        REDIRECT_MAP,
-        RINGBUF_OUTPUT,
-        RINGBUF_RESERVE,
-        RINGBUF_QUERY,
-        FOR_EACH,
-        LOOKUP_PERCPU,
-        22,
-        55,
-        111,
-        121,
-        198,
-        209,
-    ];
 }
 
 /// How a kind of table behaves. Linux's kinds are the values of [`KINDS`](super::KINDS); the methods a kind does not
@@ -116,9 +92,15 @@ pub trait Kind: fmt::Debug + Sync {
         false
     }
 
-    /// Whether a table of this kind may be given to the function with this number.
-    fn takes(&self, function: i32) -> bool {
-        !function::SELECTIVE.contains(&function)
+    /// Whether the function with this number is one for tables of this kind: of those that are for some kinds only, and
+    /// where [`Kind::is_choosy`], of all. Functions may also name kinds (`helpers::Function::is_for`).
+    fn takes(&self, _function: i32) -> bool {
+        false
+    }
+
+    /// Whether such tables may not be given to functions that are for tables of any kind, unless [`Kind::takes`] them.
+    fn is_choosy(&self) -> bool {
+        false
     }
 
     /// What a lookup gives.

@@ -96,6 +96,10 @@ impl Kind for Ring {
         matches!(function, function::PUSH | function::POP | function::PEEK)
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     fn extent(&self, _: &Table, _: u32) -> Range<u32> {
         0..0
     }

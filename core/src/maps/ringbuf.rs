@@ -179,6 +179,10 @@ impl Kind for RingBuffer {
         matches!(function, function::RINGBUF_OUTPUT | function::RINGBUF_RESERVE | function::RINGBUF_QUERY)
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     /// The data of a record that is being written.
     fn extent(&self, table: &Table, offset: u32) -> Range<u32> {
         let record = |at| {

@@ -113,6 +113,10 @@ impl Kind for StackTrace {
         function == function::GET_STACKID
     }
 
+    fn is_choosy(&self) -> bool {
+        true
+    }
+
     fn lists_addresses(&self) -> bool {
         true
     }

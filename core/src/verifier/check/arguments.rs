@@ -282,7 +282,7 @@ impl Verifier<'_> {
             Some(kind) if kind.holds() == Holds::Sockets && function.prototype.ret == Ret::MapValueOrNull => {
                 Err(Reason::NotSupported("addresses of sockets are"))
             }
-            Some(kind) if !kind.takes(function.id) => {
+            Some(kind) if !function.is_for(kind) => {
                 Err(Reason::TableKind { kind: kind.number(), function: function.name, id: function.id })
             }
             _ => Ok(()),
@@ -292,7 +292,7 @@ impl Verifier<'_> {
     /// Callbacks can be given the table's entries.
     pub(super) fn check_elements(&self, function: &Function) -> Result<(), Reason> {
         match self.given_table(function).map(|table| self.table(table).kind) {
-            Some(kind) if !kind.takes(function.id) => Err(Reason::NoElements),
+            Some(kind) if !function.is_for(kind) => Err(Reason::NoElements),
             _ => Ok(()),
         }
     }
