@@ -13,6 +13,8 @@ pub mod kernel;
 #[cfg(all(unix, feature = "libpcap"))]
 pub mod libpcap;
 pub mod listing;
+#[cfg(all(unix, target_arch = "x86_64", feature = "peers"))]
+pub mod peers;
 #[cfg(feature = "run")]
 pub mod runtime;
 pub mod x64;

@@ -32,6 +32,8 @@ const MOST_LINES: usize = 600;
 const UNSAFE_FILES: &[&str] = &[
     "native-jit/src/kernel.rs",
     "native-jit/src/libpcap.rs",
+    "native-jit/src/peers/rbpf.rs",
+    "native-jit/src/peers/sbpf.rs",
     "native-jit/src/runtime/memory.rs",
     "native-jit/src/runtime/native.rs",
     "tests/src/kernel.rs",

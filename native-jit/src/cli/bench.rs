@@ -4,6 +4,7 @@
 //! the first round begins. The fastest round is the figure to quote, since nothing makes a program faster than it is;
 //! the median and the spread of the middle half say how far it can be trusted.
 
+mod chart;
 mod engines;
 mod measure;
 mod native;
@@ -13,6 +14,7 @@ mod suite;
 mod verification;
 
 use super::Status;
+use super::emit;
 use super::failure::Failure;
 use super::input::Source;
 use super::output::{self, Output};
@@ -21,10 +23,11 @@ use super::program::{self, ProgramArguments};
 use super::progress::Progress;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::World;
-use bpf64_core::load::{Form, Loaded};
+use bpf64_core::load::{Form, Format, Loaded, Request, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Verified, verify};
-use engines::{ENGINES, Engine, Prepared, Unfit};
+use engines::{ENGINES, Engine, PEERS, Prepared, Runs, Unfit};
+use measure::Conditions;
 use report::{Figures, Row, Subject};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -34,6 +37,7 @@ Examples:
   bpf64 bench                                              the built-in programs
   bpf64 bench mine.txt other.txt --packet @packet.hex      yours
   bpf64 bench --engines classic,interp --rounds 2000 --json
+  bpf64 bench --peers --svg times.svg                      other eBPF machines, too; and a picture
   bpf64 bench --verify                                     our verifier beside the kernel's
 
 A run is one packet: its registers are set, its program executed; the machine stays. Without
@@ -53,11 +57,17 @@ pub(crate) struct Arguments {
     /// Engines, separated by commas; all without this
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = engine_named)]
     engines: Vec<&'static Engine>,
+    /// Also rbpf and solana-sbpf, in a build that has them: `cargo install --path native-jit --features peers`
+    #[arg(long)]
+    peers: bool,
     /// Rounds of each engine, a fraction of a millisecond long
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=MAX_ROUNDS))]
     rounds: u32,
+    /// Also draw the times, into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Time the verifier instead, beside the running kernel's where that may be asked
-    #[arg(long, conflicts_with_all = ["engines", "rounds", "packet", "pcap"])]
+    #[arg(long, conflicts_with_all = ["engines", "peers", "rounds", "svg", "packet", "pcap"])]
     verify: bool,
 }
 
@@ -65,8 +75,8 @@ pub(crate) struct Arguments {
 const MAX_ROUNDS: i64 = 1_000_000;
 
 fn engine_named(name: &str) -> Result<&'static Engine, String> {
-    ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {
-        let known = ENGINES.iter().map(|engine| format!("\n  {:9} {}", engine.name, engine.doc));
+    engines::all().find(|engine| engine.name == name).ok_or_else(|| {
+        let known = engines::all().map(|engine| format!("\n  {:9} {}", engine.name, engine.doc));
         format!("no such engine; there are{}", known.collect::<String>())
     })
 }
@@ -95,6 +105,17 @@ impl Task {
         Task { name, group, loaded, program, verified, world, expected: None, native: None }
     }
 
+    /// A program that only returns, under the same conditions: what a run takes by itself.
+    fn nothing(&self) -> Option<Task> {
+        let (text, format) = match self.loaded.form {
+            Form::Classic(..) => ("ret #0", Format::Cbpf),
+            Form::Ebpf(_) => ("r0 = 0\nexit", Format::Ebpf),
+        };
+        let program_type = Some(self.loaded.program_type.clone());
+        let loaded = load(text.as_bytes(), &Request { program_type, ..format.into() }).ok()?;
+        Some(Task::new(String::new(), None, loaded, self.world.skb.clone()))
+    }
+
     /// The proof, which some engines do not run without.
     fn proof(&self) -> Result<&Verified, Unfit> {
         self.verified.as_ref().map_err(|why| Unfit::NotTaken(format!("not verified: {why}").into()))
@@ -106,8 +127,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         return verification::run(arguments, out);
     }
     let tasks = tasks(arguments)?;
-    let engines: Vec<&Engine> =
-        if arguments.engines.is_empty() { ENGINES.iter().collect() } else { arguments.engines.clone() };
+    let engines = chosen(arguments)?;
     let cpu = measure::stay_on_one_cpu();
     let mut progress = measure::progress(&tasks, &engines, arguments.rounds, out);
     let subjects: Result<Vec<Subject>, Failure> =
@@ -117,9 +137,31 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     if cfg!(debug_assertions) && !out.json {
         output::warn("warning: this is a debug build, whose times say nothing about a release");
     }
-    report::write(&subjects, cpu, arguments.rounds, out)?;
+    let conditions = Conditions { rounds: arguments.rounds, cpu, machine: measure::machine() };
+    report::write(&subjects, &conditions, out)?;
+    if let Some(path) = &arguments.svg {
+        emit::write_file(path, chart::svg(&subjects, &conditions.to_string()).as_bytes())?;
+    }
     let fine = subjects.iter().all(Subject::is_fine);
     Ok(if fine { Status::Done } else { Status::Refused })
+}
+
+/// The engines that are to be timed.
+fn chosen(arguments: &Arguments) -> Result<Vec<&'static Engine>, Failure> {
+    let mut engines = arguments.engines.clone();
+    if engines.is_empty() {
+        engines.extend(ENGINES);
+    }
+    if arguments.peers {
+        if PEERS.is_empty() {
+            return Err(Failure::not_understood("this build has no peers").help(
+                "`cargo install --path native-jit --features peers` on x86-64 Unix makes one that has",
+            ));
+        }
+        let is_there = |peer: &Engine| engines.iter().any(|engine| engine.name == peer.name);
+        engines.extend(PEERS.iter().filter(|peer| !is_there(peer)).collect::<Vec<_>>());
+    }
+    Ok(engines)
 }
 
 /// What is to be timed: the programs named, or the built-in ones.
@@ -160,11 +202,15 @@ fn subject(
     rounds: u32,
     progress: &mut Progress,
 ) -> Result<Subject, Failure> {
+    let nothing = task.nothing();
     let mut rows: Vec<Row> = Vec::new();
-    let mut ready: Vec<(&str, Prepared)> = Vec::new();
+    let mut ready: Vec<Ready> = Vec::new();
     for engine in engines {
         match engine.prepare(&task) {
-            Ok(prepared) => ready.push((engine.name, prepared)),
+            Ok(prepared) => {
+                let idle = nothing.as_ref().and_then(|nothing| engine.prepare(nothing).ok());
+                ready.push(Ready { engine: engine.name, prepared, idle: idle.map(|idle| idle.run) });
+            }
             Err(why) => rows.push(Row { engine: engine.name, outcome: Err(why) }),
         }
     }
@@ -175,13 +221,12 @@ fn subject(
             Failure::not_understood(format!("no engine runs {}: {}", task.name, reasons.join("; ")));
         return Err(failure.help("leave out `--engines`, and every engine that takes it is timed"));
     }
-    let runs = ready.iter_mut().flat_map(|(_, ready)| std::iter::once(&mut ready.run).chain(&mut ready.idle));
-    let mut measured = measure::race(runs, rounds, progress).into_iter();
+    let mut measured = measure::race(ready.iter_mut().flat_map(Ready::runners), rounds, progress).into_iter();
     let mut next = || measured.next().expect("there is an outcome of each");
     let timed: Vec<Row> = ready
         .iter()
-        .map(|(engine, prepared)| {
-            let (run, idle) = (next(), prepared.idle.as_ref().map(|_| next()));
+        .map(|Ready { engine, prepared, idle }| {
+            let (run, idle) = (next(), idle.as_ref().map(|_| next()));
             let outcome = run.and_then(|(ran, times)| {
                 let idle = idle.transpose()?.map(|(_, times)| times);
                 Ok(Figures::new(prepared, ran, times, idle))
@@ -193,4 +238,21 @@ fn subject(
     let insns = engines::count(&task);
     let is_classic = matches!(task.loaded.form, Form::Classic(..));
     Ok(Subject::new(task.name, task.group, is_classic, task.expected, insns, rows))
+}
+
+/// An engine that takes the program.
+struct Ready {
+    engine: &'static str,
+    prepared: Prepared,
+    /// What takes as long as a run in which nothing happens.
+    idle: Option<Runs>,
+}
+
+impl Ready {
+    /// All that is timed of it, with the rounds from turn to turn. What is taken off is worth as much care as what it is
+    /// taken from; what is only told is not.
+    fn runners(&mut self) -> impl Iterator<Item = (&mut Runs, usize)> {
+        let idle_every = if self.prepared.is_asked { 1 } else { 4 };
+        std::iter::once((&mut self.prepared.run, 1)).chain(self.idle.as_mut().map(|idle| (idle, idle_every)))
+    }
 }

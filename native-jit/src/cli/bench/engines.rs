@@ -2,13 +2,15 @@
 
 mod ours;
 mod outside;
+mod peers;
 
 use super::Task;
 pub(super) use ours::count;
+pub(super) use peers::PEERS;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// Every engine, in the order of the table that people see; the first that takes a program is what the others are
+/// The engines that are timed unless somebody chooses, in the order of the table that people see; the first that takes a program is what the others are
 /// compared with, if nobody knows the result beforehand.
 pub(super) const ENGINES: &[Engine] = &[
     Engine { name: "classic", doc: "the reference interpreter of classic programs", prepare: ours::classic },
@@ -23,6 +25,11 @@ pub(super) const ENGINES: &[Engine] = &[
     Engine { name: "libpcap", doc: "libpcap's interpreter of classic programs", prepare: outside::libpcap },
     Engine { name: KERNEL, doc: "the Linux kernel's own JIT, by test runs", prepare: outside::kernel },
 ];
+
+/// All of them, peers behind the others.
+pub(super) fn all() -> impl Iterator<Item = &'static Engine> {
+    ENGINES.iter().chain(PEERS)
+}
 
 /// Those that all are compared with in the end.
 pub(super) const KERNEL: &str = "kernel";
@@ -47,8 +54,8 @@ pub(super) type Runs = Box<dyn FnMut(u64) -> Result<Ran, String>>;
 /// A program that is ready to run on an engine.
 pub(super) struct Prepared {
     pub(super) run: Runs,
-    /// What takes as long as a run in which nothing happens, where that is much: it is measured, too, and taken off.
-    pub(super) idle: Option<Runs>,
+    /// Whether the time of a run includes what the engine needs to be asked at all, which is taken off.
+    pub(super) is_asked: bool,
     /// How long it took to make it ready from its instructions, if there was something to do.
     pub(super) compile: Option<Duration>,
     /// The size of what the engine executes, if it says.
@@ -60,7 +67,7 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Ready to run, and nothing more to say of it.
     pub(super) fn new(once: impl FnMut() -> Result<Ran, String> + 'static) -> Self {
-        Prepared { run: repeated(once), idle: None, compile: None, code_bytes: None, mask: u64::MAX }
+        Prepared { run: repeated(once), is_asked: false, compile: None, code_bytes: None, mask: u64::MAX }
     }
 }
 

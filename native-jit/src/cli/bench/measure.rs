@@ -4,6 +4,9 @@ use super::Task;
 use super::engines::{Engine, Ran, Runs};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
+use serde::Serialize;
+use std::fmt;
+use std::fs;
 use std::time::{Duration, Instant};
 
 /// How long a round takes at least: long beside the clock's own 20 ns or so and the few microseconds of a system call,
@@ -50,15 +53,16 @@ impl Times {
 /// How a program's runs on one engine ended, and how long they took; or why they did not end well.
 pub(super) type Outcome = Result<(Ran, Times), String>;
 
-/// Runs every engine `rounds` times in turn. An engine whose run fails gets no more turns.
+/// Runs every engine in turn in one of so many of `rounds` rounds as stands beside it. An engine whose run fails gets no
+/// more turns.
 pub(super) fn race<'a>(
-    engines: impl Iterator<Item = &'a mut Runs>,
+    engines: impl Iterator<Item = (&'a mut Runs, usize)>,
     rounds: u32,
     progress: &mut Progress,
 ) -> Vec<Outcome> {
     let mut runners: Vec<(&mut Runs, Result<Runner, String>)> = engines
-        .map(|engine| {
-            let runner = warm(engine);
+        .map(|(engine, every)| {
+            let runner = warm(engine).map(|runner| Runner { every: runner.every.max(every), ..runner });
             (engine, runner)
         })
         .collect();
@@ -141,9 +145,37 @@ fn timed(engine: &mut Runs, runs: u64) -> Result<Turn, String> {
 
 /// A bar for all that is to be done.
 pub(super) fn progress(tasks: &[Task], engines: &[&Engine], rounds: u32, out: &Output) -> Progress {
-    // The kernel has two turns.
-    let turns = tasks.len() as u64 * (engines.len() + 1) as u64 * u64::from(rounds);
+    // Most have two turns: their runs, and runs of nothing.
+    let turns = tasks.len() as u64 * engines.len() as u64 * 2 * u64::from(rounds);
     Progress::new(turns, "rounds", !out.json)
+}
+
+/// Under what all was measured.
+#[derive(Debug, Serialize)]
+pub(super) struct Conditions {
+    pub(super) rounds: u32,
+    /// The CPU that all runs were on, if they could be kept there.
+    pub(super) cpu: Option<usize>,
+    /// What kind of machine it is, if it says.
+    pub(super) machine: Option<String>,
+}
+
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} round{} of each engine", self.rounds, if self.rounds == 1 { "" } else { "s" })?;
+        if let Some(cpu) = self.cpu {
+            write!(f, " on CPU {cpu}")?;
+        }
+        self.machine.iter().try_for_each(|machine| write!(f, ", {machine}"))
+    }
+}
+
+/// The CPU's and the kernel's names, as Linux tells them.
+pub(super) fn machine() -> Option<String> {
+    let cpus = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name"))?.split_once(':')?.1;
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(format!("{}, Linux {}", model.trim(), release.trim()))
 }
 
 /// Keeps this thread on the CPU it is on, and says which: another one's caches and clock are not ours.
@@ -192,7 +224,8 @@ mod tests {
             good(runs)
         };
         let mut engines: [Runs; 2] = [Box::new(slow), Box::new(bad)];
-        let outcomes = race(engines.iter_mut(), 5, &mut Progress::new(10, "rounds", false));
+        let outcomes =
+            race(engines.iter_mut().map(|engine| (engine, 1)), 5, &mut Progress::new(10, "rounds", false));
         assert!(
             matches!(&outcomes[0], Ok((Ran { r0: 1, .. }, Times(times))) if times.len() == 5),
             "{outcomes:?}"

@@ -1,7 +1,7 @@
 //! What was measured, as a table for people and as a document for scripts.
 
-use super::engines::{ENGINES, INTERP, KERNEL, Prepared, Ran, Unfit};
-use super::measure::Times;
+use super::engines::{self, INTERP, KERNEL, Prepared, Ran, Unfit};
+use super::measure::{Conditions, Times};
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use clap::builder::styling::{AnsiColor, Style};
@@ -31,8 +31,10 @@ pub(super) struct Row {
 pub(super) struct Figures {
     ran: Ran,
     times: Times,
-    /// What a run in which nothing happens takes, where that is not nothing.
+    /// What a run takes in which nothing happens, if that was measured.
     idle: Option<f64>,
+    /// Whether that is no part of the times that are told.
+    is_asked: bool,
     compile_ns: Option<u64>,
     code_bytes: Option<usize>,
     mask: u64,
@@ -45,6 +47,7 @@ impl Figures {
         Figures {
             ran,
             idle: idle.map(|idle| idle.best()),
+            is_asked: prepared.is_asked,
             times,
             compile_ns: prepared.compile.map(|time| time.as_nanos() as u64),
             code_bytes: prepared.code_bytes,
@@ -53,18 +56,25 @@ impl Figures {
         }
     }
 
-    /// Nanoseconds of a run: the fastest round's, less what a run takes in which nothing happens.
+    /// Nanoseconds of a run: the fastest round's.
     pub(super) fn best(&self) -> f64 {
-        self.less_idle(self.times.best())
+        self.told(self.times.best())
     }
 
-    fn median(&self) -> f64 {
-        self.less_idle(self.times.median())
+    pub(super) fn median(&self) -> f64 {
+        self.told(self.times.median())
     }
 
-    /// What is left may be lost in the clock's grain; a tenth of a nanosecond is no time either.
-    fn less_idle(&self, time: f64) -> f64 {
-        self.idle.map_or(time, |idle| (time - idle).max(0.1))
+    /// The time of a run as it is told: of an engine that has to be asked, without the asking.
+    fn told(&self, time: f64) -> f64 {
+        // What is left may be lost in the clock's grain; a tenth of a nanosecond is no time either.
+        self.idle.filter(|_| self.is_asked).map_or(time, |idle| (time - idle).max(0.1))
+    }
+
+    /// What the program's instructions take: without what a run takes by itself. Less than a nanosecond cannot be told
+    /// from nothing by taking one time off another, so that it counts as one.
+    pub(super) fn of_instructions(&self) -> f64 {
+        (self.times.best() - self.idle.unwrap_or_default()).max(1.0)
     }
 }
 
@@ -125,10 +135,11 @@ impl Subject {
 }
 
 /// How many times as long as `base` an engine takes, in the geometric mean over the programs that both run and get
-/// right, and how many those are.
+/// right, and how many those are. With the kernel it is the instructions that are compared, with others the runs.
 pub(super) fn mean_ratio(subjects: &[Subject], engine: &str, base: &str) -> Option<(f64, usize)> {
+    let time = if [engine, base].contains(&KERNEL) { Figures::of_instructions } else { Figures::best };
     let ratios =
-        subjects.iter().filter_map(|subject| Some(subject.of(engine)?.best() / subject.of(base)?.best()));
+        subjects.iter().filter_map(|subject| Some(time(subject.of(engine)?) / time(subject.of(base)?)));
     let logs: Vec<f64> = ratios.map(f64::ln).collect();
     (!logs.is_empty()).then(|| ((logs.iter().sum::<f64>() / logs.len() as f64).exp(), logs.len()))
 }
@@ -136,7 +147,7 @@ pub(super) fn mean_ratio(subjects: &[Subject], engine: &str, base: &str) -> Opti
 /// The engines that have rows, in their order.
 pub(super) fn engines(subjects: &[Subject]) -> Vec<&'static str> {
     let has = |name: &str| subjects.iter().flat_map(|subject| &subject.rows).any(|row| row.engine == name);
-    ENGINES.iter().map(|engine| engine.name).filter(|name| has(name)).collect()
+    engines::all().map(|engine| engine.name).filter(|name| has(name)).collect()
 }
 
 #[derive(Serialize)]
@@ -144,9 +155,8 @@ struct Document<'a> {
     programs: Vec<ProgramDocument<'a>>,
     /// Geometric means.
     means: Vec<MeanDocument>,
-    /// The CPU that all runs were on, if they could be kept there.
-    cpu: Option<usize>,
-    rounds: u32,
+    #[serde(flatten)]
+    conditions: &'a Conditions,
 }
 
 #[derive(Serialize)]
@@ -177,10 +187,11 @@ enum EngineDocument<'a> {
         spread: f64,
         ns_per_insn: Option<f64>,
         insns: Option<u64>,
-        /// What was taken off: the time of a run in which nothing happens.
+        /// The time of a run in which nothing happens. It is part of `ns_per_run`, but of the kernel's, of which it was
+        /// taken off.
         #[serde(skip_serializing_if = "Option::is_none")]
         ns_idle: Option<f64>,
-        /// How many times as long as the kernel, if that was asked.
+        /// How many times as long as the kernel the instructions take, if that was asked.
         #[serde(skip_serializing_if = "Option::is_none")]
         ratio_to_kernel: Option<f64>,
         /// `null` where nothing has to be made of the instructions.
@@ -224,9 +235,10 @@ impl<'a> EngineDocument<'a> {
     }
 }
 
-/// How many times as long as the kernel.
+/// How many times as long as the kernel the instructions take: what a run takes by itself is another thing there, a
+/// system call's loop.
 fn ratio(subject: &Subject, figures: &Figures) -> Option<f64> {
-    Some(figures.best() / subject.of(KERNEL)?.best())
+    Some(figures.of_instructions() / subject.of(KERNEL)?.of_instructions())
 }
 
 /// To a thousandth, beyond which the clock says nothing.
@@ -235,12 +247,7 @@ fn rounded(number: f64) -> f64 {
 }
 
 /// Writes all of it.
-pub(super) fn write(
-    subjects: &[Subject],
-    cpu: Option<usize>,
-    rounds: u32,
-    out: &mut Output,
-) -> Result<(), Failure> {
+pub(super) fn write(subjects: &[Subject], conditions: &Conditions, out: &mut Output) -> Result<(), Failure> {
     if out.json {
         let programs = subjects.iter().map(|subject| ProgramDocument {
             name: &subject.name,
@@ -248,7 +255,7 @@ pub(super) fn write(
             engines: subject.rows.iter().map(|row| EngineDocument::new(subject, row)).collect(),
         });
         let (programs, means) = (programs.collect(), means(subjects));
-        return out.document(&Document { programs, means, cpu, rounds });
+        return out.document(&Document { programs, means, conditions });
     }
     print(&table(subjects, out), out)?;
     let means = means(subjects);
@@ -256,16 +263,14 @@ pub(super) fn write(
         out.text("\n")?;
         print(&mean_table(&means), out)?;
     }
-    let plural = if rounds == 1 { "" } else { "s" };
-    let place = cpu.map_or_else(String::new, |cpu| format!(" on CPU {cpu}"));
     out.text(format_args!(
-        "\n{rounds} round{plural} of each engine{place}; ns/run: the fastest; spread: of the middle half, by the median\n"
+        "\n{conditions}\nns/run: the fastest; spread: of the middle half, by the median\n"
     ))?;
-    let mut idle = subjects.iter().filter_map(|subject| subject.of(KERNEL)?.idle);
-    if let Some(first) = idle.next() {
-        let least = idle.fold(first, f64::min);
+    out.text("fixed: of a run, what one takes in which nothing happens; to kernel: without that\n")?;
+    let asked = |subject: &Subject| subject.of(KERNEL).and_then(|figures| figures.idle);
+    if let Some(least) = subjects.iter().filter_map(asked).min_by(f64::total_cmp) {
         out.text(format_args!(
-            "a test run of a program that only returns takes the kernel {least:.1} ns, which are taken off\n"
+            "a test run takes the kernel {least:.1} ns by itself, which are no part of its times here\n"
         ))?;
     }
     Ok(())
@@ -315,12 +320,13 @@ fn plain() -> Table {
     table
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "program",
     "engine",
     "ns/run",
     "median",
     "spread",
+    "fixed",
     "insns",
     "ns/insn",
     "to kernel",
@@ -332,7 +338,7 @@ const COLUMNS: [&str; 11] = [
 fn table(subjects: &[Subject], out: &Output) -> Table {
     let mut table = plain();
     table.set_header(COLUMNS);
-    for column in table.column_iter_mut().skip(2).take(8) {
+    for column in table.column_iter_mut().skip(2).take(9) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     for subject in subjects {
@@ -355,11 +361,12 @@ fn cells(name: &str, row: &Row, subject: &Subject, out: &Output) -> Vec<String> 
                 }
                 _ => format!("{:#x}", figures.ran.r0),
             };
-            let known = |number: Option<String>| number.unwrap_or_default();
+            let known = Option::unwrap_or_default;
             cells.extend([
                 format!("{:.1}", figures.best()),
                 format!("{:.1}", figures.median()),
                 format!("{:.1}%", figures.times.spread() * 100.0),
+                known(figures.idle.filter(|_| !figures.is_asked).map(|idle| format!("{idle:.1}"))),
                 known(subject.insns(figures).map(|insns| insns.to_string())),
                 known(subject.per_insn(figures).map(|time| format!("{time:.2}"))),
                 known(ratio(subject, figures).map(|ratio| format!("{ratio:.2}x"))),
@@ -369,7 +376,7 @@ fn cells(name: &str, row: &Row, subject: &Subject, out: &Output) -> Vec<String> 
             ]);
         }
         Err(unfit) => {
-            cells.extend(COLUMNS[2..10].iter().map(|_| String::new()));
+            cells.extend(COLUMNS[2..11].iter().map(|_| String::new()));
             cells.push(match unfit {
                 Unfit::NotTaken(why) => why.to_string(),
                 Unfit::Trapped(why) => out.paint(WRONG, why),

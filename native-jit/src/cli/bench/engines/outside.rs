@@ -3,7 +3,6 @@
 use super::{Prepared, Ran, Unfit};
 use crate::cli::bench::Task;
 use bpf64_core::environment::{Environment, ProgramType, SCHED_CLS, SOCKET_FILTER, XDP};
-use bpf64_core::isa::{AluOp, Insn, Reg, Src, Width};
 use bpf64_core::program::Program;
 use bpf64_jit::kernel::{self, Loaded, Log};
 use std::time::Instant;
@@ -31,23 +30,20 @@ pub(super) fn libpcap(_: &Task) -> Result<Prepared, Unfit> {
     Err(Unfit::NotTaken("libpcap is opened as Unix libraries are".into()))
 }
 
-/// The running kernel's JIT, by test runs. What a test run costs by itself is that of a program that only returns.
+/// The running kernel's JIT, by test runs.
 pub(super) fn kernel(task: &Task) -> Result<Prepared, Unfit> {
     // A test run of a socket filter takes the Ethernet header away before the program sees the packet.
     let given = &task.loaded.program_type;
     let sees_all = ProgramType::from(&SCHED_CLS);
     let environment = if *given == ProgramType::from(&SOCKET_FILTER) { &sees_all } else { given };
-    let mov = Insn::Alu { width: Width::W64, op: AluOp::Mov, dst: Reg::R0, src: Src::Imm(0) };
-    let nothing = Program::new(vec![mov, Insn::Exit], Vec::new()).expect("it ends with `exit`");
     let started = Instant::now();
     let loaded = load(environment, &task.program)?;
     let compile = Some(started.elapsed());
     let packet = task.world.skb.packet.clone();
     let own_clock = *environment == ProgramType::from(&XDP);
-    let idle = repeated(load(environment, &nothing)?, packet.clone(), own_clock);
     let run = repeated(loaded, packet, own_clock);
     // A test run gives the low half of r0.
-    Ok(Prepared { run, idle: Some(idle), compile, code_bytes: None, mask: u32::MAX.into() })
+    Ok(Prepared { run, is_asked: true, compile, code_bytes: None, mask: u32::MAX.into() })
 }
 
 fn load(environment: &Environment, program: &Program) -> Result<Loaded, Unfit> {
