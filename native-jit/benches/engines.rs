@@ -51,7 +51,8 @@ const RUN: &[Program] = &[
 ];
 
 /// And a long one, for what is paid once.
-const MADE: &[Program] = &[builtin!("tiny"), builtin!("packet"), builtin!("port-22"), Program("straight", straight)];
+const MADE: &[Program] =
+    &[builtin!("tiny"), builtin!("packet"), builtin!("port-22"), Program("straight", straight)];
 
 const CLASSIC: &[Program] = &[builtin!("port-22"), builtin!("fprog-2"), builtin!("ports-40")];
 
@@ -140,7 +141,7 @@ fn convert_classic(bencher: Bencher<'_, '_>, program: &Program) {
 #[divan::bench(args = MADE)]
 fn load_text(bencher: Bencher<'_, '_>, program: &Program) {
     let text = (program.1)();
-    bencher.counter(divan::counter::BytesCount::of_str(&text)).bench_local(|| {
-        load(black_box(text.as_bytes()), &Request::default()).is_ok()
-    });
+    bencher
+        .counter(divan::counter::BytesCount::of_str(&text))
+        .bench_local(|| load(black_box(text.as_bytes()), &Request::default()).is_ok());
 }

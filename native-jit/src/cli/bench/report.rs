@@ -109,9 +109,11 @@ impl Subject {
         Subject { name, group, expected, insns, rows }
     }
 
-    /// Whether every engine that takes the program ended it with the same result.
+    /// Whether every engine that takes the program ended it with the same result. What peers get wrong is marked, but
+    /// is their affair.
     pub(super) fn is_fine(&self) -> bool {
-        self.rows.iter().all(|row| match &row.outcome {
+        let is_peer = |row: &&Row| engines::PEERS.iter().any(|peer| peer.name == row.engine);
+        self.rows.iter().filter(|row| !is_peer(row)).all(|row| match &row.outcome {
             Ok(figures) => figures.agrees,
             Err(Unfit::NotTaken(_)) => true,
             Err(Unfit::Trapped(_)) => false,
@@ -258,6 +260,9 @@ pub(super) fn write(subjects: &[Subject], conditions: &Conditions, out: &mut Out
         return out.document(&Document { programs, means, conditions });
     }
     print(&table(subjects, out), out)?;
+    for (reason, engines, programs) in not_taken(subjects) {
+        out.text(format_args!("\nnot on {}: {} ({reason})\n", engines.join(", "), programs.join(", ")))?;
+    }
     let means = means(subjects);
     if subjects.len() > 1 && !means.is_empty() {
         out.text("\n")?;
@@ -274,6 +279,28 @@ pub(super) fn write(subjects: &[Subject], conditions: &Conditions, out: &mut Out
         ))?;
     }
     Ok(())
+}
+
+/// Why there are rows without a time, with the engines and the programs that it is about: those of the same engines
+/// together.
+fn not_taken(subjects: &[Subject]) -> Vec<(&str, Vec<&'static str>, Vec<&str>)> {
+    let mut found: Vec<(&str, Vec<&'static str>, Vec<&str>)> = Vec::new();
+    for subject in subjects {
+        let mut here: Vec<(&str, Vec<&'static str>)> = Vec::new();
+        for row in subject.rows.iter().filter(|row| matches!(row.outcome, Err(Unfit::NotTaken(_)))) {
+            match here.iter_mut().find(|(reason, _)| *reason == row.reason()) {
+                Some((_, engines)) => engines.push(row.engine),
+                None => here.push((row.reason(), vec![row.engine])),
+            }
+        }
+        for (reason, engines) in here {
+            match found.iter_mut().find(|known| (known.0, &known.1) == (reason, &engines)) {
+                Some((_, _, programs)) => programs.push(&subject.name),
+                None => found.push((reason, engines, vec![&subject.name])),
+            }
+        }
+    }
+    found
 }
 
 fn print(table: &Table, out: &mut Output) -> Result<(), Failure> {
@@ -343,7 +370,7 @@ fn table(subjects: &[Subject], out: &Output) -> Table {
     }
     for subject in subjects {
         let mut name = subject.name.as_str();
-        for row in &subject.rows {
+        for row in subject.rows.iter().filter(|row| !matches!(row.outcome, Err(Unfit::NotTaken(_)))) {
             table.add_row(cells(name, row, subject, out));
             name = "";
         }
@@ -375,12 +402,9 @@ fn cells(name: &str, row: &Row, subject: &Subject, out: &Output) -> Vec<String> 
                 result,
             ]);
         }
-        Err(unfit) => {
+        Err(_) => {
             cells.extend(COLUMNS[2..11].iter().map(|_| String::new()));
-            cells.push(match unfit {
-                Unfit::NotTaken(why) => why.to_string(),
-                Unfit::Trapped(why) => out.paint(WRONG, why),
-            });
+            cells.push(out.paint(WRONG, row.reason()));
         }
     }
     cells
