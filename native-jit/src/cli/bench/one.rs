@@ -43,7 +43,8 @@ pub(in crate::cli) fn measure(
     measure::stay_on_one_cpu();
     let rounds = if repeat.is_some() { ROUNDS } else { SHORT_ROUNDS };
     let (Ran { r0, insns, .. }, times) = measure::alone(&mut prepared.run, repeat, rounds)?;
-    let idle = prepared.idle.as_mut().map(|idle| measure::alone(idle, repeat, rounds)).transpose()?;
+    let nothing = task.nothing().filter(|_| prepared.is_asked).and_then(|task| engine.prepare(&task).ok());
+    let idle = nothing.map(|mut nothing| measure::alone(&mut nothing.run, repeat, rounds)).transpose()?;
     // What is left may be lost in the clock's grain; a tenth of a nanosecond is no time either.
     let ns_per_run = idle.map_or(times.best(), |(_, idle)| (times.best() - idle.best()).max(0.1));
     Ok(Measured {
