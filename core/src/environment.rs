@@ -31,7 +31,7 @@ pub struct Environment {
     /// Fills in the context's bytes as a run finds them, over what the buffer holds.
     pub fill: fn(&Environment, &World, &mut Vec<u8>),
     /// r1 and r2 at entry.
-    pub arguments: fn(&World) -> [Argument; 2],
+    pub arguments: Arguments,
     /// What to do when the context was changed at this offset, by the program or by whoever sets up a run: what was
     /// written is the world's, too.
     pub stored: fn(&mut World, &[u8], usize),
@@ -105,6 +105,28 @@ impl From<&'static Environment> for ProgramType {
 impl From<Environment> for ProgramType {
     fn from(environment: Environment) -> Self {
         ProgramType(Owner::Shared(Rc::new(environment)))
+    }
+}
+
+/// What a program is given in r1 and r2; the others hold nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Arguments {
+    /// The context's address.
+    Context,
+    /// The packet's address and its length, both 0 when it is empty.
+    Packet,
+}
+
+impl Arguments {
+    /// r1 and r2 in this world.
+    #[must_use]
+    #[inline]
+    pub fn of(self, world: &World) -> [Argument; 2] {
+        match (self, world.skb.packet.len() as u64) {
+            (Arguments::Context, _) => [Argument::Context, Argument::Number(0)],
+            (Arguments::Packet, 0) => [Argument::Number(0); 2],
+            (Arguments::Packet, length) => [Argument::Packet, Argument::Number(length)],
+        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Machine {
         if context {
             (self.environment.fill)(&self.environment, &self.world, &mut self.context);
         }
-        let arguments = (self.environment.arguments)(&self.world);
+        let arguments = self.environment.arguments.of(&self.world);
         self.registers = [0; 11];
         [self.registers[Reg::R1.index()], self.registers[Reg::R2.index()]] =
             arguments.map(|argument| match argument {

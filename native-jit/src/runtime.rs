@@ -139,7 +139,7 @@ impl Machine {
         let environment = environment.into();
         let mut context = Vec::new();
         (environment.fill)(&environment, &world, &mut context);
-        let arguments = (environment.arguments)(&world);
+        let arguments = environment.arguments.of(&world);
         for def in maps.iter().skip(world.tables.len()) {
             world.tables.push(Table::new(Rc::clone(def), world.cpus));
         }
