@@ -43,6 +43,8 @@ pub struct Machine {
     pub(crate) may_goto_left: u32,
     /// The context's bytes.
     pub context: Vec<u8>,
+    /// Whether they have to be filled in before somebody looks at them.
+    context_due: bool,
     /// The stack of every frame, the main function's first.
     pub stack: Vec<u8>,
     /// Keys handed to callbacks, of every frame: the longest key of any table each.
@@ -78,6 +80,7 @@ impl Machine {
             frames: Vec::new(),
             may_goto_left: MAY_GOTO_BUDGET,
             context: Vec::new(),
+            context_due: false,
             stack: vec![0; STACK_SIZE],
             keys: Vec::new(),
             world,
@@ -86,11 +89,18 @@ impl Machine {
         machine
     }
 
-    /// Sets the registers as a program finds them when it begins, and the context if it wants it.
+    /// Fills in the context's bytes.
+    fn fill_context(&mut self) {
+        self.context_due = false;
+        (self.environment.fill)(&self.environment, &self.world, &mut self.context);
+    }
+
+    /// Sets the registers as a program finds them when it begins, and the context: at once, or when it is looked at.
     #[inline]
     fn begin(&mut self, context: bool) {
+        self.context_due = true;
         if context {
-            (self.environment.fill)(&self.environment, &self.world, &mut self.context);
+            self.fill_context();
         }
         let arguments = self.environment.arguments.of(&self.world);
         self.registers = [0; 11];
@@ -103,8 +113,8 @@ impl Machine {
         self.registers[Reg::R10.index()] = Region::Stack.address(STACK_SIZE as u32);
     }
 
-    /// Stands before the first instruction again, in the world as it is now; the context is what it was if it need not
-    /// be filled in, the stack is what it was in any case.
+    /// Stands before the first instruction again, in the world as it is now. Who wants to look at the context's bytes
+    /// directly must say so; the stack is what it was.
     #[inline]
     pub(crate) fn restart(&mut self, context: bool) {
         if self.running != 0 {

@@ -14,11 +14,11 @@ mod lower;
 mod needs;
 mod op;
 
-use crate::environment::{ProgramType, World};
+use crate::environment::{Arguments, ProgramType, World};
 use crate::helpers::Function;
 use crate::interp::{MAX_FRAMES, Machine, Outcome, STACK_SIZE};
 use crate::isa::Reg;
-use crate::machine::{Ending, Flow, Machine as _, Observer, Trap};
+use crate::machine::{Ending, Flow, Machine as _, Observer, Region, Trap};
 use crate::program::{Pc, Program};
 use crate::verifier::Verified;
 use execute::{Stop, execute};
@@ -42,6 +42,8 @@ pub struct Code {
     /// What the first instruction copies from where, if it is a copy: every filter begins so, and it is done together
     /// with what sets the registers.
     copy: Option<(Reg, Reg)>,
+    /// Whether a run changes nothing that the next one looks at, but r1.
+    leaves_clean: bool,
 }
 
 /// A jump for one value.
@@ -67,14 +69,15 @@ impl Code {
                 functions.len() - 1
             }) as u32)
         });
-        let needs = Needs::of(&program, &ops);
+        let needs = Needs::of(&program, verified.facts(), &ops, |index| functions[index as usize]);
         let mut choices = Vec::new();
         fuse::fuse(&mut ops, &mut choices);
         let copy = match ops[0] {
             Op::MovR { dst, src } => Some((dst, src)),
             _ => None,
         };
-        Code { program, environment, ops, choices, functions, needs, copy }
+        let leaves_clean = needs.small && environment.arguments == Arguments::Context;
+        Code { program, environment, ops, choices, functions, needs, copy, leaves_clean }
     }
 
     /// The program.
@@ -109,6 +112,8 @@ pub struct Runner {
     executed: u64,
     /// Whether nothing has been done since the registers were set.
     fresh: bool,
+    /// Whether there is nothing to be made new before the next run but place and r1.
+    clean: bool,
     trap: Option<Trap>,
 }
 
@@ -124,7 +129,7 @@ impl Runner {
     #[must_use]
     pub fn with(code: Rc<Code>, mut machine: Machine) -> Self {
         machine.stack.resize(MAX_FRAMES * STACK_SIZE, 0);
-        Runner { code, machine, executed: 0, fresh: false, trap: None }
+        Runner { code, machine, executed: 0, fresh: false, clean: false, trap: None }
     }
 
     /// The machine as it is: a run that stands between two instructions can be stepped on from here.
@@ -150,16 +155,26 @@ impl Runner {
         &mut self.machine.world
     }
 
-    /// Stands before the first instruction again, in the world as it is now.
+    /// Stands before the first instruction again, in the world as it is now. Registers that the program cannot read
+    /// before it has written them may be as the last run left them.
     #[inline]
     pub fn restart(&mut self) {
-        let machine = &mut self.machine;
-        machine.restart(self.code.needs.context);
-        if self.code.needs.stack > 0 {
-            machine.stack[..self.code.needs.stack].fill(0);
-        }
-        self.executed = 0;
         self.fresh = true;
+        self.executed = 0;
+        if self.clean {
+            self.machine.pc = Pc(0);
+            self.machine.registers[Reg::R1.index()] = Region::Context.address(0);
+        } else {
+            self.make_ready();
+        }
+    }
+
+    /// Makes everything new that the program may look at.
+    fn make_ready(&mut self) {
+        let Needs { context, stack, .. } = &self.code.needs;
+        self.machine.restart(*context);
+        self.machine.stack[stack.clone()].fill(0);
+        self.clean = self.code.leaves_clean;
     }
 
     /// Runs to the end, a trap, or until `limit` instructions have been executed in all: exactly as
@@ -169,6 +184,18 @@ impl Runner {
         // The loop sees the limit at jumps only: a program's length behind the last one it stops, having come that far
         // since the last but one. What is left is stepped.
         let sure = limit.saturating_sub(2 * self.code.ops.len() as u64);
+        if self.fresh && self.code.needs.small && sure > 0 {
+            let pc = self.begin();
+            let (stop, executed) = execute::<true>(&self.code, &mut self.machine, pc, pc.0.into(), limit);
+            self.executed = executed;
+            if let Stop::End(ending) = stop {
+                self.executed += 1;
+                return Outcome {
+                    end: Some(Ok((self.machine.registers[0], ending))),
+                    executed: self.executed,
+                };
+            }
+        }
         let mut way = Way::On;
         if self.executed < sure {
             way = self.advance(sure, observer);
@@ -195,19 +222,28 @@ impl Runner {
         Outcome { end, executed: self.executed }
     }
 
+    /// Does the first instruction, if it is a copy, with what sets the registers. Where to go on.
+    #[inline]
+    fn begin(&mut self) -> Pc {
+        self.fresh = false;
+        let Some((dst, src)) = self.code.copy else { return Pc(0) };
+        self.machine.registers[dst.index()] = self.machine.registers[src.index()];
+        Pc(1)
+    }
+
     /// Runs to the end or a trap, or until `limit` instructions have been executed in all, or a few more.
     fn advance(&mut self, limit: u64, observer: &mut impl Observer) -> Way {
-        if std::mem::take(&mut self.fresh)
-            && let Some((dst, src)) = self.code.copy
-        {
-            self.machine.registers[dst.index()] = self.machine.registers[src.index()];
-            self.machine.pc = Pc(1);
-            self.executed = 1;
+        if self.fresh {
+            self.machine.pc = self.begin();
+            self.executed = self.machine.pc.0.into();
         }
         loop {
             // Programs that came by tail calls are stepped.
             let stop = if self.machine.running() == 0 {
-                execute(&self.code, &mut self.machine, &mut self.executed, limit)
+                let (pc, executed) = (self.machine.pc, self.executed);
+                let (stop, executed) = execute::<false>(&self.code, &mut self.machine, pc, executed, limit);
+                self.executed = executed;
+                stop
             } else {
                 Stop::Step
             };

@@ -2,7 +2,7 @@
 
 pub(super) mod trace;
 
-use super::{Argument, Environment, PacketAccess, Verdict, World};
+use super::{Arguments, Environment, PacketAccess, Verdict, World};
 use crate::context::skb::{self, SK_BUFF, SK_BUFF_CGROUP, SK_BUFF_TC};
 use crate::context::{Description, seccomp, xdp};
 use crate::helpers::classic::ANCILLARY;
@@ -31,11 +31,6 @@ pub static ALL: [&Environment; 11] = [
     &trace::PERF_EVENT,
     &SECCOMP,
 ];
-
-/// r1 is the context.
-fn the_context(_: &World) -> [Argument; 2] {
-    [Argument::Context, Argument::Number(0)]
-}
 
 fn sk_buff(_: &Environment, world: &World, context: &mut Vec<u8>) {
     world.skb.fill_context(context);

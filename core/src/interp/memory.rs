@@ -40,6 +40,9 @@ impl Machine {
     /// The bytes an access means, if all of them exist and belong together.
     fn locate(&mut self, address: u64, bytes: u32) -> Option<(Region, u32)> {
         let (region, offset) = Region::of(address)?;
+        if region == Region::Context && self.context_due {
+            self.fill_context();
+        }
         let end = offset.checked_add(bytes)?;
         if let Region::Values(map) = region {
             let table = self.world.tables.get_mut(usize::from(map))?;
@@ -169,6 +172,9 @@ impl Machine {
         offset: u32,
         bytes: &[u8],
     ) {
+        if region == Region::Context && self.context_due {
+            self.fill_context();
+        }
         for (at, piece, size) in pieces(bytes) {
             let before = self.number(region, offset + at, size);
             observer.wrote(Place::Memory { region, offset: offset + at, size }, before, number(piece));

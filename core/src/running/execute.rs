@@ -17,7 +17,7 @@
 //! expected, and all that is rare, leaves the loop with [`Stop::Step`], and the stepping form does that one instruction.
 
 use super::Code;
-use super::op::{Op, operators};
+use super::op::{Op, large, operators};
 use crate::interp::{Frame, MAX_FRAMES, Machine, STACK_SIZE};
 use crate::isa::{AluOp, CmpOp, Size, SwapKind, Width, eval};
 use crate::machine::{Ending, Region};
@@ -75,18 +75,27 @@ fn write_number(bytes: &mut [u8], at: u32, size: Size, value: u64) -> Option<()>
     }
 }
 
-/// Executes from the machine's place on, until something is not for this loop or `limit` instructions have been
-/// executed, the `executed` ones before counted. The limit is looked at when a jump is taken, so that it may be exceeded
+/// Executes from `from` on, until something is not for this loop or `limit` instructions have been executed, the
+/// `executed` ones before counted. Why it stopped, and how many have been executed; the machine is there. The limit is looked at when a jump is taken, so that it may be exceeded
 /// by as many instructions as the program has.
-pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, limit: u64) -> Stop {
+///
+/// The loop exists twice. With `SMALL` it is for programs that only look at the packet, compute, and jump forward: such
+/// a run is over in some ten operations, so what is spared in getting ready and in each jump is much of it.
+pub(super) fn execute<const SMALL: bool>(
+    code: &Code,
+    machine: &mut Machine,
+    from: Pc,
+    executed: u64,
+    limit: u64,
+) -> (Stop, u64) {
     let ops = &code.ops[..];
     let running = machine.running;
     // Registers and memory are used where they are: copies, even of where they are, cost more than a short filter.
     let Machine { registers: r, stack, context, frames, world, pc: place, may_goto_left, .. } = machine;
     let (packet, tables) = (&mut world.skb.packet, &mut world.tables);
-    let mut pc = place.index();
+    let mut pc = from.index();
     // Instructions executed are this plus `pc`, so that only jumps have to count.
-    let mut counted = (*executed as i64).wrapping_sub(pc as i64);
+    let mut counted = (executed as i64).wrapping_sub(pc as i64);
     let limit = limit.min(i64::MAX as u64) as i64;
 
     let stop = loop {
@@ -114,7 +123,8 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                 let target = $target as usize;
                 counted += (pc + $done) as i64 - target as i64;
                 pc = target;
-                if counted > limit {
+                // Who only jumps forward will end.
+                if !SMALL && counted > limit {
                     break Stop::Budget;
                 }
             }};
@@ -219,6 +229,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                 test { $($test:ident: $pb:ident $ph:ident $pw:ident $ib:ident $ih:ident $iw:ident,)* }
             ) => {
                 match *op {
+                    large!() if SMALL => break Stop::Step,
                     $(
                         Op::$ar { dst, src } => {
                             set!(dst, eval::alu(Width::W64, AluOp::$alu, get!(dst), get!(src)))
@@ -315,7 +326,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                     Op::Return { imm } => {
                         r[0] = (imm as u32).into();
                         pc += 1;
-                        if frames.is_empty() {
+                        if SMALL || frames.is_empty() {
                             break Stop::End(Ending::Returned);
                         }
                     }
@@ -444,6 +455,7 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
                         jump!(target, 1)
                     }
                     Op::Function { index } => break Stop::Function(index),
+                    Op::Exit if SMALL => break Stop::End(Ending::Returned),
                     Op::Exit => match frames.last() {
                         None => break Stop::End(Ending::Returned),
                         Some(frame) => match frame.plain(running) {
@@ -463,6 +475,5 @@ pub(super) fn execute(code: &Code, machine: &mut Machine, executed: &mut u64, li
         operators!(dispatch);
     };
     *place = Pc(pc as u32);
-    *executed = counted.wrapping_add(pc as i64) as u64;
-    stop
+    (stop, counted.wrapping_add(pc as i64) as u64)
 }

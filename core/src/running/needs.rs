@@ -2,56 +2,71 @@
 //! such a filter.
 
 use super::op::Op;
+use crate::helpers::{Function, Implementation};
 use crate::interp::{MAX_FRAMES, STACK_SIZE};
-use crate::isa::{Insn, Reg, Src};
-use crate::program::Program;
+use crate::isa::{Insn, Reg};
+use crate::program::{Pc, Program};
+use crate::verifier::{Fact, Facts, Pointee};
+use std::ops::Range;
 
 /// What a program may look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Whether it may look at its context, or a function for it.
+    /// Whether operations look at the context. Who else may look at it, functions and the stepping form, finds it filled
+    /// in by the machine when he does.
     pub(super) context: bool,
-    /// Bytes of stack that it may see.
-    pub(super) stack: usize,
+    /// The bytes of the stack that it may see.
+    pub(super) stack: Range<usize>,
+    /// Whether it only looks at the packet, computes, and jumps forward.
+    pub(super) small: bool,
 }
 
 impl Needs {
-    pub(super) fn of(program: &Program, ops: &[Op]) -> Self {
-        let insns = program.insns();
-        // Whoever gets a stack pointer gets it from r10, and a function only from its caller.
-        let stack = insns.iter().any(|insn| operands(insn).contains(&Some(Reg::R10)));
-        let calls = insns.iter().any(|insn| matches!(insn, Insn::Call(_)));
+    pub(super) fn of(
+        program: &Program,
+        facts: &Facts,
+        ops: &[Op],
+        function: impl Fn(u32) -> &'static Function,
+    ) -> Self {
+        let forward = ops.iter().enumerate().all(|(pc, op)| op.target().is_none_or(|to| to as usize > pc));
+        let frames = ops.iter().any(|op| match *op {
+            Op::Local { .. } => true,
+            Op::Function { index } => matches!(function(index).call, Implementation::Control(_)),
+            _ => false,
+        });
+        let deepest = program.pcs().map(|pc| deepest(program, facts, pc)).max().unwrap_or_default();
         Needs {
-            context: ops.iter().any(|op| op.may_see_context()),
-            stack: match (stack, calls) {
-                (false, _) => 0,
-                (true, false) => STACK_SIZE,
-                (true, true) => MAX_FRAMES * STACK_SIZE,
+            context: ops.iter().any(|op| op.reads_context()),
+            stack: match frames {
+                true => 0..MAX_FRAMES * STACK_SIZE,
+                false => STACK_SIZE - deepest..STACK_SIZE,
             },
+            small: forward && ops.iter().all(|op| op.is_small()),
         }
     }
 }
 
-/// The registers that an instruction may take a stack pointer from.
-fn operands(insn: &Insn) -> [Option<Reg>; 2] {
-    let source = |src: Src| match src {
-        Src::Reg(reg) => Some(reg),
-        Src::Imm(_) => None,
+/// How many bytes of its function's stack an instruction may see, counted from the frame pointer downwards.
+fn deepest(program: &Program, facts: &Facts, pc: Pc) -> usize {
+    let Some(facts) = facts.before(pc) else { return 0 };
+    let moved = |reg: Reg| match program.insn(pc) {
+        Insn::Load { base, offset, .. }
+        | Insn::LoadAcquire { base, offset, .. }
+        | Insn::Store { base, offset, .. }
+        | Insn::StoreRelease { base, offset, .. }
+        | Insn::Atomic { base, offset, .. }
+            if base == reg =>
+        {
+            i64::from(offset)
+        }
+        _ => 0,
     };
-    match *insn {
-        Insn::Alu { src, .. } | Insn::Branch { src, .. } => [source(src), None],
-        Insn::MovSx { src, .. } => [Some(src), None],
-        Insn::Store { base, src, .. } => [Some(base), source(src)],
-        Insn::StoreRelease { base, src, .. } | Insn::Atomic { base, src, .. } => [Some(base), Some(src)],
-        Insn::Load { base, .. } | Insn::LoadAcquire { base, .. } => [Some(base), None],
-        Insn::Neg { .. }
-        | Insn::Swap { .. }
-        | Insn::LoadImm { .. }
-        | Insn::LoadPacket { .. }
-        | Insn::Jump { .. }
-        | Insn::JumpLong { .. }
-        | Insn::MayGoto { .. }
-        | Insn::Call(_)
-        | Insn::Exit => [None, None],
-    }
+    let depths = Reg::ALL.iter().map(|&reg| match facts[reg.index()] {
+        Fact::Pointer { to: Pointee::Stack { .. }, offset } => {
+            let lowest = offset.wide.signed.min.saturating_add(moved(reg));
+            lowest.saturating_neg().clamp(0, STACK_SIZE as i64) as usize
+        }
+        Fact::Pointer { .. } | Fact::Number(_) | Fact::Unknown => 0,
+    });
+    depths.max().unwrap_or_default()
 }

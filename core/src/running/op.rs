@@ -183,6 +183,20 @@ macro_rules! declare {
                 }
             }
 
+            /// Where it jumps to, if it is an instruction's own operation and jumps.
+            pub(super) const fn target(self) -> Option<u32> {
+                match self {
+                    $(
+                        Op::$cr { target, .. }
+                        | Op::$ck { target, .. }
+                        | Op::$cr32 { target, .. }
+                        | Op::$ck32 { target, .. } => Some(target),
+                    )*
+                    Op::Jump { target } | Op::MayGoto { target } | Op::Local { target } => Some(target),
+                    _ => None,
+                }
+            }
+
             /// `if dst op src goto target`
             pub(super) const fn branch(width: Width, op: CmpOp, dst: Reg, src: Src, target: u32) -> Op {
                 match (op, width, src) {
@@ -200,27 +214,49 @@ macro_rules! declare {
 
 operators!(declare);
 
+/// The pattern of the operations that a loop need not know for programs that only look at the packet, compute, and
+/// jump.
+macro_rules! large {
+    () => {
+        Op::ContextB { .. }
+            | Op::ContextH { .. }
+            | Op::ContextW { .. }
+            | Op::ContextD { .. }
+            | Op::LoadB { .. }
+            | Op::LoadH { .. }
+            | Op::LoadW { .. }
+            | Op::LoadD { .. }
+            | Op::LoadSigned { .. }
+            | Op::StackB { .. }
+            | Op::StackH { .. }
+            | Op::StackW { .. }
+            | Op::StackD { .. }
+            | Op::StoreB { .. }
+            | Op::StoreH { .. }
+            | Op::StoreW { .. }
+            | Op::StoreD { .. }
+            | Op::StoreConstant { .. }
+            | Op::KeepB { .. }
+            | Op::KeepH { .. }
+            | Op::KeepW { .. }
+            | Op::KeepD { .. }
+            | Op::KeepConstant { .. }
+            | Op::MayGoto { .. }
+            | Op::Local { .. }
+            | Op::Function { .. }
+            | Op::Step
+    };
+}
+pub(super) use large;
+
 impl Op {
-    /// Whether it may look at the context, by itself or by what it leaves to others.
-    pub(super) const fn may_see_context(self) -> bool {
-        matches!(
-            self,
-            Op::ContextB { .. }
-                | Op::ContextH { .. }
-                | Op::ContextW { .. }
-                | Op::ContextD { .. }
-                | Op::LoadB { .. }
-                | Op::LoadH { .. }
-                | Op::LoadW { .. }
-                | Op::LoadD { .. }
-                | Op::LoadSigned { .. }
-                | Op::StoreB { .. }
-                | Op::StoreH { .. }
-                | Op::StoreW { .. }
-                | Op::StoreD { .. }
-                | Op::StoreConstant { .. }
-                | Op::Function { .. }
-                | Op::Step
-        )
+    /// Whether it reads numbers of the context.
+    pub(super) const fn reads_context(self) -> bool {
+        matches!(self, Op::ContextB { .. } | Op::ContextH { .. } | Op::ContextW { .. } | Op::ContextD { .. })
+    }
+
+    /// Whether the loop for small programs executes it.
+    pub(super) const fn is_small(self) -> bool {
+        !matches!(self, large!())
     }
 }

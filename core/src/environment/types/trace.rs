@@ -1,9 +1,9 @@
 //! Program types that are run by probes, trace points and counters, and records of the user's own.
 
-use super::{EVERYWHERE, TRACING, keep_record, plain_record, the_context};
+use super::{EVERYWHERE, TRACING, keep_record, plain_record};
 use crate::context::Description;
 use crate::context::trace::{PERF_EVENT_DATA, PT_REGS, RAW_TRACEPOINT_ARGS, TRACEPOINT as RECORD};
-use crate::environment::{Environment, PacketAccess, Verdict};
+use crate::environment::{Arguments, Environment, PacketAccess, Verdict};
 use std::borrow::Cow;
 
 const NO_PACKET: PacketAccess = PacketAccess { legacy: false, writable: false, from_network: false };
