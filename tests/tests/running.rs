@@ -111,13 +111,13 @@ fn again(code: &Rc<Code>, machine: Machine, other: Vec<u8>, limit: u64) -> Left 
     }
     let mut told = Told::default();
     let outcome = runner.run(limit, &mut told);
-    Left::new(outcome, runner.machine(), told).as_seen()
+    Left::new(outcome, runner.machine(), told).seen_by_others()
 }
 
 impl Left {
     /// Without what nobody looks at: registers of a program that has ended but r0, and the context, which is filled in
     /// for those who do.
-    fn as_seen(mut self) -> Self {
+    fn seen_by_others(mut self) -> Self {
         self.registers[1..].fill(0);
         self.context.clear();
         self
@@ -160,7 +160,7 @@ fn running_form_and_stepping_form_agree() {
             let mut other = machine.world.skb.packet.clone();
             other.truncate(make.below(other.len() + 1));
             other.extend(make.bytes(20));
-            let wanted = stepped(machine.clone(), LIMIT).as_seen();
+            let wanted = stepped(machine.clone(), LIMIT).seen_by_others();
             same(again(&code, machine.clone(), other, LIMIT), &wanted, "after another packet")?;
         }
         let budget = 1 + make.below(40) as u64;
