@@ -13,7 +13,8 @@ compile() {
 	llvm-strip -g "$object"
 }
 
-for source in counters legacy functions loops rewrite strings callback inner relocated; do
+examples="basics blocklist portcount synlimit unvlan pong forward dispatch tunnel classes portmap requests pull sampler ip6ext"
+for source in counters legacy functions loops rewrite strings callback inner relocated $examples; do
 	compile $source $source.o
 done
 # These have operations that came with the third version of the instruction set.

@@ -32,14 +32,6 @@ fn kernel() -> Option<Kernel> {
     kernel.inspect_err(|why| skipped("the running kernel", why)).ok()
 }
 
-/// As many CPUs as the kernel has values for.
-fn cpus() -> u32 {
-    #[cfg(target_os = "linux")]
-    return bpf64_tests::kernel_maps::cpus().min(maps::MAX_CPUS);
-    #[cfg(not(target_os = "linux"))]
-    return 1;
-}
-
 /// Told what a run prints and sends.
 #[derive(Default)]
 struct Heard(Vec<String>);
@@ -311,10 +303,10 @@ fn functions_do_what_linux_does() {
                 }
             };
             let mut tables: Vec<Table> =
-                program.maps().iter().map(|def| Table::new(Rc::clone(def), cpus())).collect();
+                program.maps().iter().map(|def| Table::new(Rc::clone(def), alongside::cpus())).collect();
             if function.id == 25 {
                 // Nobody listens.
-                for cpu in 0..cpus() {
+                for cpu in 0..alongside::cpus() {
                     tables[1].delete(&cpu.to_le_bytes()).expect("it was open");
                 }
             }
@@ -326,7 +318,7 @@ fn functions_do_what_linux_does() {
                 }
                 let mut world = alongside::world(kind, frame.clone());
                 world.tables = tables;
-                world.cpus = cpus();
+                world.cpus = alongside::cpus();
                 let mut machine = Machine::new(Rc::clone(&program), ProgramType::from(environment), world);
                 given.iter().for_each(|&(reg, number)| machine.registers[reg.index()] = number);
                 let what = format!(

@@ -6,7 +6,7 @@ use bpf64_core::interp::Machine;
 use bpf64_core::listing::{Listing, Style};
 use bpf64_core::load::{Loaded, Request, elf, load};
 use bpf64_core::program::Pc;
-use bpf64_tests::kernel::skipped;
+use bpf64_tests::kernel::{run_on, skipped};
 use bpf64_tests::kernel_ebpf::{self, Kernel};
 use bpf64_tests::property::check;
 use bpf64_tests::{alongside, examples};
@@ -127,15 +127,24 @@ fn listings_read_back() {
 
 #[test]
 fn programs_run_as_in_linux() {
-    let kernel = match Kernel::open(PROBE) {
+    // Tables of which each CPU has its own show on which one a program ran; ours run on the first.
+    let ready = Kernel::open(PROBE).and_then(|kernel| {
+        run_on(0).map_err(|error| error.to_string())?;
+        Ok(kernel)
+    });
+    let kernel = match ready {
         Ok(kernel) => kernel,
         Err(why) => return skipped("objects in the running kernel", &why),
     };
     let frames = frames();
     let mut runs = 0;
     for (name, found) in programs() {
+        // Nobody listens to its events there (`networking.rs`).
+        if name == "sampler.o, tell" {
+            continue;
+        }
         let program = Rc::new(found.ebpf());
-        alongside::compare(&kernel, &program, &found.program_type, &frames)
+        alongside::compare_but(&kernel, &program, &found.program_type, &frames, &["buckets"])
             .unwrap_or_else(|why| panic!("{name}: {why}"));
         runs += frames.len();
     }
