@@ -15,7 +15,7 @@ use bpf64_core::context::{Access, Description, Field, FieldKind};
 use bpf64_core::environment::{Environment, ProgramType, SOCKET_FILTER, World};
 use bpf64_core::interp;
 use bpf64_core::isa::{Insn, Reg, Size};
-use bpf64_core::machine::Ending;
+use bpf64_core::machine::{Ending, Flow, Machine as _, Observer, Place, Sent};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Verified, verify};
 use bpf64_jit::runtime::{Compiled, Machine};
@@ -39,7 +39,7 @@ impl Engine<Program> for Jit {
     }
 
     fn run(&self, program: &Rc<Program>, input: &Input) -> Result<Outcome, Skip> {
-        let case = Case::new(program, &SOCKET_FILTER, input).ok_or(Skip("the verifier refuses it"))?;
+        let case = Case::new(program, &[], &SOCKET_FILTER, input).ok_or(Skip("the verifier refuses it"))?;
         let mut outcomes = cpus().into_iter().map(|options| case.run(&options));
         let first = outcomes.next().expect("there is a CPU")?;
         for other in outcomes {
@@ -64,7 +64,7 @@ impl Engine<classic::Program> for JitFilter {
         let mut outcome = None;
         for converted in [classic::convert_plain(program), classic::convert(program)] {
             let environment = program.rules().environment();
-            let Some(case) = Case::new(&converted.program, environment, input) else {
+            let Some(case) = Case::new(&converted.program, &[], environment, input) else {
                 return Err(Skip("the verifier refuses it"));
             };
             for options in cpus() {
@@ -90,16 +90,28 @@ struct Left {
     executed: u64,
     context: Vec<u8>,
     world: World,
+    sent: Vec<Sent>,
 }
 
 impl Left {
     fn short(&self) -> String {
         let (end, executed, context, world) = (self.end, self.executed, &self.context, &self.world);
-        let (packet, tables) = (&world.skb.packet, &world.tables);
-        format!(
-            "{end:x?}, {executed} executed\ncontext {context:02x?}\npacket {packet:02x?}\ntables {tables:x?}"
-        )
+        let mut text = format!(
+            "{end:x?}, {executed} executed\ncontext {}\npacket {}\n",
+            hex(context),
+            hex(&world.skb.packet)
+        );
+        for table in &world.tables {
+            text += &format!("{}: {}\n", table.def().name, hex(table.bytes()));
+        }
+        text + &format!("sent {:x?}", self.sent)
     }
+}
+
+/// Without the zeros at the end.
+fn hex(bytes: &[u8]) -> String {
+    let used = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    bytes[..used].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How a run ended, how many instructions it counted, and the machine behind it.
@@ -108,6 +120,8 @@ type Ran = (Option<(u64, Ending)>, Option<u64>, Machine);
 /// A program that the verifier accepts, with its input.
 struct Case {
     verified: Verified,
+    /// Those that tail calls go to.
+    others: Vec<Verified>,
     environment: ProgramType,
     world: World,
     /// Instructions before the program.
@@ -115,8 +129,13 @@ struct Case {
 }
 
 impl Case {
-    fn new(program: &Program, environment: &'static Environment, input: &Input) -> Option<Self> {
-        let (mut insns, mut environment, mut world) =
+    fn new(
+        program: &Program,
+        others: &[Rc<Program>],
+        environment: &'static Environment,
+        input: &Input,
+    ) -> Option<Self> {
+        let (mut first, mut environment, mut world) =
             (Vec::new(), ProgramType::from(environment), input.world.clone());
         if !input.registers.is_empty() {
             let start = environment.context.size;
@@ -126,45 +145,76 @@ impl Case {
             registers.sort_by_key(|&(reg, _)| reg == Reg::R1);
             for (at, (dst, value)) in registers.into_iter().enumerate() {
                 let offset = (start + 8 * at) as i16;
-                insns.push(Insn::Load { size: Size::DW, signed: false, dst, base: Reg::R1, offset });
+                first.push(Insn::Load { size: Size::DW, signed: false, dst, base: Reg::R1, offset });
                 world.record.extend(value.to_le_bytes());
             }
             world.record.resize(RECORD, 0);
         }
-        let before = insns.len() as u64;
-        insns.extend(program.insns());
-        let maps = program.maps().iter().map(|map| (**map).clone()).collect();
-        let program = Program::new(insns, Vec::new()).and_then(|program| program.with_maps(maps)).ok()?;
-        let verified = verify(&program, &environment, 0).ok()?;
-        Some(Case { verified, environment, world, before })
+        let prove = |program: &Program| {
+            let insns = [&first[..], program.insns()].concat();
+            let maps = program.maps().iter().map(|map| (**map).clone()).collect();
+            let program = Program::new(insns, Vec::new()).and_then(|program| program.with_maps(maps)).ok()?;
+            verify(&program, &environment, 0).ok()
+        };
+        let verified = prove(program)?;
+        let others: Vec<Verified> = others.iter().map(|other| prove(other)).collect::<Option<_>>()?;
+        world.programs = others.iter().map(|other| Rc::new(other.program().clone())).collect();
+        let before = first.len() as u64;
+        Some(Case { verified, others, environment, world, before })
     }
 
     /// How a run ends, and the machine behind it.
     fn run_with(&self, options: &Options) -> Result<Ran, Skip> {
-        let code = compile(&self.verified, &self.environment, options)
-            .map_err(|_| Skip("it names what only Linux has"))?;
-        let compiled = Compiled::new(code).map_err(|_| Skip("the JIT does not run on this machine"))?;
+        let compiled = |verified, options: &Options| {
+            let code = compile(verified, &self.environment, options)
+                .map_err(|_| Skip("it names what only Linux has"))?;
+            Compiled::new(code).map(Rc::new).map_err(|_| Skip("the JIT does not run on this machine"))
+        };
+        let first = compiled(&self.verified, options)?;
+        let as_target = Options { tail_target: true, ..*options };
+        let others = self.others.iter().map(|other| compiled(other, &as_target)).collect::<Result<_, _>>()?;
         let maps = self.verified.program().maps();
-        let mut machine =
-            Machine::new(Rc::new(compiled), Vec::new(), maps, self.environment.clone(), self.world.clone());
+        let mut machine = Machine::new(first, others, maps, self.environment.clone(), self.world.clone());
         let outcome = machine.run(LIMIT as u64 + self.before);
         let end = outcome.end.map(|end| end.expect("what the verifier accepts does not trap"));
         Ok((end, outcome.executed, machine))
     }
 
     fn run(&self, options: &Options) -> Result<Left, Skip> {
-        let (end, executed, machine) = self.run_with(options)?;
+        let (end, executed, mut machine) = self.run_with(options)?;
         let executed = executed.expect("it counts") - self.before;
-        Ok(Left { end, executed, context: machine.context().to_vec(), world: machine.into_world() })
+        let (context, sent) = (machine.context().to_vec(), machine.take_sent());
+        Ok(Left { end, executed, context, world: machine.into_world(), sent })
     }
 
     fn interpreted(&self) -> Left {
         let program = Rc::new(self.verified.program().clone());
         let mut machine = interp::Machine::new(program, self.environment.clone(), self.world.clone());
-        let outcome = machine.run(LIMIT as u64 + self.before);
-        let end = outcome.end.map(|end| end.expect("what the verifier accepts does not trap"));
-        let executed = outcome.executed - self.before;
-        Left { end, executed, context: machine.context, world: machine.world }
+        let mut sent = Heard::default();
+        let (mut end, mut executed) = (None, 0);
+        while end.is_none() && executed < LIMIT as u64 + self.before {
+            match machine.step(&mut sent).expect("what the verifier accepts does not trap") {
+                Flow::Next => {}
+                Flow::End(value, ending) => end = Some((value, ending)),
+            }
+            executed += 1;
+        }
+        let executed = executed - self.before;
+        Left { end, executed, context: machine.context, world: machine.world, sent: sent.0 }
+    }
+}
+
+/// What was sent in a run.
+#[derive(Default)]
+struct Heard(Vec<Sent>);
+
+impl Observer for Heard {
+    fn read(&mut self, _: Place, _: u64) {}
+    fn wrote(&mut self, _: Place, _: u64, _: u64) {}
+    fn printed(&mut self, _: &str) {}
+
+    fn sent(&mut self, sent: &Sent) {
+        self.0.push(sent.clone());
     }
 }
 
@@ -209,7 +259,20 @@ fn text(program: &Program) -> String {
 /// # Errors
 /// What differs.
 pub fn compare(program: &Program, environment: &'static Environment, input: &Input) -> Result<bool, String> {
-    let Some(case) = Case::new(program, environment, input) else { return Ok(false) };
+    compare_with(program, &[], environment, input)
+}
+
+/// The same of a program with those that its tail calls go to, all of which begin with the input's registers.
+///
+/// # Errors
+/// What differs.
+pub fn compare_with(
+    program: &Program,
+    others: &[Rc<Program>],
+    environment: &'static Environment,
+    input: &Input,
+) -> Result<bool, String> {
+    let Some(case) = Case::new(program, others, environment, input) else { return Ok(false) };
     let expected = case.interpreted();
     for options in cpus() {
         let found = case.run(&options).map_err(|skip| skip.0.to_owned())?;

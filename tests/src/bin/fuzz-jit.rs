@@ -1,16 +1,16 @@
 //! Holds compiled programs against interpreted ones: `fuzz-jit SECONDS [SEED]`. Run it as `cargo xtask fuzz jit`.
 //!
-//! It ends when the time is over and at least [`LEAST`] programs were accepted and compared, and fails at the first
+//! It ends when the time is over and [`LEAST`] programs were accepted and compared (one, if there is no time), and fails at the first
 //! difference, with how to repeat it.
 
 use bpf64_core::environment::{SCHED_CLS, SOCKET_FILTER, XDP};
 use bpf64_tests::generate::Generator;
-use bpf64_tests::jit::compare;
+use bpf64_tests::jit::{compare, compare_with};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Programs to be compared, however short the time.
-const LEAST: u64 = 1_000;
+const LEAST: u64 = 100_000;
 
 fn case(seed: u64) -> Result<bool, String> {
     let mut make = Generator::new(seed);
@@ -22,6 +22,11 @@ fn case(seed: u64) -> Result<bool, String> {
         1 => {
             let (program, input) = make.accepted_program_for(&XDP, 30);
             compare(&program, &XDP, &input)
+        }
+        2 => {
+            let environment = make.pick(&[&SCHED_CLS, &XDP, &SOCKET_FILTER]);
+            let (program, others, input) = make.program_with_tables(environment, 30);
+            compare_with(&program, &others, environment, &input)
         }
         _ => {
             let (program, input) = make.idioms(25);
@@ -36,9 +41,10 @@ fn main() -> ExitCode {
         eprintln!("usage: fuzz-jit SECONDS [SEED], both numbers");
         return ExitCode::from(2);
     };
+    let least = if seconds == 0 { 1 } else { LEAST };
     let (start, mut told) = (Instant::now(), Instant::now());
     let (mut seed, mut compared) = (first, 0);
-    while start.elapsed() < Duration::from_secs(seconds) || compared < LEAST {
+    while start.elapsed() < Duration::from_secs(seconds) || compared < least {
         match std::panic::catch_unwind(|| case(seed)) {
             Ok(Ok(accepted)) => compared += u64::from(accepted),
             wrong => {

@@ -4,6 +4,8 @@
 //! A function is a list of groups of instructions, and jumps go to the beginning of a later group. In `main`, r6 holds
 //! the context from beginning to end. Elsewhere and in all other registers are numbers, at every group's beginning.
 
+mod tables;
+
 use super::Generator;
 use crate::input::{self, Input};
 use bpf64_core::context::skb::Skb;
@@ -13,6 +15,7 @@ use bpf64_core::isa::{
     AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, SwapKind, WideImm, Width,
 };
 use bpf64_core::program::Program;
+use tables::Role;
 
 /// Bytes of stack that a function uses: so few that all frames together stay below Linux's 512.
 const STACK: i16 = 64;
@@ -43,6 +46,17 @@ enum Item {
     Jump(Insn, usize),
     /// A call of the function of that number.
     Call(usize),
+    /// A load of its address.
+    Address(Reg, usize),
+}
+
+/// What a program may do besides computing.
+struct Plan {
+    environment: &'static Environment,
+    /// Whether it has [tables](tables::maps).
+    tables: bool,
+    /// What functions are for, by number, `main` first.
+    roles: Vec<Role>,
 }
 
 /// A function that is being made.
@@ -67,13 +81,7 @@ impl Generator {
         environment: &'static Environment,
         most: usize,
     ) -> (Program, Input) {
-        let mut calls = 0;
-        let (mut number, mut functions) = (0, Vec::new());
-        while number <= calls {
-            let length = 1 + self.below(if number == 0 { most } else { most / 4 + 1 });
-            functions.push(self.function(environment, number, length, &mut calls));
-            number += 1;
-        }
+        let program = self.joined_program(environment, most, false);
         let length = 14 + self.below(80);
         let mut packet = self.bytes(length);
         packet[12..14].copy_from_slice(&LOCAL_EXPERIMENT);
@@ -82,7 +90,19 @@ impl Generator {
         for reg in NUMBERS.into_iter().filter(|&reg| reg != Reg::R1) {
             input.registers.push((reg, self.number()));
         }
-        (linked(&functions), input)
+        (program, input)
+    }
+
+    /// Functions that call each other, one after the other.
+    fn joined_program(&mut self, environment: &'static Environment, most: usize, tables: bool) -> Program {
+        let mut plan = Plan { environment, tables, roles: vec![Role::Called] };
+        let mut functions = Vec::new();
+        while functions.len() < plan.roles.len() {
+            let number = functions.len();
+            let length = 1 + self.below(if number == 0 { most } else { most / 4 + 1 });
+            functions.push(self.function(&mut plan, number, length));
+        }
+        linked(&functions)
     }
 
     /// 64 bits at which something may change.
@@ -95,18 +115,13 @@ impl Generator {
         }
     }
 
-    fn function(
-        &mut self,
-        environment: &'static Environment,
-        number: usize,
-        length: usize,
-        calls: &mut usize,
-    ) -> Function {
+    fn function(&mut self, plan: &mut Plan, number: usize, length: usize) -> Function {
         let mut first = Vec::new();
         let mov = |dst, src| Insn::Alu { width: Width::W64, op: AluOp::Mov, dst, src: Src::Reg(src) };
         if number == 0 {
             first.extend([mov(Reg::R6, Reg::R1), mov(Reg::R1, Reg::R2)]);
         } else {
+            first.extend(self.arguments(plan.roles[number]));
             // r1 to r5 are the caller's; the others must not be read before they are written.
             let pairs = [Reg::R0, Reg::R6, Reg::R7, Reg::R8, Reg::R9].into_iter().zip(CLOBBERED);
             first.extend(pairs.map(|(dst, src)| mov(dst, src)));
@@ -117,21 +132,20 @@ impl Generator {
         }
         let mut groups = vec![first.into_iter().map(Item::Plain).collect()];
         for at in 1..=length {
-            groups.push(self.group(environment, number, at, length + 1, calls));
+            groups.push(self.group(plan, number, at, length + 1));
         }
-        groups.push(digest().into_iter().map(Item::Plain).collect());
+        let mut last = digest();
+        if plan.roles[number] != Role::Called {
+            // What is called back says with 0 and 1 whether it wants to be called again.
+            last.insert(last.len() - 1, tables::mask(Reg::R0, 1));
+        }
+        groups.push(last.into_iter().map(Item::Plain).collect());
         Function { number, groups }
     }
 
     /// Group `at` of a function whose last group, which exits, is `last`.
-    fn group(
-        &mut self,
-        environment: &'static Environment,
-        function: usize,
-        at: usize,
-        last: usize,
-        calls: &mut usize,
-    ) -> Vec<Item> {
+    fn group(&mut self, plan: &mut Plan, function: usize, at: usize, last: usize) -> Vec<Item> {
+        let environment = plan.environment;
         let later = at + 1 + self.below(last - at);
         match self.below(20) {
             0 => {
@@ -140,7 +154,9 @@ impl Generator {
                 vec![Item::Jump(self.branch(), at + 1), Item::Jump(away, later)]
             }
             1 => vec![Item::Jump(Insn::MayGoto { offset: 0 }, later)],
-            2 if self.percent(40) => vec![Item::Jump(self.branch(), at + 1), Item::Plain(Insn::Exit)],
+            2 if self.percent(40) && plan.roles[function] == Role::Called => {
+                vec![Item::Jump(self.branch(), at + 1), Item::Plain(Insn::Exit)]
+            }
             3 | 4 => vec![Item::Jump(self.branch(), later)],
             5 if function == 0 && environment.packet.legacy => {
                 let size = self.pick(&[Size::B, Size::H, Size::W]);
@@ -158,14 +174,19 @@ impl Generator {
             9 if function + 1 < FUNCTIONS && self.percent(60) => {
                 // Only later functions are called: there is no recursion.
                 // A function is there because it is called: the verifier refuses others.
-                let callee = if *calls + 1 < FUNCTIONS && (*calls == function || self.percent(50)) {
-                    *calls += 1;
-                    *calls
+                let calls = plan.roles.len() - 1;
+                let callee = if calls + 1 < FUNCTIONS && (calls == function || self.percent(50)) {
+                    plan.roles.push(Role::Called);
+                    calls + 1
                 } else {
-                    function + 1 + self.below(*calls - function)
+                    function + 1 + self.below(calls - function)
                 };
+                if plan.roles[callee] != Role::Called {
+                    return vec![Item::Plain(self.plain())];
+                }
                 self.and_numbers(Item::Call(callee))
             }
+            10..=14 if plan.tables => self.table_group(plan, function),
             _ => vec![Item::Plain(self.plain())],
         }
     }
@@ -320,7 +341,11 @@ fn digest() -> Vec<Insn> {
 
 /// The functions one after the other, with every jump's and call's distance.
 fn linked(functions: &[Function]) -> Program {
-    let slots = |item: &Item| if let Item::Plain(insn) = item { insn.slots() } else { 1 };
+    let slots = |item: &Item| match item {
+        Item::Plain(insn) => insn.slots(),
+        Item::Jump(..) | Item::Call(_) => 1,
+        Item::Address(..) => 2,
+    };
     let mut next = 0;
     let starts: Vec<Vec<u32>> = functions
         .iter()
@@ -341,6 +366,9 @@ fn linked(functions: &[Function]) -> Program {
             insns.push(match *item {
                 Item::Plain(insn) => insn,
                 Item::Call(callee) => Insn::Call(Callee::Local(distance(starts[callee][0]))),
+                Item::Address(dst, callee) => {
+                    Insn::LoadImm { dst, imm: WideImm::Code(distance(starts[callee][0]) + 1) }
+                }
                 Item::Jump(jump, group) => {
                     let by = distance(starts[function.number][group]);
                     match jump {
