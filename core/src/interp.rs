@@ -215,8 +215,12 @@ impl Machine {
             Insn::LoadPacket { size, from } => match self.load_packet(observer, size, from)? {
                 Some(value) => self.set(observer, Reg::R0, value)?,
                 None => {
+                    // As an `exit`, also in functions of the program (`bpf_gen_ld_abs`).
                     self.force(observer, Reg::R0, 0);
-                    return Ok(Flow::End(0, Ending::OutsidePacket));
+                    match self.leave(observer)? {
+                        Some(return_to) => next = return_to,
+                        None => return Ok(Flow::End(0, Ending::OutsidePacket)),
+                    }
                 }
             },
             Insn::Load { size, signed, dst, base, offset } => {

@@ -73,7 +73,7 @@ struct Needs {
     ends_within: bool,
     /// Runs begin at a gate of their own, not in `main`.
     gate: bool,
-    /// `main` loads from the packet in the old way.
+    /// Any function loads from the packet in the old way.
     loads_packet: bool,
     /// Functions are called back.
     called_back: bool,
@@ -126,7 +126,7 @@ impl Needs {
                 | Insn::Exit => {}
             }
         }
-        let loads_packet = censuses[0].loads_packet;
+        let loads_packet = censuses.iter().any(|census| census.loads_packet);
         let ends_within = calls_out || options.budget;
         let gate = controls || options.tail_target;
         let alone = !gate && censuses.iter().all(|census| !census.calls);

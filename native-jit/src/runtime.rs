@@ -368,8 +368,12 @@ impl Machine {
                     self.find_packet();
                     let returned = native::call_back(self, entry, with);
                     self.tell_world();
-                    if self.arena.get(Word::Status) >= Status::Stopped as u64 {
-                        return Ok(0);
+                    match self.arena.get(Word::Status) {
+                        status if status == Status::Outside as u64 => {
+                            self.arena.set(Word::Status, Status::Running as u64);
+                        }
+                        status if status >= Status::Stopped as u64 => return Ok(0),
+                        _ => {}
                     }
                     self.arena.set(Word::Frame, frame);
                     turn = Turn { arguments, state, returned: Some(returned) };

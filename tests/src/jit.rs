@@ -152,8 +152,10 @@ impl Case {
         }
         let prove = |program: &Program| {
             let insns = [&first[..], program.insns()].concat();
+            let names = program.functions().to_vec();
             let maps = program.maps().iter().map(|map| (**map).clone()).collect();
             let program = Program::new(insns, Vec::new()).and_then(|program| program.with_maps(maps)).ok()?;
+            let program = program.with_functions(names);
             verify(&program, &environment, 0).ok()
         };
         let verified = prove(program)?;

@@ -2,11 +2,15 @@
 
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP};
+use bpf64_core::interp;
 use bpf64_core::load::{Request, load};
+use bpf64_core::machine::Ending;
+use bpf64_core::maps::MapDef;
 use bpf64_core::verifier::verify;
 use bpf64_tests::input::Input;
 use bpf64_tests::jit::{compare, compare_with};
 use bpf64_tests::property::check;
+use std::rc::Rc;
 
 /// Programs of a type: how many, and how long.
 fn agree(environment: &'static Environment, cases: u64, most: usize) {
@@ -24,12 +28,12 @@ fn agree(environment: &'static Environment, cases: u64, most: usize) {
 #[test]
 fn idioms() {
     let mut refused = 0;
-    check("compiled and interpreted idioms", 1_000, |make| {
+    check("compiled and interpreted idioms", 600, |make| {
         let (program, input) = make.idioms(12);
         refused += u64::from(!compare(&program, &SCHED_CLS, &input)?);
         Ok(())
     });
-    assert!(refused < 100, "the verifier refuses {refused}");
+    assert!(refused < 60, "the verifier refuses {refused}");
 }
 
 #[test]
@@ -39,7 +43,7 @@ fn socket_filters() {
 
 #[test]
 fn traffic_control() {
-    agree(&SCHED_CLS, 3_000, 30);
+    agree(&SCHED_CLS, 2_400, 30);
 }
 
 #[test]
@@ -167,4 +171,30 @@ fn lines_know_who_printed_them() {
         machine.run(10_000);
         assert_eq!(machine.take_printed(), heard.1, "{options:?}");
     }
+}
+
+/// A load outside the packet in a function is a return with 0, and so is one in a program that took over there: Linux
+/// 6.18 says 5 to the first two as well (asked with bpftool, since it wants functions described by BTF).
+#[test]
+fn outside_the_packet_in_functions() {
+    let program = |text: &str| {
+        let text = format!(".type sched_cls\n.map programs prog_array key=4 value=4 max=1\n{text}");
+        let program = load(text.as_bytes(), &Request::default()).expect("it is a program").ebpf();
+        let mut programs = MapDef::clone(&program.maps()[0]);
+        programs.entries = vec![(vec![0; 4], vec![0; 4])];
+        program.with_maps(vec![programs]).expect("the table can be made")
+    };
+    let run = |text: &str, other: &str| {
+        let (program, others) = (program(text), [Rc::new(program(other))]);
+        let input = Input::from(World::new(Skb::ethernet(vec![0; 60])));
+        assert_eq!(compare_with(&program, &others, &SCHED_CLS, &input), Ok(true));
+        let world = World { programs: others.to_vec(), ..input.world };
+        interp::Machine::new(Rc::new(program), &SCHED_CLS, world).run(100).end
+    };
+    let load = "r6 = r1\nr0 = *(u8 *)skb[1000]\nexit";
+    let goes_on = "r2 = map[programs]\nr3 = 0\ncall tail_call\nr0 = 70\nexit";
+    let in_function = |text: &str| format!("call function\nr0 += 5\nexit\nfunction:\n{text}");
+    assert_eq!(run(&in_function(load), load), Some(Ok((5, Ending::Returned))));
+    assert_eq!(run(&in_function(goes_on), load), Some(Ok((5, Ending::Returned))));
+    assert_eq!(run(goes_on, load), Some(Ok((0, Ending::OutsidePacket))));
 }

@@ -172,10 +172,12 @@ pub(super) fn execute<const SMALL: bool>(
                         r[0] = number.into();
                         u32::from(number)
                     }
-                    None => {
+                    None if frames.is_empty() => {
                         r[0] = 0;
                         break Stop::End(Ending::OutsidePacket);
                     }
+                    // A function of the program returns.
+                    None => break Stop::Step,
                 }
             };
         }

@@ -43,7 +43,8 @@ pub(super) struct Emitter<'a> {
     stubs: Vec<Label>,
     abort: Option<Label>,
     exhausted: Option<Label>,
-    /// Where packet loads go that did not find their bytes, and those that look behind the packet, by size.
+    /// Of the function that is being written: where packet loads go that did not find their bytes, and those that look
+    /// behind the packet, by size.
     outside: Label,
     windows: [Option<Label>; 3],
     marks: Vec<(Position, Mark)>,
@@ -92,7 +93,7 @@ impl<'a> Emitter<'a> {
     ) -> Result<Code, CompileError> {
         let mut asm = Assembler::with_capacity(program.insns().len() * 6 + 64);
         let entries = functions.iter().map(|_| asm.label()).collect();
-        let (leave, outside) = (asm.label(), asm.label());
+        let leave = asm.label();
         let first = prepared.first().expect("a program has a function");
         let mut emitter = Emitter {
             asm,
@@ -108,7 +109,7 @@ impl<'a> Emitter<'a> {
             stubs: Vec::new(),
             abort: None,
             exhausted: None,
-            outside,
+            outside: leave,
             windows: [None; 3],
             marks: Vec::with_capacity(program.insns().len()),
             notes: Vec::new(),
@@ -137,7 +138,6 @@ impl<'a> Emitter<'a> {
                 emitter.function()?;
             }
         }
-        emitter.windows();
         let ways_in = [emitter.gate(), emitter.callback()];
         emitter.shared();
         Ok(emitter.finish(ways_in))
@@ -146,6 +146,7 @@ impl<'a> Emitter<'a> {
     /// Writes the current function.
     fn function(&mut self) -> Result<(), CompileError> {
         self.labels.clear();
+        self.outside = self.asm.label();
         self.narrow = Set::NONE;
         (self.swapped, self.flags) = (None, None);
         for op in self.ops {
@@ -182,9 +183,7 @@ impl<'a> Emitter<'a> {
             }
             self.at += written;
         }
-        if self.number == 0 {
-            self.ways_out();
-        }
+        self.ways_out();
         Ok(())
     }
 

@@ -59,6 +59,13 @@ struct Plan {
     roles: Vec<Role>,
 }
 
+impl Plan {
+    /// Whether r6 holds the context in that function.
+    fn has_context(&self, function: usize) -> bool {
+        function == 0 || self.roles[function] == Role::Context
+    }
+}
+
 /// A function that is being made.
 struct Function {
     number: usize,
@@ -124,7 +131,8 @@ impl Generator {
             first.extend(self.arguments(plan.roles[number]));
             // r1 to r5 are the caller's; the others must not be read before they are written.
             let pairs = [Reg::R0, Reg::R6, Reg::R7, Reg::R8, Reg::R9].into_iter().zip(CLOBBERED);
-            first.extend(pairs.map(|(dst, src)| mov(dst, src)));
+            let kept = |dst| dst == Reg::R6 && plan.has_context(number);
+            first.extend(pairs.filter(|&(dst, _)| !kept(dst)).map(|(dst, src)| mov(dst, src)));
         }
         for at in 1..=STACK / 8 {
             let src = Src::Reg(self.pick(&NUMBERS));
@@ -135,7 +143,7 @@ impl Generator {
             groups.push(self.group(plan, number, at, length + 1));
         }
         let mut last = digest();
-        if plan.roles[number] != Role::Called {
+        if plan.roles[number].is_called_back() {
             // What is called back says with 0 and 1 whether it wants to be called again.
             last.insert(last.len() - 1, tables::mask(Reg::R0, 1));
         }
@@ -154,19 +162,19 @@ impl Generator {
                 vec![Item::Jump(self.branch(), at + 1), Item::Jump(away, later)]
             }
             1 => vec![Item::Jump(Insn::MayGoto { offset: 0 }, later)],
-            2 if self.percent(40) && plan.roles[function] == Role::Called => {
+            2 if self.percent(40) && !plan.roles[function].is_called_back() => {
                 vec![Item::Jump(self.branch(), at + 1), Item::Plain(Insn::Exit)]
             }
             3 | 4 => vec![Item::Jump(self.branch(), later)],
-            5 if function == 0 && environment.packet.legacy => {
+            5 if plan.has_context(function) && environment.packet.legacy => {
                 let size = self.pick(&[Size::B, Size::H, Size::W]);
                 let insn = Insn::LoadPacket { size, from: self.packet_offset() };
                 self.and_numbers(Item::Plain(insn))
             }
-            6 | 7 if function == 0 && field(environment, FieldKind::PacketStart).is_some() => {
+            6 | 7 if plan.has_context(function) && field(environment, FieldKind::PacketStart).is_some() => {
                 self.direct_access(environment)
             }
-            8 if function == 0 => {
+            8 if plan.has_context(function) => {
                 let offset = field(environment, FieldKind::Number).unwrap_or(QUEUE);
                 let (size, dst) = (Size::W, self.pick(&NUMBERS));
                 vec![Item::Plain(Insn::Load { size, signed: false, dst, base: Reg::R6, offset })]
@@ -176,15 +184,21 @@ impl Generator {
                 // A function is there because it is called: the verifier refuses others.
                 let calls = plan.roles.len() - 1;
                 let callee = if calls + 1 < FUNCTIONS && (calls == function || self.percent(50)) {
-                    plan.roles.push(Role::Called);
+                    let with_context = plan.tables && plan.has_context(function) && self.percent(60);
+                    plan.roles.push(if with_context { Role::Context } else { Role::Called });
                     calls + 1
                 } else {
                     function + 1 + self.below(calls - function)
                 };
-                if plan.roles[callee] != Role::Called {
-                    return vec![Item::Plain(self.plain())];
+                match plan.roles[callee] {
+                    Role::Called => self.and_numbers(Item::Call(callee)),
+                    Role::Context if plan.has_context(function) => {
+                        let mut items = self.and_numbers(Item::Call(callee));
+                        items.insert(0, Item::Plain(tables::mov(Reg::R1, Reg::R6)));
+                        items
+                    }
+                    _ => vec![Item::Plain(self.plain())],
                 }
-                self.and_numbers(Item::Call(callee))
             }
             10..=14 if plan.tables => self.table_group(plan, function),
             _ => vec![Item::Plain(self.plain())],

@@ -15,6 +15,10 @@ impl Emitter<'_> {
             self.asm.alu_imm(Alu::Add, Wide::Q, FRAME, STACK_SIZE as i32);
         }
         self.asm.call(self.entries[function as usize]);
+        if self.needs.controls {
+            // If another program took over from it and ended with a load outside the packet, that was a return.
+            self.asm.mov_to_imm(Wide::D, self.word(Word::Status), Status::Running as i32);
+        }
         if frame {
             self.asm.alu_imm(Alu::Sub, Wide::Q, FRAME, STACK_SIZE as i32);
         }

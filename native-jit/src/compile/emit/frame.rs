@@ -40,6 +40,7 @@ impl Emitter<'_> {
             self.asm.push(Gpr::Rax);
         }
         if self.number > 0 {
+            self.find_packet(self.needs.block_in);
             return;
         }
         if self.needs.framed {
@@ -79,18 +80,20 @@ impl Emitter<'_> {
         self.asm.ret();
     }
 
-    /// Behind the ops of `main`: the other ways in which it ends.
+    /// Behind the ops of a function: the other ways in which it ends.
     pub(super) fn ways_out(&mut self) {
-        if self.needs.loads_packet {
+        if self.registers.packet.is_some() {
             self.asm.put(self.outside);
             self.mark(Mark::Shared("outside the packet"));
-            if self.needs.block {
+            // From other functions it is a return with 0, as `bpf_gen_ld_abs` makes it.
+            if self.number == 0 && self.needs.block {
                 self.asm.mov_to_imm(Wide::D, self.word(Word::Status), Status::Outside as i32);
             }
             self.asm.mov_imm(Gpr::Rax, 0);
             self.exit();
+            self.windows();
         }
-        if self.ends_here() {
+        if self.number == 0 && self.ends_here() {
             self.asm.put(self.leave);
             self.mark(Mark::Shared("the run ends"));
             self.exit();

@@ -7,7 +7,7 @@ use crate::generate::Generator;
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::{AluOp, AtomicOp, Callee, CmpOp, Insn, Reg, Size, Src, WideImm, Width};
 use bpf64_core::maps::{self, Kind, MapDef, function};
-use bpf64_core::program::Program;
+use bpf64_core::program::{Function, Pc, Program};
 use std::rc::Rc;
 
 /// What a function is for.
@@ -15,10 +15,18 @@ use std::rc::Rc;
 pub(super) enum Role {
     /// It is called by others with five numbers, or it is `main`.
     Called,
+    /// It is called by others with the context and four numbers.
+    Context,
     /// `loop` calls it back, with a number and what it was given.
     Loop,
     /// `for_each_map_elem` does, with the addresses of a key and a value of this table.
     Each(usize),
+}
+
+impl Role {
+    pub(super) fn is_called_back(self) -> bool {
+        matches!(self, Role::Loop | Role::Each(_))
+    }
 }
 
 /// A key, and behind it a value, in the frame below what numbers are kept in.
@@ -72,7 +80,7 @@ fn alu(op: AluOp, dst: Reg, src: Src) -> Insn {
     Insn::Alu { width: Width::W64, op, dst, src }
 }
 
-fn mov(dst: Reg, src: impl Into<Src>) -> Insn {
+pub(super) fn mov(dst: Reg, src: impl Into<Src>) -> Insn {
     alu(AluOp::Mov, dst, src.into())
 }
 
@@ -109,6 +117,8 @@ impl Generator {
         let (_, input) = self.accepted_program_for(environment, 1);
         let mut make = |most| {
             let program = self.joined_program(environment, most, true);
+            // What ends a program is taken in functions that have names.
+            let program = program.with_functions(vec![Function { name: "main".to_owned(), pc: Pc(0) }]);
             program.with_maps(tables()).expect("the tables can be made")
         };
         let first = make(most);
@@ -122,6 +132,7 @@ impl Generator {
         let load = |dst, size| Insn::Load { size, signed: false, dst, base: dst, offset: 0 };
         match role {
             Role::Called => Vec::new(),
+            Role::Context => vec![mov(Reg::R6, Reg::R1), number(Reg::R1)],
             Role::Loop => CLOBBERED[1..].iter().map(|&dst| number(dst)).collect(),
             Role::Each(_) => {
                 let mut insns = vec![number(Reg::R1), number(Reg::R4), number(Reg::R5)];
@@ -145,9 +156,9 @@ impl Generator {
         let Some(&(_, kind, _, value, _)) = TABLES.get(at) else {
             return if at == TABLES.len() { self.variable() } else { self.small_call(plan.environment) };
         };
-        // What wants the context is called where it is, in `main`.
+        // What wants the context is called where it is.
         let wants_context = kind.takes(function::TAIL_CALL) || kind.takes(function::PERF_EVENT_OUTPUT);
-        if wants_context && function != 0 {
+        if wants_context && !plan.has_context(function) {
             return self.small_call(plan.environment);
         }
         let mut insns = if kind.takes(function::TAIL_CALL) {
