@@ -15,7 +15,7 @@ const LINE: f64 = 17.0;
 /// Room for names on the left of a scale, and for numbers on its right.
 const NAMES: f64 = 74.0;
 const NUMBERS: f64 = 74.0;
-const HEAD: f64 = 58.0;
+const HEAD: f64 = 66.0;
 const FOOT: f64 = 30.0;
 
 /// Colours of dots by where engines come from, as they are on light and on dark ground. Each is told by the name beside
@@ -106,7 +106,8 @@ impl Scale {
         if low > high {
             return Scale { from: 0, to: 1 };
         }
-        let from = low.log10().floor() as i32;
+        // Below a nanosecond the clock tells nothing.
+        let from = (low.log10().floor() as i32).max(0);
         Scale { from, to: (high.log10().ceil() as i32).max(from + 1) }
     }
 
