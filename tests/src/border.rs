@@ -2,12 +2,13 @@
 
 use crate::claims::{Followed, follow};
 use crate::generate::Generator;
+use crate::kernel::possible_cpus;
 use crate::kernel_ebpf::{Kernel, Manner, Tables};
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::{Insn, WideImm};
 use bpf64_core::listing::{Listing, Style};
 use bpf64_core::program::Program;
-use bpf64_core::verifier::{Reason, Verified, verify};
+use bpf64_core::verifier::{Reason, Settings, Verified, verify, verify_with};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -102,7 +103,7 @@ pub fn ask(
         Entry::Occupied(tables) => tables.into_mut(),
         Entry::Vacant(place) => place.insert(kernel.tables(&program).map_err(|why| why.to_string())?),
     };
-    let ours = verify(&program, environment, 0);
+    let ours = verify_with(&program, environment, settings(0));
     if let Err(rejection) = &ours
         && let Reason::NotSupported(_) = rejection.reason
     {
@@ -132,7 +133,7 @@ pub fn ask(
         (Ok(_), false) => true,
         (Err(_), true) => false,
     };
-    let log = match verify(&program, environment, 1) {
+    let log = match verify_with(&program, environment, settings(1)) {
         Ok(_) => judge(1)?.log,
         Err(rejection) => rejection.log,
     };
@@ -140,6 +141,11 @@ pub fn ask(
     let lines: Vec<&str> = log.lines().collect();
     let why = lines[lines.len().saturating_sub(12)..].join("\n");
     Ok(Some(Disagreement { environment, program, only_ours, why }))
+}
+
+/// With that log, and as many CPUs as the running kernel knows of.
+fn settings(log: u8) -> Settings {
+    Settings { log, cpus: possible_cpus(), ..Settings::default() }
 }
 
 /// Whether the address of a function is loaded that no path comes to: what is never called does no harm.

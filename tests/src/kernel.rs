@@ -44,6 +44,15 @@ pub struct Kernel {
     sockets: [std::os::unix::net::UnixDatagram; 2],
 }
 
+/// How many CPUs the kernel has room for, which is 1 where nobody says: so many values has an entry of a table of which
+/// each CPU has its own, and the verifier knows that no CPU has a higher number.
+#[must_use]
+pub fn possible_cpus() -> u32 {
+    let possible = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
+    let last = possible.trim().rsplit(['-', ',']).next().and_then(|last| last.parse::<u32>().ok());
+    last.map_or(1, |last| last + 1)
+}
+
 /// Prints that tests are left out, so that it shows in the log of a run that passes.
 pub fn skipped(what: &str, why: &str) {
     use std::io::Write;

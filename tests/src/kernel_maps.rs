@@ -6,6 +6,7 @@
 //! long as that takes.
 #![allow(unsafe_code)]
 
+use crate::kernel::possible_cpus;
 use bpf64_core::errno::Errno;
 use bpf64_core::isa::{Insn, WideImm, encoding};
 use bpf64_core::maps::{MAX_BYTES, MapDef};
@@ -150,14 +151,6 @@ fn pointer(bytes: Option<&[u8]>) -> u64 {
     bytes.map_or(0, |bytes| bytes.as_ptr().addr() as u64)
 }
 
-/// How many CPUs the kernel has room for: so many values has an entry of a table of which each CPU has its own.
-#[must_use]
-pub fn cpus() -> u32 {
-    let possible = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
-    let last = possible.trim().rsplit(['-', ',']).next().and_then(|last| last.parse::<u32>().ok());
-    last.map_or(1, |last| last + 1)
-}
-
 impl Map {
     /// A new table. `inner` is like those inside, for tables of tables.
     ///
@@ -188,7 +181,7 @@ impl Map {
         let fd = unsafe { bpf(MAP_CREATE, &mut attr).map(|fd| OwnedFd::from_raw_fd(fd)) };
         let fd = fd.map_err(|error| errno(&error))?;
         let value_size = match def.kind.per_cpu() {
-            true => def.value_size.next_multiple_of(8) * cpus(),
+            true => def.value_size.next_multiple_of(8) * possible_cpus(),
             false => def.value_size,
         };
         Ok(Map { fd, key_size: def.key_size as usize, value_size: value_size as usize })

@@ -122,3 +122,72 @@ exit
     let Fact::Number(number) = at_here(text, 6) else { panic!("r6 is a number") };
     assert_eq!((number.wide.unsigned.min, number.wide.unsigned.max), (2, 100));
 }
+
+#[test]
+fn numbers_that_were_one_on_the_covering_path_only() {
+    // At `join` r8 is r7 on the first path, which covers the second, where it is another number: nothing depends on it.
+    let text = "\
+r7 = *(u32 *)(r1 + 8)
+r6 = *(u32 *)(r1 + 0)
+r8 = *(u32 *)(r1 + 12)
+if r6 > 500 goto join
+r0 = 1
+if r6 > 400 goto join
+r2 = 2
+r3 = 3
+r4 = 4
+r5 = 5
+r9 = 9
+r8 = r7
+join: r9 = 0
+if r7 != 3 goto out
+r0 = r8  ; here
+out: r0 = 0
+exit
+";
+    let Fact::Number(number) = at_here(text, 8) else { panic!("r8 is a number") };
+    assert!(number.contains(3) && number.contains(4), "{number}");
+}
+
+#[test]
+fn what_a_covered_path_brings_past_a_tail_call() {
+    // The path on which main's slot holds 100 ends at `join`. Only where the other program takes over does the slot stay
+    // as it is.
+    let text = "\
+.type sched_cls
+.map programs prog_array key=4 value=4 max=2
+r6 = r1
+*(u64 *)(r10 - 8) = 7
+r2 = r10
+r2 += -8
+call f
+r8 = *(u64 *)(r10 - 8)
+r8 += 1
+r0 = r8  ; here
+exit
+f: r6 = r1
+r7 = r2
+r3 = *(u32 *)(r6 + 0)
+if r3 > 500 goto other
+if r3 > 400 goto other
+r0 = 0
+r1 = 1
+r2 = 2
+r3 = 3
+r4 = 4
+r5 = 5
+r8 = 8
+r9 = 9
+goto join
+other: *(u64 *)(r7 + 0) = 100
+join: r1 = r6
+r2 = map[programs]
+r3 = 0
+call tail_call
+*(u64 *)(r7 + 0) = 7
+r0 = 0
+exit
+";
+    let Fact::Number(number) = at_here(text, 8) else { panic!("r8 is a number") };
+    assert!(number.contains(8) && number.contains(101), "{number}");
+}

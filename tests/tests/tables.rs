@@ -6,16 +6,13 @@ use bpf64_core::errno::Errno;
 use bpf64_core::maps::{self, MapDef};
 #[cfg(target_os = "linux")]
 use bpf64_core::maps::{Holds, KINDS, Kind, flag};
-use bpf64_tests::kernel::skipped;
+use bpf64_tests::kernel::{possible_cpus, skipped};
 use bpf64_tests::suite::{self, Case};
 use bpf64_tests::tables::{Ours, Reply, Tables, operation, program};
 use std::collections::BTreeMap;
 
 #[cfg(target_os = "linux")]
-use bpf64_tests::{
-    kernel_maps::{self, Map},
-    tables::Linux,
-};
+use bpf64_tests::{kernel_maps::Map, tables::Linux};
 
 /// Asks whether the kernel can be asked.
 #[cfg(target_os = "linux")]
@@ -46,11 +43,7 @@ fn kernel() -> bool {
 
 /// How many CPUs ours have: as many as the kernel's, and at least two, so that there is another one.
 fn cpus() -> u32 {
-    #[cfg(target_os = "linux")]
-    let cpus = kernel_maps::cpus();
-    #[cfg(not(target_os = "linux"))]
-    let cpus = 1;
-    cpus.clamp(2, maps::MAX_CPUS)
+    possible_cpus().clamp(2, maps::MAX_CPUS)
 }
 
 #[cfg(target_os = "linux")]
@@ -107,7 +100,7 @@ fn suites() {
 
 #[cfg(target_os = "linux")]
 fn on_linux() -> u32 {
-    kernel_maps::cpus()
+    possible_cpus()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -6,7 +6,7 @@ use bpf64_core::isa::Insn;
 use bpf64_core::load::{Format, Request, elf, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Rejection, Settings, Verified, verify, verify_with};
-use bpf64_tests::kernel::skipped;
+use bpf64_tests::kernel::{possible_cpus, skipped};
 use bpf64_tests::kernel_ebpf::{Kernel, Manner, ProgramType, Verdict};
 use bpf64_tests::property::check;
 
@@ -66,13 +66,6 @@ fn linux_says_the_same_of_numbers_and_the_stack() {
 
 /// Logs of longer analyses with all their states do not fit into the kernel's buffer.
 const MOST_STEPS: u32 = 500;
-
-/// How many CPUs this machine may have, as the kernel's verifier knows it.
-fn cpus() -> u32 {
-    let text = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
-    let last = text.trim().rsplit([',', '-']).next().and_then(|last| last.parse::<u32>().ok());
-    last.map_or(1, |last| last + 1)
-}
 
 /// A case of `suites/verifier`: a program, and the line and the words of its refusal.
 struct Case {
@@ -176,7 +169,7 @@ fn objects_of_clang() {
             let Ok(loaded) = load(&bytes, &request) else { continue };
             let name = format!("{}, {}", path.display(), entry.function);
             let program = loaded.ebpf();
-            let settings = Settings { log: 1, cpus: cpus(), ..Settings::default() };
+            let settings = Settings { log: 1, cpus: possible_cpus(), ..Settings::default() };
             let ours = verify_with(&program, &loaded.program_type, settings);
             if let Err(rejection) = &ours {
                 wrong += &format!("{name}: instruction {}: {rejection}\n", program.slot(rejection.pc));
@@ -209,7 +202,7 @@ fn suite() {
         };
         let program = loaded.ebpf();
         let strict_alignment = text.contains("; strict alignment");
-        let settings = Settings { log: 1, strict_alignment, cpus: cpus() };
+        let settings = Settings { log: 1, strict_alignment, cpus: possible_cpus() };
         let ours = verify_with(&program, &loaded.program_type, settings);
         let found = ours.as_ref().err().map(|rejection| {
             let at = program.origin(rejection.pc).text.clone().expect("it was text").start;

@@ -135,15 +135,16 @@ impl Identities {
         true
     }
 
-    /// A number that was by itself may be tied to others now; numbers that were the same must be so still.
-    fn same_numbers(&mut self, old: u32, new: u32) -> bool {
-        if old == 0 {
+    /// A number that was by itself may be tied to others now; numbers that were the same, or as far apart, must be so
+    /// still.
+    fn same_numbers(&mut self, old: Link, new: Link) -> bool {
+        if old.id == 0 {
             return true;
         }
-        if new == 0 {
+        if new.id == 0 {
             self.fresh += 1;
         }
-        self.same(old, if new == 0 { self.fresh } else { new })
+        old.plus == new.plus && self.same(old.id, if new.id == 0 { self.fresh } else { new.id })
     }
 }
 
@@ -393,11 +394,8 @@ fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mu
         Kind::Unset => true,
         _ if old.kind != new.kind => false,
         Kind::Scalar => {
-            let plus = |link: Link| link.plus.map(|(_, plus)| plus);
             !old.precise && alike == Alike::Enough
-                || (old.link.id == 0 || plus(old.link) == plus(new.link))
-                    && identities.same_numbers(raw(old.link), raw(new.link))
-                    && old.value.includes(new.value)
+                || identities.same_numbers(old.link, new.link) && old.value.includes(new.value)
         }
         Kind::Packet | Kind::PacketMeta => {
             let there = match (old.range, new.range) {

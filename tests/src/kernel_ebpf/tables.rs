@@ -1,6 +1,7 @@
 //! A program's tables, made in the running kernel as the program declares them, and read and written from outside.
 
 use super::bpf::{Map, Shape};
+use crate::kernel::possible_cpus;
 use bpf64_core::maps::{MapDef, change};
 use std::io;
 use std::rc::Rc;
@@ -42,7 +43,7 @@ fn make(def: &MapDef) -> io::Result<Map> {
     let inner = def.inner.as_deref().map(make).transpose()?;
     let number = def.kind.number();
     let outside = if PER_CPU.contains(&number) {
-        def.value_size.next_multiple_of(8) as usize * possible_cpus()?
+        def.value_size.next_multiple_of(8) as usize * possible_cpus() as usize
     } else {
         def.value_size as usize
     };
@@ -74,13 +75,6 @@ fn fill(def: &MapDef, map: &Map, all: &[Map]) -> io::Result<()> {
         }
     }
     if def.constant { map.freeze() } else { Ok(()) }
-}
-
-/// How many CPUs the kernel sets aside values for.
-fn possible_cpus() -> io::Result<usize> {
-    let text = std::fs::read_to_string("/sys/devices/system/cpu/possible")?;
-    let last = text.trim().rsplit([',', '-']).next().and_then(|last| last.parse::<usize>().ok());
-    last.map(|last| last + 1).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 impl<'a> Table<'a> {

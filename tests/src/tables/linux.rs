@@ -2,7 +2,8 @@
 
 use super::ours::{declarations, inside, replied, result_size};
 use super::{Operation, Part, Reply, Tables, per_cpu};
-use crate::kernel_maps::{Loaded as Program, Map, cpus};
+use crate::kernel::possible_cpus;
+use crate::kernel_maps::{Loaded as Program, Map};
 use bpf64_core::errno::Errno;
 use bpf64_core::load::Loaded;
 use bpf64_core::maps::{Holds, MapDef, RINGBUF};
@@ -54,7 +55,7 @@ impl Linux {
                 // One value is for all CPUs.
                 let mut one = bytes.clone();
                 one.resize(one.len().next_multiple_of(8), 0);
-                one.repeat(cpus() as usize)
+                one.repeat(possible_cpus() as usize)
             }
             Part::Bytes(bytes) => bytes.clone(),
             Part::Table(number) => self.maps[*number].number().to_le_bytes().to_vec(),

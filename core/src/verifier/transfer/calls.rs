@@ -340,6 +340,7 @@ impl Verifier<'_> {
     /// The instruction may go on, later, or end the function that runs, now: tail calls, and packet loads that fail.
     pub(super) fn end_early(&mut self, result: Register) -> Result<Onward, Reason> {
         self.changed.register(Reg::R0);
+        self.losses.may_end(self.state.pc);
         self.later(self.state.pc.next())?;
         if !result.value.wide.signed.is_constant() {
             // The other program may have moved the packet.
