@@ -16,10 +16,7 @@ const ETHERNET_HEADER: usize = 14;
 /// As many CPUs as the kernel has values for.
 #[must_use]
 pub fn cpus() -> u32 {
-    #[cfg(target_os = "linux")]
-    return crate::kernel_maps::cpus().min(bpf64_core::maps::MAX_CPUS);
-    #[cfg(not(target_os = "linux"))]
-    return 1;
+    crate::kernel::possible_cpus().min(bpf64_core::maps::MAX_CPUS)
 }
 
 /// Runs the program over the packets in turn, tables going on from one to the next, and compares after each.
