@@ -3,6 +3,7 @@
 //! Interpreter, verifier and JIT take an [`Environment`] as a parameter and know nothing else of the outside
 //! world; a new program type is a new value of this type and changes no engine.
 
+mod given;
 mod types;
 mod world;
 

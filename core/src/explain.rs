@@ -15,6 +15,7 @@ mod classic;
 mod compare;
 mod context;
 mod ebpf;
+pub mod field;
 mod moment;
 mod number;
 mod origin;

@@ -32,6 +32,25 @@ pub struct Document {
     pub step: u32,
     /// Whether the classic program is stepped, not the eBPF one.
     pub classic: bool,
+    /// The program type chosen, by name; empty when it is taken from the text.
+    pub program_type: String,
+    /// Fields of the context that were set, by name.
+    pub context: Vec<(String, Vec<u8>)>,
+    /// What was put into tables before the run, or taken out of them.
+    pub entries: Vec<Entry>,
+    /// At what else the run stops, as it is typed.
+    pub conditions: Vec<String>,
+}
+
+/// An entry of a table as it is before the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The table's name.
+    pub table: String,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value; `None` for an entry of the program's own that is taken out.
+    pub value: Option<Vec<u8>>,
 }
 
 /// A packet in a link.
@@ -56,6 +75,10 @@ enum Section {
     Classic,
     /// Means nothing: it is there so that the link does not end in a sign that chat programs cut off.
     Padding(u8),
+    ProgramType(String),
+    Context(Vec<(String, Vec<u8>)>),
+    Entries(Vec<Entry>),
+    Conditions(Vec<String>),
 }
 
 /// Why a link cannot be opened.
@@ -116,7 +139,8 @@ pub fn encode(document: &Document) -> Result<String, LinkError> {
 }
 
 fn to_bytes(document: &Document, padding: Option<u8>) -> Vec<u8> {
-    let Document { source, language, packet, breakpoints, step, classic } = document;
+    let Document { source, language, packet, breakpoints, step, classic, .. } = document;
+    let Document { program_type, context, entries, conditions, .. } = document;
     let sections: Vec<Section> = [
         (!source.is_empty()).then(|| Section::Source(source.clone())),
         (!language.is_empty()).then(|| Section::Language(language.clone())),
@@ -124,6 +148,10 @@ fn to_bytes(document: &Document, padding: Option<u8>) -> Vec<u8> {
         (!breakpoints.is_empty()).then(|| Section::Breakpoints(breakpoints.clone())),
         (*step != 0).then_some(Section::Step(*step)),
         classic.then_some(Section::Classic),
+        (!program_type.is_empty()).then(|| Section::ProgramType(program_type.clone())),
+        (!context.is_empty()).then(|| Section::Context(context.clone())),
+        (!entries.is_empty()).then(|| Section::Entries(entries.clone())),
+        (!conditions.is_empty()).then(|| Section::Conditions(conditions.clone())),
         padding.map(Section::Padding),
     ]
     .into_iter()
@@ -169,6 +197,10 @@ pub fn decode(link: &str) -> Result<Document, LinkError> {
             Section::Step(step) => document.step = step,
             Section::Classic => document.classic = true,
             Section::Padding(_) => {}
+            Section::ProgramType(name) => document.program_type = name,
+            Section::Context(fields) => document.context = fields,
+            Section::Entries(entries) => document.entries = entries,
+            Section::Conditions(conditions) => document.conditions = conditions,
         }
     }
     Ok(document)
@@ -186,6 +218,13 @@ mod tests {
             breakpoints: vec![0, 3],
             step: 2,
             classic: true,
+            program_type: "xdp".into(),
+            context: vec![("mark".into(), vec![7, 0, 0, 0])],
+            entries: vec![
+                Entry { table: "counts".into(), key: vec![1], value: Some(vec![2]) },
+                Entry { table: "counts".into(), key: vec![2], value: None },
+            ],
+            conditions: vec!["r0 == 5".into()],
         }
     }
 

@@ -23,6 +23,7 @@ mod lpm;
 mod outside;
 mod queue;
 pub mod ringbuf;
+mod rows;
 pub mod stack_trace;
 mod table;
 mod text;
@@ -39,6 +40,7 @@ pub use lpm::LPM_TRIE;
 pub use outside::update;
 pub use queue::{QUEUE, STACK};
 pub use ringbuf::RINGBUF;
+pub use rows::{Row, Rows};
 pub use stack_trace::STACK_TRACE;
 pub use table::{Access, Journal, Table};
 

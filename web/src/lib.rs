@@ -9,6 +9,7 @@ pub mod condition;
 pub mod editor;
 pub mod examples;
 pub mod flow;
+pub mod given;
 pub mod keys;
 pub mod levels;
 pub mod packet_text;

@@ -6,6 +6,7 @@ use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::World;
 use bpf64_core::isa::{Insn, Reg};
 use bpf64_core::machine::{Change, Place, Read, Region};
+use bpf64_core::maps::Table;
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
 use std::rc::Rc;
@@ -302,6 +303,15 @@ impl Player {
         let (_, changes) = self.last();
         let changed = |cell: usize| changes.iter().any(|change| change.place == Place::Scratch(cell as u8));
         session.machine().scratch.iter().enumerate().map(|(cell, &value)| (value, changed(cell))).collect()
+    }
+
+    /// The program's tables as they are now; none for the classic machine, which has none.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        match self {
+            Player::Classic(_) => &[],
+            Player::Ebpf(session) => &session.machine().world.tables,
+        }
     }
 
     /// The bytes of a region, as far as the level has it.

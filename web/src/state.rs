@@ -14,12 +14,13 @@ mod view;
 
 use crate::condition::Condition;
 use crate::examples::{EXAMPLES, Example};
+use crate::given::Given;
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
 use crate::player::Player;
 use crate::work::{KnownHere, Order, Report};
 use bpf64_core::context::skb::{Skb, link_type};
-use bpf64_core::environment::{Environment, World};
+use bpf64_core::environment::Environment;
 use bpf64_core::isa::text::declarations;
 use bpf64_core::link;
 use bpf64_core::load::Format;
@@ -57,6 +58,8 @@ pub struct State {
     pub chosen: Option<usize>,
     /// The packet.
     pub packet: Rc<PacketInput>,
+    /// What is set beside it.
+    pub given: Rc<Given>,
     /// What is looked at in it, and how it is edited.
     pub touch: Touch,
     /// The control-flow graph: whether it is shown, and how.
@@ -76,6 +79,8 @@ pub struct State {
     pub conditions: Vec<Condition>,
     /// How memory is shown.
     pub view: View,
+    /// When tables are shown.
+    pub moment: Moment,
     /// Instructions that are lit: those of this origin.
     pub lit: Option<Key>,
     /// What fills the screen of a phone.
@@ -150,10 +155,10 @@ impl PacketInput {
         PacketInput { text, bytes, wire_len, link_type, layers, faults, fault: None }
     }
 
-    /// The packet as a filter sees it.
+    /// The packet as the kernel has it.
     #[must_use]
-    pub fn world(&self) -> World {
-        World::new(Skb::captured(self.bytes.clone(), self.wire_len, self.link_type))
+    pub fn skb(&self) -> Skb {
+        Skb::captured(self.bytes.clone(), self.wire_len, self.link_type)
     }
 }
 
@@ -187,11 +192,26 @@ pub enum Dock {
     Packet,
     /// What the verifier says.
     Proof,
+    /// The context's fields, to be set.
+    Context,
+    /// Tables.
+    Tables,
+}
+
+/// When tables are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// At the step where the run stands.
+    Now,
+    /// Before it; there they can be changed.
+    Before,
+    /// After all packets of the capture.
+    AfterCapture,
 }
 
 impl Dock {
     /// Every pane in the order of the tabs.
-    pub const ALL: [Dock; 2] = [Dock::Packet, Dock::Proof];
+    pub const ALL: [Dock; 4] = [Dock::Packet, Dock::Context, Dock::Tables, Dock::Proof];
 
     /// What its tab says.
     #[must_use]
@@ -199,6 +219,8 @@ impl Dock {
         match self {
             Dock::Packet => "Packet",
             Dock::Proof => "Proof",
+            Dock::Context => "Context",
+            Dock::Tables => "Tables",
         }
     }
 }
@@ -230,6 +252,14 @@ pub enum Action {
     PacketText(String),
     /// Something was done to the packet's bytes or fields.
     Packet(PacketAction),
+    /// A field of the context was set, or is left to the run again.
+    Context(String, Option<Vec<u8>>),
+    /// An entry of a table is put in before the run, or taken out.
+    Entry(link::Entry),
+    /// What was put into this table, or taken out of it, counts no more.
+    ForgetEntries(String),
+    /// Tables are shown as they are at another time.
+    Moment(Moment),
     /// The control-flow graph is shown in another way.
     Graph(GraphAction),
     /// Another level is to be stepped.
@@ -295,6 +325,7 @@ impl Default for State {
             capture: None,
             chosen: None,
             packet: Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET)),
+            given: Rc::default(),
             touch: Touch::default(),
             graph: Graph::default(),
             player: None,
@@ -305,6 +336,7 @@ impl Default for State {
             breakpoints: Vec::new(),
             conditions: Vec::new(),
             view: View::Bytes,
+            moment: Moment::Now,
             lit: None,
             tab: Tab::Program,
             dock: Dock::Packet,
@@ -369,6 +401,7 @@ impl State {
             }
             Action::Example(example) => {
                 self.program_type = None;
+                self.given = Rc::default();
                 self.example = Some(example);
                 self.source = example.source.into();
                 self.language = None;
@@ -386,6 +419,12 @@ impl State {
             Action::SelectPacket(index) => self.select_packet(index),
             Action::PacketText(text) => self.edit_packet(text),
             Action::Packet(action) => self.touch_packet(action),
+            Action::Context(name, bytes) => self.give(|given| given.set_field(&name, bytes)),
+            Action::Entry(entry) => self.give(|given| given.set_entry(entry)),
+            Action::ForgetEntries(table) => {
+                self.give(|given| given.entries.retain(|entry| entry.table != table));
+            }
+            Action::Moment(moment) => self.moment = moment,
             Action::Graph(action) => self.graph.apply(action),
             Action::Level(level) => self.set_level(level),
             Action::Step => self.play(Player::step),
@@ -450,15 +489,26 @@ impl State {
                 self.problems = Rc::from([]);
                 self.light(None);
                 self.looked_at = None;
-                self.order += 1;
-                self.verification = Verification::Pending;
-                self.seen = None;
-                self.visit = None;
-                self.forget_judged();
-                self.record();
+                self.begin();
             }
             Err(problems) => self.problems = problems.into(),
         }
+    }
+
+    /// Something else is run from now on: what was found out before counts no more.
+    fn begin(&mut self) {
+        self.order += 1;
+        self.verification = Verification::Pending;
+        self.seen = None;
+        self.visit = None;
+        self.forget_judged();
+        self.record();
+    }
+
+    /// Changes what is set before the run.
+    fn give(&mut self, change: impl FnOnce(&mut Given)) {
+        change(Rc::make_mut(&mut self.given));
+        self.begin();
     }
 
     /// The value the run ends with.

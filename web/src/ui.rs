@@ -3,6 +3,7 @@
 mod app;
 mod breaks;
 mod capture;
+mod context;
 mod controls;
 mod dock;
 mod footer;
@@ -18,6 +19,7 @@ mod program;
 mod proof;
 mod source;
 mod stop;
+mod tables;
 mod virtual_list;
 
 pub use app::App;

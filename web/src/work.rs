@@ -13,4 +13,6 @@ mod prove;
 pub use desk::Desk;
 pub use judge::{CHUNK, Judgement, accepts};
 pub use known::{Known, Span};
-pub use message::{KnownHere, Order, Place, Proof, Ran, Refusal, Report, Request, Visit, decode, encode};
+pub use message::{
+    KnownHere, Order, Place, Proof, Ran, Refusal, Report, Request, TableRows, Visit, decode, encode,
+};

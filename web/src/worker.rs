@@ -114,8 +114,9 @@ fn replace_if_deaf(office: &Rc<RefCell<Office>>, patience: u32) {
     {
         let mut office = office.borrow_mut();
         let start = |request: &Request| match request.clone() {
-            Request::Program { order, source, language, program_type, start } => {
-                Request::Program { order, source, language, program_type, start: start && !stopped }
+            Request::Program { order, source, language, program_type, given, start } => {
+                let start = start && !stopped;
+                Request::Program { order, source, language, program_type, given, start }
             }
             other => other,
         };
@@ -198,8 +199,8 @@ fn bury(office: &Rc<RefCell<Office>>) {
         // One that never began to listen would be replaced for ever.
         let began = office.worker.take().is_some_and(|employee| employee.ready);
         let idle = office.program.clone().map(|request| match request {
-            Request::Program { order, source, language, program_type, .. } => {
-                Request::Program { order, source, language, program_type, start: false }
+            Request::Program { order, source, language, program_type, given, .. } => {
+                Request::Program { order, source, language, program_type, given, start: false }
             }
             other => other,
         });

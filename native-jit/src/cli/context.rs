@@ -32,7 +32,7 @@ fn whole(environment: &Environment, world: &mut World, bytes: Vec<u8>) -> Result
     }
     world.record = bytes;
     // Who has a packet makes the context of that.
-    if found(environment, world).starts_with(&world.record) {
+    if environment.context_in(world).starts_with(&world.record) {
         return Ok(());
     }
     world.record.clear();
@@ -42,43 +42,30 @@ fn whole(environment: &Environment, world: &mut World, bytes: Vec<u8>) -> Result
     ))
 }
 
-/// The context as a run would find it.
-fn found(environment: &Environment, world: &World) -> Vec<u8> {
-    let mut context = Vec::new();
-    (environment.fill)(environment, world, &mut context);
-    context
-}
-
 /// The longest record (`PERF_MAX_TRACE_SIZE`).
 const MAX_RECORD: usize = 8192;
 
 fn named(environment: &Environment, world: &mut World, fields: &Map<String, Value>) -> Result<(), String> {
     let description = &environment.context;
-    let mut context = found(environment, world);
     let mut given = Vec::new();
     for (name, value) in fields {
         match (description.field(name), value) {
             (Some(field), _) => {
-                let bytes = bytes(field, value)?;
-                context[field.offset..field.offset + field.size].copy_from_slice(&bytes);
-                given.push(field.offset);
+                given.push((field.offset, bytes(field, value)?));
             }
             // C's array of numbers is a field for each of them here.
             (None, Value::Array(values)) if description.field(&format!("{name}[0]")).is_some() => {
                 for (index, value) in values.iter().enumerate() {
                     let name = format!("{name}[{index}]");
                     let field = description.field(&name).ok_or_else(|| unknown(environment, &name))?;
-                    let bytes = bytes(field, value)?;
-                    context[field.offset..field.offset + field.size].copy_from_slice(&bytes);
-                    given.push(field.offset);
+                    given.push((field.offset, bytes(field, value)?));
                 }
             }
             (None, _) => return Err(unknown(environment, name)),
         }
     }
-    // In the order of the context: whether there is a tag comes before its number.
-    given.sort_unstable();
-    given.into_iter().for_each(|offset| (environment.stored)(world, &context, offset));
+    let given: Vec<(usize, &[u8])> = given.iter().map(|(offset, bytes)| (*offset, &bytes[..])).collect();
+    environment.give(world, &given);
     Ok(())
 }
 

@@ -8,11 +8,12 @@ use super::packet::{PacketArguments, Packets};
 use super::program::ProgramArguments;
 use bpf64_core::classic::text;
 use bpf64_core::context::skb::link_type::ETHERNET;
-use bpf64_core::link::{self, Document, Packet};
+use bpf64_core::link::{self, Document, Entry, Packet};
 use bpf64_core::listing::{Listing, Style};
 use bpf64_core::load::{Form, Format};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Where `cargo xtask serve` shows the page.
@@ -58,6 +59,18 @@ struct Opened {
     breakpoints: Vec<u32>,
     step: u32,
     classic: bool,
+    #[serde(rename = "type")]
+    program_type: String,
+    context: BTreeMap<String, String>,
+    entries: Vec<EntryDocument>,
+    conditions: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EntryDocument {
+    map: String,
+    key: String,
+    value: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -139,13 +152,33 @@ fn open(link: &str, out: &mut Output) -> Result<Status, Failure> {
     };
     let document = link::decode(link).map_err(|error| Failure::not_understood(error.to_string()))?;
     if out.json {
-        let Document { source, language, packet, breakpoints, step, classic } = document;
+        let Document { source, language, packet, breakpoints, step, classic, .. } = document;
+        let Document { program_type, context, entries, conditions, .. } = document;
         let packet = packet.map(|Packet { bytes, wire_len, link_type }| PacketDocument {
             bytes: HEXLOWER.encode(&bytes),
             wire_len,
             link_type,
         });
-        out.document(&Opened { source, language, packet, breakpoints, step, classic })?;
+        let digits = |(name, bytes): (String, Vec<u8>)| (name, HEXLOWER.encode(&bytes));
+        let context = context.into_iter().map(digits).collect();
+        let entry = |entry: Entry| EntryDocument {
+            map: entry.table,
+            key: HEXLOWER.encode(&entry.key),
+            value: entry.value.map(|value| HEXLOWER.encode(&value)),
+        };
+        let entries = entries.into_iter().map(entry).collect();
+        out.document(&Opened {
+            source,
+            language,
+            packet,
+            breakpoints,
+            step,
+            classic,
+            program_type,
+            context,
+            entries,
+            conditions,
+        })?;
         return Ok(Status::Done);
     }
     // In a file, the text is what it was.
@@ -174,6 +207,24 @@ fn notes(document: &Document) {
             "note: with a packet of {length}{cut} byte{plural}{link}: --packet {}",
             HEXLOWER.encode(bytes)
         ));
+    }
+    if !document.program_type.is_empty() {
+        warn(format_args!("note: runs as `--type {}`", tame(&document.program_type)));
+    }
+    for (name, bytes) in &document.context {
+        warn(format_args!("note: with {} = 0x{} in the context", tame(name), HEXLOWER.encode(bytes)));
+    }
+    for Entry { table, key, value } in &document.entries {
+        let (table, key) = (tame(table), HEXLOWER.encode(key));
+        match value {
+            Some(value) => {
+                warn(format_args!("note: with --map-entry {table}:{key}={}", HEXLOWER.encode(value)));
+            }
+            None => warn(format_args!("note: without the entry {key} of {table}")),
+        }
+    }
+    for condition in &document.conditions {
+        warn(format_args!("note: stops when {}", tame(condition)));
     }
     let level = if *classic { "classic instructions" } else { "eBPF" };
     if !breakpoints.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::levels::Level;
-use crate::work::{Judgement, Place, Proof, Ran, Report, accepts};
+use crate::work::{Judgement, Place, Proof, Ran, Report, TableRows, accepts};
 use bpf64_core::isa::Reg;
 use bpf64_core::program::Pc;
 use std::rc::Rc;
@@ -32,6 +32,8 @@ pub struct Judged {
     pub hits: Rc<[u64]>,
     /// How often it was followed by another than the next one.
     pub taken: Rc<[u64]>,
+    /// What the program's tables hold after all of them; none before.
+    pub tables: Rc<[TableRows]>,
 }
 
 impl Judged {
@@ -174,6 +176,9 @@ impl State {
                     judged.taken = taken.into();
                 }
             }
+            Report::Kept { order, tables } if order == self.order => {
+                Rc::make_mut(&mut self.judged).tables = tables.into();
+            }
             Report::Ran { order, executed, end } if order == self.order => {
                 if let Some(run) = self.long_run.as_mut().filter(|run| run.end.is_none()) {
                     run.executed = run.executed.max(executed);
@@ -200,6 +205,7 @@ impl State {
             }
             Report::Proved { .. }
             | Report::Seen { .. }
+            | Report::Kept { .. }
             | Report::Ran { .. }
             | Report::Ready
             | Report::Heard => {}

@@ -66,7 +66,7 @@ impl State {
     pub(super) fn record(&mut self) {
         let Some(levels) = &self.levels else { return };
         let before = self.player.as_ref().map(|player| (player.position(), player.steps()));
-        let mut player = Player::new(levels, self.level, self.packet.world());
+        let mut player = Player::new(levels, self.level, self.given.world(levels, self.packet.skb()));
         self.long_run = None;
         let rows = levels.rows(self.level).len();
         self.breakpoints.retain(|pc| pc.index() < rows);

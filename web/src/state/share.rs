@@ -1,8 +1,11 @@
 //! The state as a permalink, and back.
 
 use super::{PacketInput, State};
+use crate::condition::Condition;
 use crate::examples::EXAMPLES;
+use crate::given::Given;
 use crate::levels::Level;
+use bpf64_core::environment::Environment;
 use bpf64_core::link::{self, Document};
 use bpf64_core::load::Format;
 use std::rc::Rc;
@@ -30,6 +33,10 @@ impl State {
             breakpoints: slots.unwrap_or_default(),
             step: self.player.as_ref().map_or(0, |player| player.position() as u32),
             classic: self.level == Level::Classic,
+            program_type: self.program_type.map(|known| known.name.to_string()).unwrap_or_default(),
+            context: self.given.context.clone(),
+            entries: self.given.entries.clone(),
+            conditions: self.conditions.iter().map(ToString::to_string).collect(),
         }
     }
 
@@ -42,7 +49,8 @@ impl State {
     }
 
     pub(super) fn open(&mut self, document: Document) {
-        let Document { source, language, packet, breakpoints, step, classic } = document;
+        let Document { source, language, packet, breakpoints, step, classic, .. } = document;
+        let Document { program_type, context, entries, conditions, .. } = document;
         // Numbers go on: what the worker still reports is of what was there before.
         let (order, stops, captures) = (self.order, self.stops, self.captures);
         let (tab, dock, view, settings) = (self.tab, self.dock, self.view, self.settings);
@@ -51,6 +59,9 @@ impl State {
         self.example = EXAMPLES.iter().find(|example| example.source == source);
         self.source = source.into();
         self.language = Format::named(&language);
+        self.program_type = Environment::named(&program_type);
+        self.given = Rc::new(Given { context, entries });
+        self.conditions = conditions.iter().filter_map(|text| Condition::parse(text).ok()).collect();
         if let Some(link::Packet { bytes, wire_len, link_type }) = packet {
             self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
         }

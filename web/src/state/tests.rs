@@ -37,7 +37,8 @@ fn told(state: &State) -> State {
     let mut desk = Desk::default();
     let language = state.language.map(Format::name).unwrap_or_default().to_owned();
     let (order, source) = (state.order, state.source.to_string());
-    desk.take(Request::Program { order, source, language, program_type: String::new(), start: true });
+    let given = (*state.given).clone();
+    desk.take(Request::Program { order, source, language, program_type: String::new(), given, start: true });
     if let Some(open) = &state.capture {
         desk.take(Request::Capture { number: open.number, bytes: open.file.to_vec() });
     }
@@ -364,4 +365,30 @@ fn the_type_is_chosen_or_read_from_the_text() {
     assert_eq!(of(&back).as_deref(), Some("sched_cls"));
     let back = reduce(&back, program(".type xdp\nr0 = 1\nexit"));
     assert_eq!((of(&back).as_deref(), back.program_type.is_some()), (Some("xdp"), false));
+}
+
+#[test]
+fn what_is_set_before_the_run_is_in_the_link() {
+    let source = ".type sched_cls\n.map counts hash key=4 value=4 max=4\nr0 = *(u32 *)(r1 + 8)\nexit";
+    let set = |table: &str, key, value: Option<Vec<u8>>| {
+        Action::Entry(bpf64_core::link::Entry { table: table.to_owned(), key, value })
+    };
+    let state = after([
+        Action::Edit(source.to_owned()),
+        Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])),
+        set("counts", vec![1, 0, 0, 0], Some(vec![2, 0, 0, 0])),
+        Action::Condition(crate::condition::Condition::parse("write stack").unwrap()),
+    ]);
+    assert_eq!(state.result(), Some(7));
+    let held = |state: &State| state.player.as_ref().map(|player| player.tables()[0].entries().count());
+    assert_eq!(held(&state), Some(1));
+    let opened = reduce(&State::default(), Action::OpenLink(state.link().unwrap()));
+    assert_eq!((opened.result(), held(&opened)), (Some(7), Some(1)));
+    assert_eq!((opened.document(), opened.conditions.len()), (state.document(), 1));
+    let left = after([Action::OpenLink(state.link().unwrap()), Action::Context("mark".to_owned(), None)]);
+    assert_eq!(left.result(), Some(0));
+    let empty = reduce(&opened, Action::ForgetEntries("counts".to_owned()));
+    assert_eq!(held(&empty), Some(0));
+    // An example brings its own world.
+    assert!(reduce(&opened, Action::Example(&EXAMPLES[0])).given.context.is_empty());
 }

@@ -347,6 +347,7 @@ fn use_worker(page: &Page) {
                 source: state.source.to_string(),
                 language: state.language.map(Format::name).unwrap_or_default().to_owned(),
                 program_type: state.program_type.map(|known| known.name.to_string()).unwrap_or_default(),
+                given: (*state.given).clone(),
                 start: true,
             }));
         });

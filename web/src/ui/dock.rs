@@ -1,7 +1,9 @@
 //! The place below the machine, where one of several panes is shown: packet, proof, and what else belongs to a run.
 
+use super::context::ContextPane;
 use super::packet::PacketPane;
 use super::proof::ProofPane;
+use super::tables::TablesPane;
 use super::{Page, PageProps};
 use crate::state::{Action, Dock};
 use yew::prelude::*;
@@ -23,6 +25,8 @@ pub(super) fn DockPane(PageProps { page }: &PageProps) -> Html {
                 { match shown {
                     Dock::Packet => html! { <PacketPane page={page.clone()} /> },
                     Dock::Proof => html! { <ProofPane page={page.clone()} /> },
+                    Dock::Context => html! { <ContextPane page={page.clone()} /> },
+                    Dock::Tables => html! { <TablesPane page={page.clone()} /> },
                 } }
             </div>
         </section>
@@ -52,7 +56,7 @@ fn note(page: &Page) -> Html {
             };
             html! { <small>{ length }</small> }
         }
-        Dock::Proof => Html::default(),
+        Dock::Proof | Dock::Context | Dock::Tables => Html::default(),
     }
 }
 

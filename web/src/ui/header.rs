@@ -29,7 +29,7 @@ pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
         <header>
             <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
             <Gallery page={page.clone()} show={show.clone()} />
-            <TypeSelect page={page.clone()} />
+            <span class="field"><label for="type">{ "Runs as" }</label><TypeSelect page={page.clone()} id="type" /></span>
             <Controls page={page.clone()} />
             <span class="spacer"></span>
             <Share page={page.clone()} />
@@ -39,9 +39,18 @@ pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
     }
 }
 
+/// Properties of [`TypeSelect`].
+#[derive(Properties, PartialEq)]
+pub(super) struct TypeProps {
+    /// The page.
+    pub page: super::Page,
+    /// The control's id, which its label names.
+    pub id: &'static str,
+}
+
 /// What kind of program it is: as the text says, or as is chosen.
 #[component]
-fn TypeSelect(PageProps { page }: &PageProps) -> Html {
+pub(super) fn TypeSelect(TypeProps { page, id }: &TypeProps) -> Html {
     let state = &page.state;
     let of_text = || state.levels.as_ref().map(|levels| levels.program_type.name.to_string());
     let chosen = state.program_type.map(|known| known.name.to_string());
@@ -54,12 +63,11 @@ fn TypeSelect(PageProps { page }: &PageProps) -> Html {
         Action::ProgramType(Environment::named(&name))
     });
     html! {
-        <span class="field"><label for="type">{ "Runs as" }</label>
-            <select id="type" data-testid="type-select" {onchange}>
-                { for names.map(|name| html! {
-                    <option value={name.clone()} selected={name == shown}>{ name.replace('_', " ") }</option>
-                }) }
-            </select></span>
+        <select id={*id} data-testid={format!("{id}-select")} {onchange}>
+            { for names.map(|name| html! {
+                <option value={name.clone()} selected={name == shown}>{ name.replace('_', " ") }</option>
+            }) }
+        </select>
     }
 }
 

@@ -3,9 +3,10 @@
 use super::judge::{Judge, Part};
 use super::message::{Order, Ran, Report, Request};
 use super::prove::{Insight, prove};
+use crate::given::Given;
 use crate::levels::{self, Levels};
 use bpf64_core::context::skb::Skb;
-use bpf64_core::environment::{Environment, World};
+use bpf64_core::environment::Environment;
 use bpf64_core::interp;
 use bpf64_core::load::Format;
 use bpf64_core::packet::Capture;
@@ -21,6 +22,7 @@ const QUIET: u64 = 5;
 #[derive(Default)]
 pub struct Desk {
     program: Option<(Order, Rc<Levels>)>,
+    given: Rc<Given>,
     capture: Option<(u32, Rc<Capture>)>,
     reports: VecDeque<Report>,
     /// Whether the program is still to be verified.
@@ -44,7 +46,8 @@ impl Desk {
     pub fn take(&mut self, request: Request) {
         self.reports.push_back(Report::Heard);
         match request {
-            Request::Program { order, source, language, program_type, start } => {
+            Request::Program { order, source, language, program_type, given, start } => {
+                self.given = Rc::new(given);
                 self.clear();
                 self.insight = None;
                 let program_type = Environment::named(&program_type).map(Into::into);
@@ -60,7 +63,7 @@ impl Desk {
             }
             Request::Run { order, packet, wire_len, link_type } => {
                 self.run = self.levels(order).map(|levels| {
-                    let world = World::new(Skb::captured(packet, wire_len, link_type));
+                    let world = self.given.world(levels, Skb::captured(packet, wire_len, link_type));
                     let program_type = levels.program_type.clone();
                     let machine = interp::Machine::new(Rc::clone(&levels.ebpf), program_type, world);
                     Run { machine, executed: 0, slices: 0 }
@@ -96,7 +99,7 @@ impl Desk {
 
     fn judge(&self) -> Option<Judge> {
         let ((_, levels), (_, capture)) = self.program.as_ref().zip(self.capture.as_ref())?;
-        Some(Judge::new(Rc::clone(levels), Rc::clone(capture)))
+        Some(Judge::new(Rc::clone(levels), Rc::clone(capture), Rc::clone(&self.given)))
     }
 
     /// Whether a turn would do anything.
@@ -140,6 +143,8 @@ impl Desk {
                 self.reports.push_back(Report::Judged { order, capture, first, results, hits, taken });
             }
             if judge.is_done() {
+                let tables = judge.tables();
+                self.reports.push_back(Report::Kept { order, tables });
                 self.judge = None;
             }
         }
@@ -169,7 +174,8 @@ mod tests {
 
     fn program(source: &str) -> Request {
         let (language, program_type) = (String::new(), String::new());
-        Request::Program { order: 1, source: source.to_owned(), language, program_type, start: true }
+        let (source, given) = (source.to_owned(), Given::default());
+        Request::Program { order: 1, source, language, program_type, given, start: true }
     }
 
     /// A capture of this many packets of 14 bytes: every other one is ARP.
@@ -307,8 +313,14 @@ mod tests {
         let count = ".map seen array key=4 value=8 max=1\nr1 = map[seen]\n*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\n\
                      call map_lookup_elem\nif r0 == 0 goto out\nr1 = 1\nlock *(u64 *)(r0 + 0) += r1\nr0 = *(u64 *)(r0 + 0)\nout: exit";
         let found = reports(&mut asked([program(count), capture(3)]), 99);
-        let Some(Report::Judged { results, .. }) = found.last() else { panic!("{found:?}") };
+        let [.., Report::Judged { results, .. }, Report::Kept { order: 1, tables }] = &found[..] else {
+            panic!("{found:?}")
+        };
         assert_eq!(results[..], [1, 2, 3].map(Judgement::Value));
+        assert_eq!(
+            (tables.len(), &tables[0].rows[..]),
+            (1, &[("0".to_owned(), "3".to_owned(), Some(3))][..])
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A whole capture, packet by packet, and how often each instruction was needed for it.
 
+use super::message::TableRows;
+use crate::given::Given;
 use crate::levels::Levels;
-use bpf64_core::environment::{ProgramType, Verdict, World};
+use bpf64_core::environment::{ProgramType, Verdict};
 use bpf64_core::interp;
 use bpf64_core::machine::{Flow, Machine as _};
 use bpf64_core::maps::Table;
@@ -47,6 +49,7 @@ pub fn accepts(program_type: &ProgramType, r0: u64) -> bool {
 pub(super) struct Judge {
     levels: Rc<Levels>,
     capture: Rc<Capture>,
+    given: Rc<Given>,
     next: usize,
     tables: Vec<Table>,
     hits: Vec<u64>,
@@ -63,13 +66,15 @@ pub(super) struct Part {
 }
 
 impl Judge {
-    pub(super) fn new(levels: Rc<Levels>, capture: Rc<Capture>) -> Self {
+    pub(super) fn new(levels: Rc<Levels>, capture: Rc<Capture>, given: Rc<Given>) -> Self {
         let count = levels.ebpf.insns().len();
+        let tables = given.tables(&levels);
         Judge {
             levels,
             capture,
+            given,
             next: 0,
-            tables: Vec::new(),
+            tables,
             hits: vec![0; count],
             taken: vec![0; count],
             results: Vec::new(),
@@ -79,6 +84,11 @@ impl Judge {
     /// Whether every packet was judged and reported.
     pub(super) fn is_done(&self) -> bool {
         self.next == self.capture.len() && self.results.is_empty()
+    }
+
+    /// What the tables hold now.
+    pub(super) fn tables(&self) -> Vec<TableRows> {
+        self.tables.iter().map(|table| TableRows::of(table, &self.tables)).collect()
     }
 
     /// Judges for a slice; gives a part when one is ready.
@@ -99,7 +109,7 @@ impl Judge {
     /// Runs the program over a packet; gives the instructions executed.
     fn packet(&mut self, index: usize) -> u64 {
         let Some(captured) = self.capture.get(index) else { return 0 };
-        let mut world = World::new(captured.skb());
+        let mut world = self.given.world(&self.levels, captured.skb());
         world.tables = std::mem::take(&mut self.tables);
         let program_type = self.levels.program_type.clone();
         let mut machine = interp::Machine::new(Rc::clone(&self.levels.ebpf), program_type, world);

@@ -2,6 +2,8 @@
 
 use super::judge::Judgement;
 use super::known::Known;
+use crate::given::Given;
+use bpf64_core::maps::{Row, Table};
 use serde::{Deserialize, Serialize};
 
 /// Which text a message is about: it grows by one with each that could be read.
@@ -20,6 +22,8 @@ pub enum Request {
         language: String,
         /// The program type by name, if one was chosen.
         program_type: String,
+        /// What is set before each run.
+        given: Given,
         /// Whether to begin; otherwise the worker only knows it. Work that was stopped does not begin by itself again.
         start: bool,
     },
@@ -88,6 +92,13 @@ pub enum Report {
         /// How often each instruction was followed by another than the next one.
         taken: Vec<u64>,
     },
+    /// The capture was judged: what tables hold after it.
+    Kept {
+        /// The program.
+        order: Order,
+        /// Its tables.
+        tables: Vec<TableRows>,
+    },
     /// A run goes on, or is at its end.
     Ran {
         /// The program.
@@ -101,6 +112,28 @@ pub enum Report {
     Stopped,
     /// The worker is no more; said by the page's end of the line.
     Died,
+}
+
+/// A table as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRows {
+    /// Its first entries: key and value as text, and the number that the value is.
+    pub rows: Vec<(String, String, Option<u64>)>,
+    /// How many it has.
+    pub total: u32,
+}
+
+impl TableRows {
+    /// How many entries are shown.
+    pub const MOST: usize = 200;
+
+    /// What is shown of a table among `all`.
+    #[must_use]
+    pub fn of(table: &Table, all: &[Table]) -> Self {
+        let rows = table.rows(all, |_| None, Self::MOST);
+        let row = |row: Row| (row.key, row.value, row.amount);
+        TableRows { total: rows.total as u32, rows: rows.list.into_iter().map(row).collect() }
+    }
 }
 
 /// How a run ended.

@@ -3,23 +3,13 @@
 use crate::cli::failure::Failure;
 use crate::cli::input::tame;
 use crate::cli::output::Output;
-use bpf64_core::maps::Table;
+use bpf64_core::maps::{Row, Rows, Table};
 use std::fmt::Write as _;
 
 /// Rows of a table that are shown; `--json` has all.
 const ROWS: usize = 64;
 /// The longest bar, in characters.
 const BAR: u64 = 40;
-/// What a table's name has in it when its indices are powers of two.
-const LOG2: &str = "log2";
-
-/// An entry as text, and the number it stands for if it is one.
-struct Row {
-    key: String,
-    value: String,
-    amount: Option<u64>,
-}
-
 /// Shows what tables hold; constants are left out, which nobody has changed.
 pub(in crate::cli) fn show(tables: &[Table], out: &mut Output) -> Result<(), Failure> {
     show_named(tables, &|_| None, out)
@@ -43,7 +33,7 @@ type Names<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
 /// "map       counts, hash, 2 of 64 entries", and a line for each entry.
 fn text(table: &Table, all: &[Table], names: Names<'_>) -> String {
     let def = table.def();
-    let (rows, total) = rows(table, all, names);
+    let Rows { list: rows, total } = table.rows(all, names, ROWS);
     let preset = def.kind.preset();
     let head = match (total, preset) {
         (0, true) => "all zeros".to_owned(),
@@ -57,7 +47,7 @@ fn text(table: &Table, all: &[Table], names: Names<'_>) -> String {
     let (keys, values) = (width(|row| &row.key), width(|row| &row.value));
     let largest =
         rows.iter().filter_map(|row| row.amount).max().filter(|&largest| largest > 0 && rows.len() > 1);
-    for Row { key, value, amount } in &rows {
+    for Row { key, value, amount, .. } in &rows {
         let _ = match (largest, amount) {
             (Some(largest), Some(amount)) => {
                 let length = (u128::from(*amount) * u128::from(BAR)).div_ceil(u128::from(largest)) as usize;
@@ -73,41 +63,4 @@ fn text(table: &Table, all: &[Table], names: Names<'_>) -> String {
         let _ = writeln!(text, "          … and {left} more, which --json has");
     }
     text
-}
-
-/// The entries that are shown, and how many there are.
-fn rows(table: &Table, all: &[Table], names: Names<'_>) -> (Vec<Row>, usize) {
-    let def = table.def();
-    let (mut rows, mut total, mut zeros) = (Vec::new(), 0, Vec::new());
-    let buckets = def.kind.preset() && def.name.contains(LOG2);
-    for (key, value) in table.entries() {
-        let amount = table.amount(&value);
-        let key = match key.first_chunk() {
-            Some(&index) if buckets => bucket(u32::from_le_bytes(index)),
-            _ => names(&key).unwrap_or_else(|| def.key_text(&key)),
-        };
-        let row = Row { key, value: table.entry_text(&value, all), amount };
-        if def.kind.preset() && value.iter().all(|&byte| byte == 0) {
-            // Between buckets that hold something, one that does not says something, too.
-            if buckets && total > 0 && rows.len() + zeros.len() < ROWS {
-                zeros.push(row);
-            }
-            continue;
-        }
-        total += 1;
-        if rows.len() + zeros.len() < ROWS {
-            rows.append(&mut zeros);
-            rows.push(row);
-        }
-    }
-    (rows, total)
-}
-
-/// The numbers that bucket `index` counts: those whose highest bit it is, 0 with 1.
-fn bucket(index: u32) -> String {
-    match index {
-        0 => "0..1".to_owned(),
-        1..64 => format!("{}..{}", 1u64 << index, (1u128 << (index + 1)) - 1),
-        _ => index.to_string(),
-    }
 }

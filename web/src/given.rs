@@ -1,0 +1,121 @@
+//! What a person sets before the run, beside the packet: fields of the context, entries of tables.
+
+use crate::levels::Levels;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::World;
+use bpf64_core::link::Entry;
+use bpf64_core::maps::{self, Table, change};
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+
+/// What is set. What does not fit the program is kept, and counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Given {
+    /// Fields of the context, by name, with all their bytes.
+    pub context: Vec<(String, Vec<u8>)>,
+    /// What is put into tables, or taken out of them, in this order.
+    pub entries: Vec<Entry>,
+}
+
+impl Given {
+    /// The world that a run of the program begins in.
+    #[must_use]
+    pub fn world(&self, levels: &Levels, skb: Skb) -> World {
+        let environment = &levels.program_type;
+        let mut world =
+            World::new(if environment.packet.from_network { skb.from_network_header() } else { skb });
+        let field = |(name, bytes): &(String, Vec<u8>)| {
+            environment
+                .context
+                .field(name)
+                .filter(|field| field.size == bytes.len())
+                .map(|field| field.offset)
+        };
+        let fields: Vec<(usize, &[u8])> =
+            self.context.iter().filter_map(|given| Some((field(given)?, &given.1[..]))).collect();
+        if !fields.is_empty() {
+            environment.give(&mut world, &fields);
+        }
+        if !self.entries.is_empty() {
+            world.tables = self.tables(levels);
+        }
+        world
+    }
+
+    /// The program's tables as a run finds them.
+    #[must_use]
+    pub fn tables(&self, levels: &Levels) -> Vec<Table> {
+        let mut tables: Vec<Table> =
+            levels.ebpf.maps().iter().map(|def| Table::new(Rc::clone(def), 1)).collect();
+        for Entry { table, key, value } in &self.entries {
+            let Some(at) = tables.iter().position(|other| other.def().name == *table) else { continue };
+            // What the kernel would refuse is not there.
+            let _ = match value {
+                Some(value) => maps::update(&mut tables, at, key, value, change::ANY),
+                None => tables[at].delete(key),
+            };
+        }
+        tables
+    }
+
+    /// Sets a field, or leaves it to the run again.
+    pub fn set_field(&mut self, name: &str, bytes: Option<Vec<u8>>) {
+        self.context.retain(|(other, _)| other != name);
+        self.context.extend(bytes.map(|bytes| (name.to_owned(), bytes)));
+    }
+
+    /// Puts an entry in, or takes it out. A value that replaces another one leaves nothing of that, but where values have no
+    /// keys: there it comes behind it.
+    pub fn set_entry(&mut self, entry: Entry) {
+        if !entry.key.is_empty() {
+            self.entries.retain(|other| other.table != entry.table || other.key != entry.key);
+        }
+        self.entries.push(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::levels::read;
+
+    const SOURCE: &str =
+        ".type xdp\n.map counts hash key=4 value=4 max=2 entry=0x01000000:0x05000000\nr0 = 2\nexit";
+
+    fn entry(key: u8, value: Option<u8>) -> Entry {
+        let bytes = |byte| vec![byte, 0, 0, 0];
+        Entry { table: "counts".to_owned(), key: bytes(key), value: value.map(bytes) }
+    }
+
+    #[test]
+    fn entries_are_put_in_and_taken_out() {
+        let levels = read(SOURCE, None, None).unwrap();
+        let mut given = Given::default();
+        let held = |given: &Given| {
+            let tables = given.tables(&levels);
+            let mut all: Vec<(u8, u8)> = tables[0].entries().map(|(key, value)| (key[0], value[0])).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(held(&given), [(1, 5)]);
+        given.set_entry(entry(2, Some(7)));
+        given.set_entry(entry(2, Some(8)));
+        assert_eq!((held(&given), given.entries.len()), (vec![(1, 5), (2, 8)], 1));
+        given.set_entry(entry(1, None));
+        assert_eq!(held(&given), [(2, 8)]);
+        given.set_entry(Entry { table: "other".to_owned(), ..entry(3, Some(1)) });
+        assert_eq!(held(&given), [(2, 8)], "of no table");
+    }
+
+    #[test]
+    fn fields_that_fit_are_set() {
+        let levels = read(SOURCE, None, None).unwrap();
+        let mut given = Given::default();
+        given.set_field("rx_queue_index", Some(vec![3, 0, 0, 0]));
+        given.set_field("mark", Some(vec![3, 0, 0, 0]));
+        let world = given.world(&levels, Skb::ethernet(vec![0; 20]));
+        assert_eq!(world.skb.queue_mapping, 3);
+        given.set_field("rx_queue_index", None);
+        assert_eq!(given.world(&levels, Skb::ethernet(vec![0; 20])).skb.queue_mapping, 0);
+    }
+}

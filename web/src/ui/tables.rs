@@ -1,0 +1,266 @@
+//! The tables pane: what each table holds at this step, before the run, where it can be changed, or after the capture.
+
+use super::{Page, PageProps, memory};
+use crate::player::Player;
+use crate::state::{Action, Moment};
+use crate::work::TableRows;
+use bpf64_core::explain::field;
+use bpf64_core::isa::Size;
+use bpf64_core::link::Entry;
+use bpf64_core::machine::{Place, Region};
+use bpf64_core::maps::{MapDef, Row, Table};
+use std::net::Ipv4Addr;
+use wasm_bindgen::JsCast;
+use web_sys::{HtmlFormElement, HtmlInputElement};
+use yew::prelude::*;
+
+/// When tables can be shown, and what that is called.
+const MOMENTS: [(Moment, &str, &str); 3] = [
+    (Moment::Now, "At this step", "now"),
+    (Moment::Before, "Before the run", "before"),
+    (Moment::AfterCapture, "After the capture", "after"),
+];
+
+/// The pane.
+#[component]
+pub(super) fn TablesPane(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let (Some(levels), Some(player)) = (&state.levels, &state.player) else { return Html::default() };
+    let maps = levels.ebpf.maps();
+    if maps.is_empty() {
+        return html! { <p class="empty">{ "This program has no tables. One is declared by " }<code class="mono">{ ".map counts hash key=4 value=8 max=64" }</code>{ "." }</p> };
+    }
+    let button = |(moment, name, id): &(Moment, &'static str, &'static str)| {
+        html! {
+            <button type="button" aria-pressed={(state.moment == *moment).to_string()} data-testid={format!("tables-{id}")}
+                onclick={page.send(Action::Moment(*moment))}>{ *name }</button>
+        }
+    };
+    let (about, body) = match state.moment {
+        Moment::Now => {
+            let tables = player.tables();
+            let all =
+                (0..).zip(tables).map(|(number, table)| now(page, player, number, table)).collect::<Html>();
+            ("One packet by itself: the run begins with what is set before it.", all)
+        }
+        Moment::Before => {
+            let tables = state.given.tables(levels);
+            let all = tables.iter().map(|table| before(page, table, &tables)).collect::<Html>();
+            ("What every run begins with. Changes are kept in the link.", all)
+        }
+        Moment::AfterCapture => {
+            ("Here tables carry on from packet to packet, as they do in a kernel.", after(page))
+        }
+    };
+    html! {
+        <div class="scroll tables-body" tabindex="0" role="group" aria-label="Tables" data-testid="maps">
+            <div class="segments" role="group" aria-label="When">{ for MOMENTS.iter().map(button) }</div>
+            <p class="hint">{ about }</p>
+            { body }
+        </div>
+    }
+}
+
+/// The name of a table and what it is.
+fn heading(def: &MapDef, total: usize) -> Html {
+    let count = match (total, def.kind.preset()) {
+        (0, false) => "empty".to_owned(),
+        (total, true) => format!("{total} of {} not 0", def.max_entries),
+        (total, false) => format!("{total} of {}", def.max_entries),
+    };
+    html! { <h3 class="sub" title={def.kind.doc()}><b class="mono">{ &def.name }</b>{ format!(" {}, {count}", def.kind.name().replace('_', " ")) }</h3> }
+}
+
+/// A line with a bar as long as its number among others.
+fn line(key: &str, value: Html, amount: Option<u64>, largest: u64) -> Html {
+    let share = amount.filter(|_| largest > 0).map(|amount| amount as f64 * 100.0 / largest as f64);
+    html! {
+        <tr data-testid="map-row"><th scope="row" class="mono">{ key.to_owned() }</th><td class="mono">{ value }</td>
+            <td class="bar">{ for share.map(|share| html! {
+                <svg height="10" aria-hidden="true"><rect x="0" y="1" width={format!("{share:.1}%")} height="8" rx="2" /></svg> }) }</td></tr>
+    }
+}
+
+fn largest(amounts: impl Iterator<Item = Option<u64>>) -> u64 {
+    let all: Vec<u64> = amounts.flatten().collect();
+    if all.len() > 1 { all.into_iter().max().unwrap_or(0) } else { 0 }
+}
+
+fn listed(def: &MapDef, lines: Html) -> Html {
+    html! { <table class="map-rows" aria-label={format!("Entries of {}", def.name)}><tbody>{ lines }</tbody></table> }
+}
+
+/// A table as it is now: a value leads to the step that wrote it.
+fn now(page: &Page, player: &Player, number: u16, table: &Table) -> Html {
+    let (def, all) = (table.def(), player.tables());
+    let rows = table.rows(all, |_| None, TableRows::MOST);
+    let most = largest(rows.list.iter().map(|row| row.amount));
+    let value = |row: &Row| match place(table, number, &row.bytes) {
+        Some(place) => html! {
+            <button type="button" class="link-like" title="Go to the step that wrote it" onclick={page.send(Action::GoToMaker(place))}>{ &row.value }</button>
+        },
+        None => html! { { &row.value } },
+    };
+    let lines = rows.list.iter().map(|row| line(&row.key, value(row), row.amount, most)).collect::<Html>();
+    let memory = player.region(Region::Values(number));
+    let used = memory.iter().rposition(|&byte| byte != 0).map_or(0, |last| last / 8 + 1).min(64);
+    html! {
+        <section class="map" data-testid={format!("map-{}", def.name)}>
+            { heading(def, rows.total) }
+            { listed(def, lines) }
+            if used > 0 {
+                <details><summary>{ "As memory" }</summary>{ memory::chooser(page) }
+                    <div class="hex mono">{ memory::rows(page, player, Region::Values(number), (0..used).map(|row| (row * 8, format!("+ {}", row * 8)))) }</div>
+                </details>
+            }
+        </section>
+    }
+}
+
+/// Where the value of a key is.
+fn place(table: &Table, number: u16, key: &[u8]) -> Option<Place> {
+    let kind = table.def().kind;
+    let slot = kind.find(table, key)?;
+    Some(Place::Memory { region: Region::Values(number), offset: kind.value(table, slot, 0), size: Size::B })
+}
+
+/// A table as runs find it, to be changed.
+fn before(page: &Page, table: &Table, all: &[Table]) -> Html {
+    let def = table.def();
+    let rows = table.rows(all, |_| None, TableRows::MOST);
+    let entry = |row: &Row, value| Entry { table: def.name.clone(), key: row.bytes.clone(), value };
+    let one = |row: &Row| {
+        let (key, size) = (row.bytes.clone(), def.value_size as usize);
+        let onchange = put(page, def, key, size);
+        let shown = table
+            .read(&row.bytes)
+            .map_or_else(|_| row.value.clone(), |bytes| typed(&bytes[..size.min(bytes.len())], &row.value));
+        let is_kept = def.kind.preset() || row.bytes.is_empty();
+        html! {
+            <tr data-testid="map-row"><th scope="row" class="mono">{ &row.key }</th>
+                <td>if row.bytes.is_empty() { <span class="mono">{ &row.value }</span> } else {
+                    <input class="mono" type="text" value={shown} {onchange} aria-label={format!("Value of {} in {}", row.key, def.name)} autocomplete="off" spellcheck="false" /> }</td>
+                <td>if !is_kept { <button type="button" class="btn small" aria-label={format!("Delete {}", row.key)} onclick={page.send(Action::Entry(entry(row, None)))}>{ "×" }</button> }</td></tr>
+        }
+    };
+    let is_changed = page.state.given.entries.iter().any(|entry| entry.table == def.name);
+    html! {
+        <section class="map" data-testid={format!("map-{}", def.name)}>
+            { heading(def, rows.total) }
+            { listed(def, rows.list.iter().map(one).collect::<Html>()) }
+            { adder(page, def) }
+            if is_changed {
+                <button type="button" class="btn small" data-testid="tables-reset" onclick={page.send(Action::ForgetEntries(def.name.clone()))}>{ "As the program declares it" }</button>
+            }
+        </section>
+    }
+}
+
+/// A number as it is typed, or all digits where text could not be read back.
+fn typed(bytes: &[u8], text: &str) -> String {
+    match read_bytes(bytes.len(), text) {
+        Ok(read) if read == bytes => text.to_owned(),
+        _ => bytes.iter().fold("0x".to_owned(), |all, byte| format!("{all}{byte:02x}")),
+    }
+}
+
+/// What is typed becomes the value of a key.
+fn put(page: &Page, def: &MapDef, key: Vec<u8>, size: usize) -> Callback<Event> {
+    let (page, table) = (page.clone(), def.name.clone());
+    Callback::from(move |event: Event| {
+        let typed = event.target_unchecked_into::<HtmlInputElement>().value();
+        page.dispatch.emit(match read_bytes(size, &typed) {
+            Ok(value) => Action::Entry(Entry { table: table.clone(), key: key.clone(), value: Some(value) }),
+            Err(why) => Action::Notice(format!("{table}: {why}.")),
+        });
+    })
+}
+
+/// The form for another entry.
+fn adder(page: &Page, def: &MapDef) -> Html {
+    let onsubmit = {
+        let (page, table) = (page.clone(), def.name.clone());
+        let (key_size, value_size) = (def.key_size as usize, def.value_size as usize);
+        Callback::from(move |event: SubmitEvent| {
+            event.prevent_default();
+            let form = event.target_unchecked_into::<HtmlFormElement>();
+            let field = |name: &str| {
+                let input = form.query_selector(&format!("[name={name}]")).ok().flatten()?;
+                Some(input.unchecked_into::<HtmlInputElement>().value())
+            };
+            let key = field("key").map_or(Ok(Vec::new()), |text| read_bytes(key_size, &text));
+            let value = read_bytes(value_size, &field("value").unwrap_or_default());
+            page.dispatch.emit(match (key, value) {
+                (Ok(key), Ok(value)) => {
+                    form.reset();
+                    Action::Entry(Entry { table: table.clone(), key, value: Some(value) })
+                }
+                (Err(why), _) | (_, Err(why)) => Action::Notice(format!("{table}: {why}.")),
+            });
+        })
+    };
+    let field = |name: &'static str, size: u32| {
+        html! {
+            <input class="mono" type="text" {name} placeholder={format!("{name}, {size} bytes")} aria-label={format!("{name} for {}", def.name)}
+                data-testid={format!("{name}-for-{}", def.name)} autocomplete="off" spellcheck="false" />
+        }
+    };
+    html! {
+        <form class="adder" {onsubmit}>
+            if def.key_size > 0 { { field("key", def.key_size) } }
+            { field("value", def.value_size) }
+            <button type="submit" class="btn small">{ "Put in" }</button>
+        </form>
+    }
+}
+
+/// The bytes of a number, an IPv4 address, or digits.
+fn read_bytes(size: usize, text: &str) -> Result<Vec<u8>, String> {
+    let text = text.trim();
+    if let (4, Ok(address)) = (size, text.parse::<Ipv4Addr>()) {
+        return Ok(address.octets().to_vec());
+    }
+    if matches!(size, 1 | 2 | 4 | 8) {
+        return field::plain(size, text).map(|number| number.to_le_bytes()[..size].to_vec());
+    }
+    let bytes = field::digits(text)?;
+    if bytes.len() == size {
+        Ok(bytes)
+    } else {
+        Err(format!("{size} bytes are wanted, and {} are given", bytes.len()))
+    }
+}
+
+/// Tables after the capture.
+fn after(page: &Page) -> Html {
+    let state = &page.state;
+    let (judged, Some(levels)) = (&state.judged, &state.levels) else { return Html::default() };
+    if state.capture.is_none() || judged.tables.is_empty() {
+        return html! { <p class="empty">{ if state.capture.is_none() { "No capture is open." } else { "The capture is still under way." } }</p> };
+    }
+    let table = |(def, kept): (&std::rc::Rc<MapDef>, &TableRows)| {
+        let most = largest(kept.rows.iter().map(|row| row.2));
+        let lines = kept
+            .rows
+            .iter()
+            .map(|(key, value, amount)| line(key, html! { { value } }, *amount, most))
+            .collect::<Html>();
+        html! { <section class="map" data-testid={format!("map-{}", def.name)}>{ heading(def, kept.total as usize) }{ listed(def, lines) }</section> }
+    };
+    levels.ebpf.maps().iter().zip(judged.tables.iter()).map(table).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_typed_as_numbers_addresses_or_digits() {
+        assert_eq!(read_bytes(4, "-1"), Ok(vec![0xff; 4]));
+        assert_eq!(read_bytes(4, "192.0.2.1"), Ok(vec![192, 0, 2, 1]));
+        assert_eq!(read_bytes(8, " 0x0100 "), Ok(vec![0, 1, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(read_bytes(3, "0a0b0c"), Ok(vec![10, 11, 12]));
+        assert!(read_bytes(3, "0a").is_err() && read_bytes(1, "256").is_err() && read_bytes(4, "").is_err());
+        assert_eq!((typed(&[7, 0], "7"), typed(&[1, 2, 3], "one")), ("7".to_owned(), "0x010203".to_owned()));
+    }
+}
