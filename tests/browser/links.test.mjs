@@ -8,7 +8,7 @@ import { URL_ROOT, open } from "./helpers.mjs";
 import { Playground, hex64, playTest } from "./page.mjs";
 
 /** Links of version 1, made once by the page and never again. A link made once opens for ever. */
-const [CLASSIC, EBPF] = (await readFile(new URL("links/v1.txt", import.meta.url), "utf8")).trim().split("\n");
+const [CLASSIC, EBPF, WORLD] = (await readFile(new URL("links/v1.txt", import.meta.url), "utf8")).trim().split("\n");
 
 const fragment = (page) => page.evaluate(() => location.hash);
 const marked = (page) =>
@@ -53,6 +53,18 @@ playTest("the second link of version 1: a loop in eBPF, half way", { link: EBPF.
   await play.holds("pc", "3");
   await play.holds("reg-r0", 5 + 4 + 3);
   assert.equal((await play.at("packet-bytes").locator("[data-testid^=byte-]").count()), 98);
+});
+
+playTest("the third link of version 1: a type, a context, tables and a condition", { link: WORLD.slice(1) }, async ({ play }) => {
+  await play.holds("result", 42);
+  assert.equal(await play.at("type-select").inputValue(), "sched_act");
+  await play.at("condition-set").filter({ hasText: "r0 == 0x2a" }).waitFor();
+  await play.at("dock-context").click();
+  assert.equal(await play.at("context-mark").inputValue(), "42");
+  await play.at("dock-tables").click();
+  await play.at("tables-before").click();
+  const held = () => play.at("map-wanted").getByTestId("map-row").allInnerTexts();
+  await play.eventually(async () => (await held()).map((row) => row.trim().split(/\s/)[0]), ["443"]);
 });
 
 playTest("a shared link opens in another browser as it was", { context: { permissions: ["clipboard-read", "clipboard-write"] } }, async ({ play, page }) => {
