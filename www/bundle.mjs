@@ -4,7 +4,7 @@
 // with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
 // `parts`, what the script imports and is therefore fetched with it; `later`, what it imports only when it is needed.
 
-import { readdir } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { basename, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -15,9 +15,32 @@ const captures = (await readdir(new URL("examples/", import.meta.url)))
   .filter((name) => /\.pcapng$|\.pcap$/.test(name))
   .map((name) => `examples/${name}`);
 
+// All programs of the gallery in one file, which is fetched when the first of them is chosen: for each, the file's name,
+// what it is about, and its text. The page's `examples.rs` takes it apart.
+const files = await readdir(new URL("examples/", import.meta.url));
+const read = (name) => readFile(new URL(`examples/${name}`, import.meta.url), "utf8");
+const programs = [];
+for (const block of (await read("about")).trim().split("\n\n")) {
+  const [id, about] = block.split(/: (.*)/s);
+  const file = files.find((name) => /\.(txt|bpf|seccomp)$/.test(name) && name.replace(/\.[a-z]+$/, "") === id);
+  if (!file) throw new Error(`examples/about tells of ${id}, and there is no such program`);
+  programs.push([file, about, await read(file)].join("\x1f"));
+}
+const gallery = {
+  name: "gallery",
+  setup(build) {
+    build.onResolve({ filter: /^gallery$/ }, () => ({ path: "gallery.txt", namespace: "gallery" }));
+    build.onLoad({ filter: /.*/, namespace: "gallery" }, () => ({ contents: programs.join("\x1e"), loader: "copy" }));
+  },
+};
+
 const { metafile } = await build({
   absWorkingDir: here,
-  entryPoints: ["main.js", "worker.js", "style.css", "icon.svg", ...captures],
+  entryPoints: [
+    ...["main.js", "worker.js", "style.css", "icon.svg", ...captures].map((path) => ({ in: path, out: path.replace(/\.[a-z]+$/, "") })),
+    { in: "gallery", out: "examples/gallery" },
+  ],
+  plugins: [gallery],
   outbase: here,
   outdir: out,
   // The hash has the shape that xtask/src/serve/site.rs takes as "never changes".
@@ -41,7 +64,7 @@ const names = {};
 for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
   // An asset such as the wasm is nobody's entry, but has itself as its only input.
   const source = entryPoint ?? basename(Object.keys(inputs)[0]);
-  if (entryPoint || !file.endsWith(".js")) names[source] = placed(file);
+  if (entryPoint || !file.endsWith(".js")) names[source.replace(/^gallery:/, "examples/")] = placed(file);
 }
 // What the page and its worker import before they run; every other script is fetched when somebody needs it, and so is
 // what only such a script imports.

@@ -7,7 +7,7 @@ use bpf64_core::isa::doc::Known;
 use bpf64_core::isa::encoding::{self, Raw};
 use bpf64_core::isa::text::{FunctionNames, Text};
 use bpf64_core::isa::{self, Callee, Insn, WideImm};
-use bpf64_core::link::{self, Document, Packet};
+use bpf64_core::link::{self, Document, Entry, Packet};
 use bpf64_core::packet::Capture;
 use bpf64_core::program::{Pc, Program};
 use bpf64_tests::engine::{CLASSIC, agree};
@@ -300,7 +300,16 @@ fn document(make: &mut Generator) -> Document {
         breakpoints: (0..make.below(5)).map(|_| make.constant()).collect(),
         step: make.constant(),
         classic: make.percent(50),
+        program_type: make.pick(&["", "xdp", "é"]).to_owned(),
+        context: (0..make.below(3)).map(|_| (make.text(&words), make.packet())).collect(),
+        entries: (0..make.below(4)).map(|_| entry(make)).collect(),
+        conditions: (0..make.below(3)).map(|_| make.text(&["r0 == 5", "write", "\n"])).collect(),
     }
+}
+
+fn entry(make: &mut Generator) -> Entry {
+    let value = make.percent(70).then(|| make.packet());
+    Entry { table: make.pick(&["", "counts"]).to_owned(), key: make.packet(), value }
 }
 
 #[test]

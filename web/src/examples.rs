@@ -1,327 +1,247 @@
-//! The gallery: one table of programs, each with a capture and the packet to look at first.
+//! The gallery: one table of programs, each with a capture and the packet to look at first, or with a context.
 //!
 //! Data only. The files lie in `www/examples`, whose README says how each was made; adding an example means a
-//! file there, a line in that README and an entry here. Programs are part of the module, captures are fetched
-//! by name.
+//! file there, a paragraph in `about` there, a line in that README and an entry here. The first program is part of the
+//! module; all others come in one file that is fetched when somebody chooses one ([`Gallery`]), captures by their names.
+
+use bpf64_core::environment::{Environment, KPROBE, RAW_TRACEPOINT, SECCOMP};
+use std::rc::Rc;
 
 /// One entry of the gallery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Example {
-    /// Names the entry in links and in the page: its program's file name without `.txt`.
-    pub id: &'static str,
+    /// The program's file in `www/examples`.
+    pub file: &'static str,
     /// What the gallery shows.
     pub title: &'static str,
     /// The heading it stands under. Entries of a group follow one another.
     pub group: &'static str,
-    /// One or two sentences: what the program does and what to look at.
-    pub about: &'static str,
-    /// The program as text, byte for byte as its tool printed it or its author wrote it.
-    pub source: &'static str,
-    /// File name of the capture in `www/examples`.
-    pub capture: &'static str,
+    /// File name of the capture in `www/examples`; none for programs that see no packets.
+    pub capture: Option<&'static str>,
     /// The packet shown first, counted from 0: one on which the program does something instructive.
     pub packet: usize,
+    /// The program type, where the text cannot say it.
+    pub program_type: Option<&'static Environment>,
+    /// Fields of the context, as they are typed.
+    pub context: &'static [(&'static str, &'static str)],
+    /// Tells the program's text from any other.
+    hash: u64,
 }
 
-/// The text of a program in `www/examples`.
-macro_rules! program {
-    ($file:literal) => {
-        include_str!(concat!("../../www/examples/", $file))
+/// Entries are told apart by their files.
+impl PartialEq for Example {
+    fn eq(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
+impl Eq for Example {}
+
+impl Example {
+    /// Names the entry in the page: its program's file name without the ending.
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        self.file.split('.').next().unwrap_or(self.file)
+    }
+
+    /// Whether this is its program, byte for byte.
+    #[must_use]
+    pub fn is(&self, source: &str) -> bool {
+        hash(source.as_bytes()) == self.hash
+    }
+}
+
+/// FNV-1a.
+const fn hash(bytes: &[u8]) -> u64 {
+    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+/// An entry: over a packet, or with a type and a context.
+macro_rules! example {
+    ($file:literal, $title:literal, $group:ident, $capture:literal, $packet:literal) => {
+        Example {
+            capture: Some($capture),
+            packet: $packet,
+            ..example!($file, $title, $group, None, [])
+        }
+    };
+    ($file:literal, $title:literal, $group:ident, $type:expr, [$($field:expr),*]) => {
+        Example {
+            file: $file,
+            title: $title,
+            group: $group,
+            capture: None,
+            packet: 0,
+            program_type: $type,
+            context: &[$($field),*],
+            hash: const { hash(include_bytes!(concat!("../../www/examples/", $file))) },
+        }
     };
 }
+
+/// The program that a visitor meets, and what is said of it.
+pub const FIRST: (&str, &str) = (
+    include_str!("../../www/examples/port-22.txt"),
+    "The classic: TCP, UDP or SCTP from or to port 22, over IPv6 and IPv4. The packet is the client's first line of an SSH connection; watch how the length of the IPv4 header, loaded into X, decides where the ports are.",
+);
 
 const FIRST_STEPS: &str = "First steps";
 const TRANSPORT: &str = "TCP and UDP";
 const LAYERS: &str = "Layers";
 const BY_HAND: &str = "Written by hand";
 const BEYOND: &str = "Beyond the packet";
+const XDP_GROUP: &str = "XDP";
+const TC_GROUP: &str = "Traffic control";
+const SANDBOX: &str = "System calls";
+const TRACING: &str = "Tracing";
+const REFUSED: &str = "Refused, and cured";
 
 /// The gallery in the order of the page. The first entry is the one a visitor meets.
-pub const EXAMPLES: &[Example] = &[
-    Example {
-        id: "port-22",
-        title: "tcpdump: port 22",
-        group: FIRST_STEPS,
-        about: "The classic: TCP, UDP or SCTP from or to port 22, over IPv6 and IPv4. The packet is the \
-                client's first line of an SSH connection; watch how the length of the IPv4 header, loaded \
-                into X, decides where the ports are.",
-        source: program!("port-22.txt"),
-        capture: "ssh.pcap",
-        packet: 9,
-    },
-    Example {
-        id: "arp",
-        title: "tcpdump: arp",
-        group: FIRST_STEPS,
-        about: "Four instructions: load the EtherType, compare it, accept or drop. Packet 7 of this capture \
-                is a ping, and dropped.",
-        source: program!("arp.txt"),
-        capture: "arp.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "icmp-echo",
-        title: "tcpdump: icmp[icmptype] == icmp-echo",
-        group: FIRST_STEPS,
-        about: "Echo requests, but not their replies: the first byte behind the IPv4 header tells them \
-                apart. Packet 0 is a request, packet 1 its reply.",
-        source: program!("icmp-echo.txt"),
-        capture: "icmp.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "greater-500",
-        title: "tcpdump: greater 500",
-        group: FIRST_STEPS,
-        about: "No byte of the packet is read, only its length. Two of the 27 packets are long enough: both \
-                carry the server's part of the key exchange.",
-        source: program!("greater-500.txt"),
-        capture: "ssh.pcap",
-        packet: 14,
-    },
-    Example {
-        id: "multicast",
-        title: "tcpdump: ether multicast",
-        group: FIRST_STEPS,
-        about: "One bit decides: the lowest of the first byte, which an Ethernet address has set if it \
-                means more than one station. The packet asks every neighbour that may own an IPv6 address.",
-        source: program!("multicast.txt"),
-        capture: "ipv6.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "snap-64",
-        title: "One instruction: keep 64 bytes",
-        group: FIRST_STEPS,
-        about: "The smallest program. What it returns is the number of bytes to keep: here 64 of 1154. \
-                Change it to 0 and every packet is dropped.",
-        source: program!("snap-64.txt"),
-        capture: "ssh.pcap",
-        packet: 14,
-    },
-    Example {
-        id: "tcp-data",
-        title: "tcpdump: SSH segments with data",
-        group: TRANSPORT,
-        about: "From tcpdump's manual, for port 22: the length of the packet less the IPv4 and the TCP \
-                header must not be zero. The parts wait in scratch memory, M[1] and M[5]. Packet 9 carries \
-                data, packet 8 is a bare acknowledgement.",
-        source: program!("tcp-data.txt"),
-        capture: "ssh.pcap",
-        packet: 9,
-    },
-    Example {
-        id: "tcp-syn-fin",
-        title: "tcpdump: tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
-        group: TRANSPORT,
-        about: "The first and the last packets of every connection over IPv4. One `jset` tests both flags \
-                at once.",
-        source: program!("tcp-syn-fin.txt"),
-        capture: "http.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "tcp-syn-only",
-        title: "tcpdump -dd: connection attempts",
-        group: TRANSPORT,
-        about: "tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn, printed as rows of C. In this port scan \
-                packet 2 asks for a connection; packet 3 answers with SYN and ACK, and is dropped.",
-        source: program!("tcp-syn-only.txt"),
-        capture: "scan.pcap",
-        packet: 2,
-    },
-    Example {
-        id: "http-get",
-        title: "tcpdump: HTTP GET",
-        group: TRANSPORT,
-        about: "tcp[((tcp[12:1] & 0xf0) >> 2):4] = 0x47455420: the first four bytes of the data are \"GET \
-                \". Two header lengths are added before they can be read.",
-        source: program!("http-get.txt"),
-        capture: "http.pcap",
-        packet: 3,
-    },
-    Example {
-        id: "dns-query",
-        title: "tcpdump -ddd: DNS queries",
-        group: TRANSPORT,
-        about: "udp dst port 53 and udp[10] & 0x80 == 0, printed as plain numbers with their count in \
-                front. The first bit of the flags tells a question from an answer.",
-        source: program!("dns-query.txt"),
-        capture: "dns.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "host-or-net",
-        title: "tcpdump: host 192.0.2.2 or net 198.51.100.0/24",
-        group: TRANSPORT,
-        about: "Source and destination are compared, whole for the host and masked for the net, and then \
-                both again for ARP. This ping goes into the net; packet 6 goes elsewhere and is dropped.",
-        source: program!("host-or-net.txt"),
-        capture: "icmp.pcap",
-        packet: 4,
-    },
-    Example {
-        id: "ip6-tcp",
-        title: "tcpdump: ip6 and tcp",
-        group: LAYERS,
-        about: "IPv6 names its next header in byte 20. A fragment (0x2c) is looked through, every other \
-                extension header is not: the filter would miss TCP behind one.",
-        source: program!("ip6-tcp.txt"),
-        capture: "ipv6.pcap",
-        packet: 4,
-    },
-    Example {
-        id: "fragments",
-        title: "tcpdump: ip[6:2] & 0x1fff != 0",
-        group: LAYERS,
-        about: "Fragments of IPv4 packets, but never the first one: its offset is 0. Packets 0 to 2 are the \
-                three parts of one ping; 1 and 2 are accepted.",
-        source: program!("fragments.txt"),
-        capture: "fragments.pcap",
-        packet: 1,
-    },
-    Example {
-        id: "icmp",
-        title: "tcpdump: icmp (and a VLAN tag)",
-        group: LAYERS,
-        about: "Why does the filter miss this ping? A VLAN tag stands where the filter looks for the \
-                EtherType, and everything behind it has moved by four bytes. Packet 2 is the same without \
-                the tag.",
-        source: program!("icmp.txt"),
-        capture: "vlan.pcap",
-        packet: 6,
-    },
-    Example {
-        id: "vlan-icmp",
-        title: "tcpdump: vlan and icmp",
-        group: LAYERS,
-        about: "The cure for the example before: after `vlan` every offset is four higher. But now the ping \
-                without a tag, packet 2, is dropped.",
-        source: program!("vlan-icmp.txt"),
-        capture: "vlan.pcap",
-        packet: 6,
-    },
-    Example {
-        id: "icmp-or-vlan",
-        title: "tcpdump: icmp or (vlan 42 and icmp)",
-        group: LAYERS,
-        about: "Both kinds of ping. The order matters: `vlan` moves the offsets of everything written after \
-                it, so the plain case has to come first.",
-        source: program!("icmp-or-vlan.txt"),
-        capture: "vlan.pcap",
-        packet: 6,
-    },
-    Example {
-        id: "vlan-live",
-        title: "tcpdump -i eth0: vlan 42 and icmp",
-        group: LAYERS,
-        about: "The same for a live interface, where the kernel may have taken the tag out: the filter asks \
-                it ([vlanp], [vlan_tci]) and keeps in M[0] and M[1] by how much the rest has moved. Here \
-                the tag is in the bytes.",
-        source: program!("vlan-live.txt"),
-        capture: "vlan.pcap",
-        packet: 6,
-    },
-    Example {
-        id: "snap-by-kind",
-        title: "Keep as much as the kind deserves",
-        group: BY_HAND,
-        about: "Several returns with different lengths: ARP and UDP whole, of TCP 66 bytes, nothing else. \
-                The packet is cut from 1154 bytes.",
-        source: program!("snap-by-kind.txt"),
-        capture: "ssh.pcap",
-        packet: 14,
-    },
-    Example {
-        id: "headers-only",
-        title: "Keep the headers, cut the data",
-        group: BY_HAND,
-        about: "Computes how long the headers are and returns that with `ret a`. Of this HTTP answer 66 of \
-                251 bytes are left.",
-        source: program!("headers-only.txt"),
-        capture: "http.pcap",
-        packet: 5,
-    },
-    Example {
-        id: "overhead",
-        title: "At least half is headers",
-        group: BY_HAND,
-        about: "Multiplies and divides, with the results in M[0] and M[1]. This request has 47 percent of \
-                headers and is dropped; packet 2 before it is nothing but headers.",
-        source: program!("overhead.txt"),
-        capture: "http.pcap",
-        packet: 3,
-    },
-    Example {
-        id: "flow-bucket",
-        title: "Share flows between three listeners",
-        group: BY_HAND,
-        about: "A hash of addresses and ports, modulo 3. Query and answer (packets 0 and 1) come to the \
-                same listener; the next pair (2 and 3) belongs to another.",
-        source: program!("flow-bucket.txt"),
-        capture: "dns.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "ip-checksum",
-        title: "Check the IPv4 header checksum",
-        group: BY_HAND,
-        about: "Ten additions in a row, for classic programs have no loops. Watch A and X grow, and the \
-                last division leave nothing.",
-        source: program!("ip-checksum.txt"),
-        capture: "icmp.pcap",
-        packet: 0,
-    },
-    Example {
-        id: "sample",
-        title: "One in four, by chance",
-        group: BEYOND,
-        about: "`ld rand` asks the kernel for a random number instead of reading the packet. Run it a few \
-                times: the verdict may change.",
-        source: program!("sample.txt"),
-        capture: "http.pcap",
-        packet: 3,
-    },
-    Example {
-        id: "ssh-banner",
-        title: "SSH on whatever port",
-        group: BEYOND,
-        about: "`ld #poff` asks the kernel where the data begins, so that four instructions find \"SSH-\" \
-                behind any headers.",
-        source: program!("ssh-banner.txt"),
-        capture: "ssh.pcap",
-        packet: 9,
-    },
-    Example {
-        id: "vlan-offload",
-        title: "Ask for a VLAN tag that is gone",
-        group: BEYOND,
-        about: "For a live interface, whose packets have their tag taken out and kept beside them. In this \
-                capture the tag is still in the bytes: the kernel knows of none, and the filter drops the \
-                packet.",
-        source: program!("vlan-offload.txt"),
-        capture: "vlan.pcap",
-        packet: 6,
-    },
-    Example {
-        id: "cpu-share",
-        title: "Share by processor",
-        group: BEYOND,
-        about: "Two facts that no packet holds: whether this machine sends it, and which processor handles \
-                it.",
-        source: program!("cpu-share.txt"),
-        capture: "icmp.pcap",
-        packet: 0,
-    },
+pub static EXAMPLES: &[Example] = &[
+    example!("port-22.txt", "tcpdump: port 22", FIRST_STEPS, "ssh.pcap", 9),
+    example!("arp.txt", "tcpdump: arp", FIRST_STEPS, "arp.pcap", 0),
+    example!("icmp-echo.txt", "tcpdump: icmp[icmptype] == icmp-echo", FIRST_STEPS, "icmp.pcap", 0),
+    example!("greater-500.txt", "tcpdump: greater 500", FIRST_STEPS, "ssh.pcap", 14),
+    example!("multicast.txt", "tcpdump: ether multicast", FIRST_STEPS, "ipv6.pcap", 0),
+    example!("snap-64.txt", "One instruction: keep 64 bytes", FIRST_STEPS, "ssh.pcap", 14),
+    example!("tcp-data.txt", "tcpdump: SSH segments with data", TRANSPORT, "ssh.pcap", 9),
+    example!("tcp-syn-fin.txt", "tcpdump: tcp[tcpflags] & (tcp-syn|tcp-fin) != 0", TRANSPORT, "http.pcap", 0),
+    example!("tcp-syn-only.txt", "tcpdump -dd: connection attempts", TRANSPORT, "scan.pcap", 2),
+    example!("http-get.txt", "tcpdump: HTTP GET", TRANSPORT, "http.pcap", 3),
+    example!("dns-query.txt", "tcpdump -ddd: DNS queries", TRANSPORT, "dns.pcap", 0),
+    example!("host-or-net.txt", "tcpdump: host 192.0.2.2 or net 198.51.100.0/24", TRANSPORT, "icmp.pcap", 4),
+    example!("ip6-tcp.txt", "tcpdump: ip6 and tcp", LAYERS, "ipv6.pcap", 4),
+    example!("fragments.txt", "tcpdump: ip[6:2] & 0x1fff != 0", LAYERS, "fragments.pcap", 1),
+    example!("icmp.txt", "tcpdump: icmp (and a VLAN tag)", LAYERS, "vlan.pcap", 6),
+    example!("vlan-icmp.txt", "tcpdump: vlan and icmp", LAYERS, "vlan.pcap", 6),
+    example!("icmp-or-vlan.txt", "tcpdump: icmp or (vlan 42 and icmp)", LAYERS, "vlan.pcap", 6),
+    example!("vlan-live.txt", "tcpdump -i eth0: vlan 42 and icmp", LAYERS, "vlan.pcap", 6),
+    example!("snap-by-kind.txt", "Keep as much as the kind deserves", BY_HAND, "ssh.pcap", 14),
+    example!("headers-only.txt", "Keep the headers, cut the data", BY_HAND, "http.pcap", 5),
+    example!("overhead.txt", "At least half is headers", BY_HAND, "http.pcap", 3),
+    example!("flow-bucket.txt", "Share flows between three listeners", BY_HAND, "dns.pcap", 0),
+    example!("ip-checksum.txt", "Check the IPv4 header checksum", BY_HAND, "icmp.pcap", 0),
+    example!("sample.txt", "One in four, by chance", BEYOND, "http.pcap", 3),
+    example!("ssh-banner.txt", "SSH on whatever port", BEYOND, "ssh.pcap", 9),
+    example!("vlan-offload.txt", "Ask for a VLAN tag that is gone", BEYOND, "vlan.pcap", 6),
+    example!("cpu-share.txt", "Share by processor", BEYOND, "icmp.pcap", 0),
+    example!("xdp-drop-dns.bpf", "XDP: drop DNS queries", XDP_GROUP, "dns.pcap", 0),
+    example!("xdp-protocols.bpf", "XDP: count by protocol", XDP_GROUP, "ipv6.pcap", 22),
+    example!("xdp-lengths.bpf", "XDP: histogram of lengths", XDP_GROUP, "ssh.pcap", 9),
+    example!("xdp-reflect.bpf", "XDP: answer pings", XDP_GROUP, "icmp.pcap", 0),
+    example!("xdp-blocked.bpf", "XDP: blocked networks", XDP_GROUP, "icmp.pcap", 0),
+    example!("tc-mark.bpf", "tc: mark packets", TC_GROUP, "http.pcap", 3),
+    example!("tc-police.bpf", "tc: ten packets each", TC_GROUP, "ssh.pcap", 9),
+    example!("tc-syn-events.bpf", "tc: tell of new connections", TC_GROUP, "scan.pcap", 2),
+    example!(
+        "seccomp-allow-list.seccomp",
+        "seccomp: four calls only",
+        SANDBOX,
+        Some(&SECCOMP),
+        [("arch", "x86_64"), ("nr", "write")]
+    ),
+    example!(
+        "seccomp-read-only.seccomp",
+        "seccomp: open for reading only",
+        SANDBOX,
+        Some(&SECCOMP),
+        [("arch", "x86_64"), ("nr", "openat"), ("args[2]", "0x241")]
+    ),
+    example!(
+        "seccomp-x32.seccomp",
+        "seccomp: log ptrace, refuse x32",
+        SANDBOX,
+        Some(&SECCOMP),
+        [("arch", "x86_64"), ("nr", "ptrace")]
+    ),
+    example!(
+        "trace-write-sizes.bpf",
+        "kprobe: sizes of writes",
+        TRACING,
+        Some(&KPROBE),
+        [("di", "0xffff888104546a00"), ("dx", "4096")]
+    ),
+    example!(
+        "trace-syscalls.bpf",
+        "raw trace point: count system calls",
+        TRACING,
+        Some(&RAW_TRACEPOINT),
+        [("args[1]", "257")]
+    ),
+    example!(
+        "trace-slow.bpf",
+        "A record of one's own",
+        TRACING,
+        None,
+        [("status", "200"), ("ns", "130000000")]
+    ),
+    example!("refused-bounds.bpf", "Refused: one byte too far", REFUSED, "icmp.pcap", 0),
+    example!("cured-bounds.bpf", "Its cure", REFUSED, "icmp.pcap", 0),
+    example!("refused-null.bpf", "Refused: a lookup that may fail", REFUSED, "ssh.pcap", 9),
+    example!("cured-null.bpf", "Its cure", REFUSED, "ssh.pcap", 9),
+    example!("refused-unset.bpf", "Refused: no result on one path", REFUSED, "ssh.pcap", 9),
+    example!("cured-unset.bpf", "Its cure", REFUSED, "ssh.pcap", 9),
+    example!("refused-offset.bpf", "Refused: an unbounded offset", REFUSED, "ssh.pcap", 9),
+    example!("cured-offset.bpf", "Its cure", REFUSED, "ssh.pcap", 9),
+    example!("refused-index.bpf", "Refused: an index without a limit", REFUSED, "ssh.pcap", 9),
+    example!("cured-index.bpf", "Its cure", REFUSED, "ssh.pcap", 9),
+    example!("refused-loop.bpf", "Refused: a loop without an end", REFUSED, "ssh.pcap", 9),
+    example!("cured-loop.bpf", "Its cure", REFUSED, "ssh.pcap", 9),
 ];
 
-/// The entry with this `id`.
+/// The entry with this id.
+#[must_use]
 pub fn find(id: &str) -> Option<&'static Example> {
-    EXAMPLES.iter().find(|example| example.id == id)
+    EXAMPLES.iter().find(|example| example.id() == id)
+}
+
+/// The entry whose program this is.
+#[must_use]
+pub fn of(source: &str) -> Option<&'static Example> {
+    EXAMPLES.iter().find(|example| example.is(source))
+}
+
+/// The programs and what is said of them, as far as they were fetched.
+#[derive(Debug, Clone, Default)]
+pub struct Gallery(Option<Rc<str>>);
+
+impl Gallery {
+    /// The file with all of them, which `www/bundle.mjs` writes.
+    pub const FILE: &str = "gallery.txt";
+
+    /// What that file says.
+    #[must_use]
+    pub fn new(text: Rc<str>) -> Self {
+        Gallery(Some(text))
+    }
+
+    /// Whether it was fetched.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// An example's program, and what is said of it.
+    #[must_use]
+    pub fn get(&self, example: &Example) -> Option<(&str, &str)> {
+        if *example == EXAMPLES[0] {
+            return Some(FIRST);
+        }
+        self.0.as_deref()?.split('\u{1e}').find_map(|entry| {
+            let (about, source) =
+                entry.strip_prefix(example.file)?.strip_prefix('\u{1f}')?.split_once('\u{1f}')?;
+            Some((source, about))
+        })
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::{collections::HashSet, fs, path::Path};
 
@@ -345,26 +265,58 @@ mod tests {
         count
     }
 
+    /// The file as `www/bundle.mjs` makes it.
+    pub(crate) fn gallery_text() -> Rc<str> {
+        let read =
+            |name: &str| fs::read_to_string(Path::new(FOLDER).join(name)).expect("it is in www/examples");
+        let about = read("about");
+        let entry = |block: &str| {
+            let (id, about) = block.split_once(": ").expect("a paragraph begins with its example");
+            let example = find(id).unwrap_or_else(|| panic!("there is no example {id}"));
+            format!("{}\u{1f}{}\u{1f}{}", example.file, about.trim_end(), read(example.file))
+        };
+        about.split("\n\n").map(entry).collect::<Vec<_>>().join("\u{1e}").into()
+    }
+
+    pub(crate) fn fetched() -> Gallery {
+        Gallery::new(gallery_text())
+    }
+
     #[test]
     fn the_default_is_port_22() {
-        assert_eq!(EXAMPLES[0].id, "port-22");
+        assert_eq!(EXAMPLES[0].id(), "port-22");
         assert_eq!(find("port-22"), Some(&EXAMPLES[0]));
         assert_eq!(find("no such example"), None);
+        assert_eq!((of(FIRST.0), of("")), (Some(&EXAMPLES[0]), None));
+        let text = gallery_text();
+        let first = text.split('\u{1e}').next().and_then(|entry| entry.split('\u{1f}').nth(1));
+        assert_eq!(first, Some(FIRST.1), "the module says of the first one what the file says");
     }
 
     #[test]
     fn ids_are_unique_and_groups_whole() {
-        let ids: HashSet<_> = EXAMPLES.iter().map(|example| example.id).collect();
+        let ids: HashSet<_> = EXAMPLES.iter().map(Example::id).collect();
         assert_eq!(ids.len(), EXAMPLES.len());
+        assert!(EXAMPLES.len() >= 50);
         let groups: HashSet<_> = EXAMPLES.iter().map(|example| example.group).collect();
         let headings = EXAMPLES.chunk_by(|a, b| a.group == b.group).count();
         assert_eq!(headings, groups.len(), "entries of a group follow one another");
     }
 
     #[test]
-    fn each_shows_a_packet_that_exists() {
+    fn each_shows_a_packet_that_exists_or_fields_that_do() {
+        let gallery = fetched();
         for example in EXAMPLES {
-            assert!(example.packet < packets(example.capture), "{}: packet {}", example.id, example.packet);
+            let (source, about) = gallery.get(example).expect("every example is in the file");
+            assert!(example.is(source) && about.len() > 40, "{}", example.file);
+            if let Some(capture) = example.capture {
+                assert!(example.packet < packets(capture), "{}: packet {}", example.file, example.packet);
+            }
+            let levels = crate::levels::read(source, None, example.program_type.map(Into::into));
+            let levels = levels.unwrap_or_else(|faults| panic!("{}: {faults:?}", example.file));
+            for (name, _) in example.context {
+                assert!(levels.program_type.context.field(name).is_some(), "{}: {name}", example.file);
+            }
         }
     }
 
@@ -376,9 +328,8 @@ mod tests {
             let name = entry.expect("a readable entry").file_name().into_string().expect("an ASCII name");
             let named = name == "README.md" || readme.contains(&format!("`{name}`"));
             assert!(named, "the README does not name {name}");
-            if let Some(id) = name.strip_suffix(".txt") {
-                let text = fs::read_to_string(Path::new(FOLDER).join(&name)).expect("a program is text");
-                assert_eq!(find(id).map(|example| example.source), Some(text.as_str()), "{name}");
+            if let Some((id, "txt" | "bpf" | "seccomp")) = name.split_once('.') {
+                assert_eq!(find(id).map(|example| example.file), Some(&*name), "{name}");
             }
         }
     }

@@ -106,19 +106,24 @@ fn turn(insn: classic::Insn, pc: Pc) -> Turn {
 mod tests {
     use super::*;
     use crate::examples::EXAMPLES;
+    use crate::examples::tests::fetched;
     use crate::levels;
     use bpf64_core::environment::World;
 
     #[test]
     fn both_levels_of_every_example_can_be_drawn() {
+        let gallery = fetched();
         for example in EXAMPLES {
-            let levels = levels::read(example.source, None, None).expect("examples can be read");
-            for level in [Level::Classic, Level::Ebpf] {
+            let (source, _) = gallery.get(example).expect("every example is in the file");
+            let program_type = example.program_type.map(Into::into);
+            let levels = levels::read(source, None, program_type).expect("examples can be read");
+            let shown = |level: &Level| !levels.rows(*level).is_empty();
+            for level in [Level::Classic, Level::Ebpf].into_iter().filter(shown) {
                 let flow = Flow::of(&levels, level);
                 let drawn = flow.layout.as_ref().map(|layout| layout.boxes.len());
-                assert_eq!(drawn, Some(flow.blocks.len()), "{}", example.id);
+                assert_eq!(drawn, Some(flow.blocks.len()), "{}", example.file);
                 let count: u32 = flow.blocks.iter().map(|block| block.end.0 - block.first.0).sum();
-                assert_eq!(count as usize, levels.rows(level).len(), "{}", example.id);
+                assert_eq!(count as usize, levels.rows(level).len(), "{}", example.file);
             }
         }
     }

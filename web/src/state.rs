@@ -13,7 +13,7 @@ mod share;
 mod view;
 
 use crate::condition::Condition;
-use crate::examples::{EXAMPLES, Example};
+use crate::examples::{self, Example, FIRST, Gallery};
 use crate::given::Given;
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
@@ -48,6 +48,10 @@ pub struct State {
     pub program_type: Option<&'static Environment>,
     /// The example the page shows, until its text is edited.
     pub example: Option<&'static Example>,
+    /// The examples' programs, once they were fetched.
+    pub gallery: Gallery,
+    /// The example that was chosen and is not there yet.
+    wanted: Option<&'static Example>,
     /// The program of the last text that could be read.
     pub levels: Option<Rc<Levels>>,
     /// What is wrong with the text as it is now; then [`State::levels`] is of an earlier one.
@@ -240,8 +244,10 @@ pub enum Action {
     Visit(Option<usize>),
     /// The worker is to stop what it does.
     Stop,
-    /// An example was chosen; its capture follows as [`Action::ExampleCapture`].
+    /// An example was chosen; its capture, if it has one, follows as [`Action::ExampleCapture`].
     Example(&'static Example),
+    /// The examples' programs have arrived.
+    Gallery(Rc<str>),
     /// An example's capture arrived. It counts if the page still shows that example, or an edit of it.
     ExampleCapture(&'static Example, Rc<[u8]>),
     /// A file was opened: a capture or a program, told apart by content.
@@ -314,12 +320,13 @@ pub enum Action {
 
 impl Default for State {
     fn default() -> Self {
-        let first = &EXAMPLES[0];
         let mut state = State {
-            source: first.source.into(),
+            source: FIRST.0.into(),
             language: None,
             program_type: None,
-            example: Some(first),
+            example: examples::EXAMPLES.first(),
+            gallery: Gallery::default(),
+            wanted: None,
             levels: None,
             problems: Rc::from([]),
             capture: None,
@@ -371,7 +378,8 @@ impl State {
     fn apply(&mut self, action: Action) {
         match action {
             Action::Edit(source) => {
-                self.example = self.example.filter(|example| example.source == source);
+                self.example = self.example.filter(|example| example.is(&source));
+                self.wanted = None;
                 // What the text says counts again as soon as it says something.
                 if declarations(&source).0.program_type.is_some() {
                     self.program_type = None;
@@ -400,19 +408,17 @@ impl State {
                 self.chase = Chase::Nothing;
             }
             Action::Example(example) => {
-                self.program_type = None;
-                self.given = Rc::default();
-                self.example = Some(example);
-                self.source = example.source.into();
-                self.language = None;
-                self.breakpoints.clear();
-                self.notice = None;
-                self.read_source();
-                self.seek(0);
+                self.wanted = Some(example);
+                self.show_wanted();
+            }
+            Action::Gallery(text) => {
+                self.gallery = Gallery::new(text);
+                self.show_wanted();
             }
             Action::ExampleCapture(example, bytes) => {
                 if self.example.is_none_or(|shown| shown == example) {
-                    self.open_capture(example.capture.to_owned(), &bytes, example.packet);
+                    let name = example.capture.unwrap_or_default().to_owned();
+                    self.open_capture(name, &bytes, example.packet);
                 }
             }
             Action::OpenFile(name, bytes) => self.open_file(name, &bytes),
@@ -461,9 +467,7 @@ impl State {
             },
             Action::Settings(settings) => self.settings = settings,
             Action::Offer(link) => {
-                let known = |document: &link::Document| {
-                    EXAMPLES.iter().any(|example| example.source == document.source)
-                };
+                let known = |document: &link::Document| examples::of(&document.source).is_some();
                 self.offer =
                     link::decode(&link).ok().filter(|document| !known(document)).map(|_| link.into());
             }

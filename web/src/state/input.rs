@@ -1,14 +1,53 @@
 //! What comes in from outside: captures, files, packets, bytes that are typed.
 
-use super::{Action, OpenCapture, PacketInput, State};
+use super::{Action, Dock, OpenCapture, PacketInput, State};
 use crate::packet_text;
 use bpf64_core::classic;
+use bpf64_core::context::skb::link_type;
+use bpf64_core::explain::field;
 use bpf64_core::listing::{Listing, Style};
 use bpf64_core::load::{self, Form, Loaded, elf};
 use bpf64_core::packet::Capture;
 use std::rc::Rc;
 
 impl State {
+    /// Shows the example that was chosen, if its program is there.
+    pub(super) fn show_wanted(&mut self) {
+        let Some(example) = self.wanted else { return };
+        let Some(source) = self.gallery.get(example).map(|(source, _)| source.into()) else { return };
+        self.wanted = None;
+        self.example = Some(example);
+        self.source = source;
+        self.program_type = example.program_type;
+        self.given = Rc::default();
+        self.language = None;
+        self.breakpoints.clear();
+        self.notice = None;
+        if example.capture.is_none() {
+            self.capture = None;
+            self.chosen = None;
+            self.packet = Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET));
+            self.dock = Dock::Context;
+        }
+        self.read_source();
+        for (name, typed) in example.context {
+            self.set_field(name, typed);
+        }
+        self.seek(0);
+    }
+
+    /// Sets a field of the context to what was typed, if that is something.
+    fn set_field(&mut self, name: &str, typed: &str) {
+        let Some(levels) = self.levels.clone() else { return };
+        let environment = &levels.program_type;
+        let context = environment.context_in(&self.given.world(&levels, self.packet.skb()));
+        let bytes = environment
+            .context
+            .field(name)
+            .and_then(|known| field::parse(environment, &context, known, typed).ok());
+        self.give(|given| given.set_field(name, bytes));
+    }
+
     pub(super) fn open_capture(&mut self, name: String, bytes: &[u8], index: usize) {
         match Capture::read(bytes) {
             Ok(packets) => {

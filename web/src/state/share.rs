@@ -2,7 +2,7 @@
 
 use super::{PacketInput, State};
 use crate::condition::Condition;
-use crate::examples::EXAMPLES;
+use crate::examples;
 use crate::given::Given;
 use crate::levels::Level;
 use bpf64_core::environment::Environment;
@@ -54,9 +54,10 @@ impl State {
         // Numbers go on: what the worker still reports is of what was there before.
         let (order, stops, captures) = (self.order, self.stops, self.captures);
         let (tab, dock, view, settings) = (self.tab, self.dock, self.view, self.settings);
-        *self = State { tab, dock, view, settings, stops, captures, ..State::default() };
+        let gallery = self.gallery.clone();
+        *self = State { tab, dock, view, settings, stops, captures, gallery, ..State::default() };
         self.order += order;
-        self.example = EXAMPLES.iter().find(|example| example.source == source);
+        self.example = examples::of(&source);
         self.source = source.into();
         self.language = Format::named(&language);
         self.program_type = Environment::named(&program_type);

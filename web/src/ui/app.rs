@@ -10,7 +10,7 @@ use super::program::Program;
 use super::source::Source;
 use super::{Page, PageProps};
 use crate::browser;
-use crate::examples::{EXAMPLES, Example};
+use crate::examples::{EXAMPLES, Example, Gallery};
 use crate::keys::{self, Press, Wish};
 use crate::levels::Level;
 use crate::state::{Action, Dock, Settings, State, Tab, Verification, reduce};
@@ -101,8 +101,20 @@ pub fn App() -> Html {
 /// What the example is about.
 #[component]
 fn About(PageProps { page }: &PageProps) -> Html {
-    match page.state.example {
-        Some(example) => html! { <p class="about">{ example.about }</p> },
+    let state = &page.state;
+    let example = state.example;
+    {
+        // A link has brought the program, but not what is said of it.
+        let missing = example.is_some_and(|example| state.gallery.get(example).is_none());
+        let page = page.clone();
+        use_effect_with(missing, move |&missing| {
+            if missing {
+                yew::platform::spawn_local(async move { fetch_gallery(&page).await });
+            }
+        });
+    }
+    match example.and_then(|example| state.gallery.get(example)) {
+        Some((_, about)) => html! { <p class="about">{ about }</p> },
         None => Html::default(),
     }
 }
@@ -144,14 +156,25 @@ fn page_callback<T: 'static>(newest: &Rc<RefCell<Page>>, call: fn(Page, T)) -> C
     Callback::from(move |value| call(newest.borrow().clone(), value))
 }
 
-/// Shows an example at once, and its packet as soon as that has arrived.
+/// Shows an example as soon as its program is there, and then its packet.
 fn show_example(page: Page, example: &'static Example) {
     page.dispatch.emit(Action::Example(example));
     yew::platform::spawn_local(async move {
-        page.dispatch.emit(match browser::fetch_example(example.capture).await {
+        if page.state.gallery.get(example).is_none() {
+            fetch_gallery(&page).await;
+        }
+        let Some(capture) = example.capture else { return };
+        page.dispatch.emit(match browser::fetch_example(capture).await {
             Ok(bytes) => Action::ExampleCapture(example, bytes),
             Err(error) => Action::Notice(error),
         });
+    });
+}
+
+async fn fetch_gallery(page: &Page) {
+    page.dispatch.emit(match browser::fetch_example(Gallery::FILE).await {
+        Ok(bytes) => Action::Gallery(String::from_utf8_lossy(&bytes).into()),
+        Err(error) => Action::Notice(error),
     });
 }
 
@@ -177,7 +200,7 @@ fn open_address(page: Page) {
     if bpf64_core::link::decode(&fragment).is_err() {
         // What the link should have shown is lost; the page still has something to show.
         yew::platform::spawn_local(async move {
-            if let Ok(bytes) = browser::fetch_example(EXAMPLES[0].capture).await {
+            if let Ok(bytes) = browser::fetch_example(EXAMPLES[0].capture.unwrap_or_default()).await {
                 page.dispatch.emit(Action::ExampleCapture(&EXAMPLES[0], bytes));
                 page.dispatch.emit(Action::OpenLink(fragment));
             }

@@ -91,7 +91,7 @@ fn Gallery(GalleryProps { page, show }: &GalleryProps) -> Html {
         })
     };
     let option = |example: &&'static Example| {
-        html! { <option value={example.id} selected={shown == Some(*example)}>{ example.title }</option> }
+        html! { <option value={example.id()} selected={shown == Some(*example)}>{ example.title }</option> }
     };
     let mut groups: Vec<(&str, Vec<&'static Example>)> = Vec::new();
     for example in EXAMPLES {
