@@ -6,6 +6,7 @@ mod assembly;
 pub mod detect;
 pub mod elf;
 mod hex;
+pub mod numbers;
 mod profile;
 mod rows;
 

@@ -34,6 +34,7 @@ playTest("every example opens, is accepted, and shows the packet it is about", {
       [...document.querySelectorAll('[data-testid^="byte-"]')].map((byte) => byte.textContent).join(""),
     );
     await play.eventually(bytes, packets[packet].toString("hex"), id);
+    if (id.startsWith("refused-")) continue;
     assert.match(await play.attribute("result", "data-value"), /^0x[0-9a-f]{16}$/, id);
     assert.equal(await page.locator(".packet-row").count(), packets.length, id);
     assert.equal(await play.at("language-select").inputValue(), "auto");

@@ -16,7 +16,8 @@ fn linux_takes_the_examples_as_they_say() {
     let kernel = Kernel::open(PROBE);
     let mut refused = 0;
     for (name, text) in examples::files("bpf") {
-        let loaded = load(&text, &Request::default()).unwrap_or_else(|faults| panic!("{name}: {}", faults[0]));
+        let loaded =
+            load(&text, &Request::default()).unwrap_or_else(|faults| panic!("{name}: {}", faults[0]));
         let Form::Ebpf(program) = &loaded.form else { panic!("{name} is no eBPF program") };
         let says = !name.starts_with("refused-");
         let ours = verify_with(program, &loaded.program_type, Settings::default());
@@ -24,7 +25,8 @@ fn linux_takes_the_examples_as_they_say() {
         refused += usize::from(!says);
         // Contexts of people's own are no types of Linux's.
         if let (Ok(kernel), true) = (&kernel, loaded.program_type.number != 0) {
-            let theirs = kernel.judge(&loaded.program_type, program, Manner { log_level: 1, ..Manner::default() });
+            let theirs =
+                kernel.judge(&loaded.program_type, program, Manner { log_level: 1, ..Manner::default() });
             let theirs = theirs.unwrap_or_else(|error| panic!("{name}: the kernel answers {error}"));
             assert_eq!(theirs.accepted, says, "{name}: {}", theirs.log);
             if let Err(ours) = ours {

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod condition;
 pub mod editor;
 pub mod examples;
+pub mod export;
 pub mod flow;
 pub mod given;
 pub mod keys;

@@ -14,6 +14,7 @@ mod view;
 
 use crate::condition::Condition;
 use crate::examples::{self, Example, FIRST, Gallery};
+use crate::export::Form;
 use crate::given::Given;
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
@@ -81,6 +82,8 @@ pub struct State {
     pub breakpoints: Vec<Pc>,
     /// What else a run stops at.
     pub conditions: Vec<Condition>,
+    /// The form in which the program is offered to other tools, while it is.
+    pub export: Option<Form>,
     /// How memory is shown.
     pub view: View,
     /// When tables are shown.
@@ -290,6 +293,8 @@ pub enum Action {
     GoToMaker(Place),
     /// A condition to stop at, set or taken away.
     Condition(Condition),
+    /// The program is wanted in this form, or no longer.
+    Export(Option<Form>),
     /// Another view of memory.
     View(View),
     /// A breakpoint set or taken away.
@@ -342,6 +347,7 @@ impl Default for State {
             level: Level::Ebpf,
             breakpoints: Vec::new(),
             conditions: Vec::new(),
+            export: None,
             view: View::Bytes,
             moment: Moment::Now,
             lit: None,
@@ -452,6 +458,7 @@ impl State {
                 }
                 None => self.conditions.push(condition),
             },
+            Action::Export(form) => self.export = form,
             Action::View(view) => self.view = view,
             Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
             Action::Light(key) => self.light(key),

@@ -6,6 +6,7 @@ mod capture;
 mod context;
 mod controls;
 mod dock;
+mod export;
 mod footer;
 mod graph;
 mod header;

@@ -2,11 +2,9 @@
 
 use super::failure::Failure;
 use super::output::Output;
-use bpf64_core::isa::encoding::{Raw, SLOT};
-use bpf64_core::load::Form;
+use bpf64_core::load::{Form, numbers};
 use clap::ValueEnum;
 use data_encoding::HEXLOWER;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -65,8 +63,8 @@ pub(crate) fn bytes(form: &Form) -> Vec<u8> {
 }
 
 /// The program in that form.
-pub(crate) fn numbers(form: &Form, numbers: Numbers) -> Result<Vec<u8>, Failure> {
-    match numbers {
+pub(crate) fn numbers(form: &Form, kind: Numbers) -> Result<Vec<u8>, Failure> {
+    match kind {
         Numbers::Raw => Ok(bytes(form)),
         Numbers::Hex => Ok(hex_line(&bytes(form)).into_bytes()),
         Numbers::C => Ok(c_rows(form).into_bytes()),
@@ -79,23 +77,11 @@ pub(crate) fn hex_line(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes) + "\n"
 }
 
-/// `struct sock_filter` rows as `tcpdump -dd` prints them, or `struct bpf_insn` rows, which have a field more.
 fn c_rows(form: &Form) -> String {
-    let mut text = String::new();
     match form {
-        Form::Classic(program, _) => {
-            for raw in program.raw() {
-                let _ = writeln!(text, "{{ {:#x}, {}, {}, {:#010x} }},", raw.code, raw.jt, raw.jf, raw.k);
-            }
-        }
-        Form::Ebpf(program) => {
-            for &slot in program.encode().as_chunks::<SLOT>().0 {
-                let Raw { opcode, dst, src, offset, imm } = Raw::from_bytes(slot);
-                let _ = writeln!(text, "{{ {opcode:#04x}, {dst}, {src}, {offset}, {imm} }},");
-            }
-        }
+        Form::Classic(program, _) => numbers::classic_rows(program),
+        Form::Ebpf(program) => numbers::rows(program),
     }
-    text
 }
 
 fn decimal(form: &Form) -> Result<String, Failure> {
@@ -103,9 +89,5 @@ fn decimal(form: &Form) -> Result<String, Failure> {
         return Err(Failure::not_understood("the form `ddd` is for classic programs, and this one is eBPF")
             .help("choose `--emit hex`, `raw` or `c`"));
     };
-    let mut text = format!("{}\n", program.insns().len());
-    for raw in program.raw() {
-        let _ = writeln!(text, "{} {} {} {}", raw.code, raw.jt, raw.jf, raw.k);
-    }
-    Ok(text)
+    Ok(numbers::decimal(program))
 }

@@ -2,6 +2,7 @@
 
 use super::capture::CapturePane;
 use super::dock::DockPane;
+use super::export::Export;
 use super::footer::Footer;
 use super::header::Header;
 use super::help::Help;
@@ -94,6 +95,7 @@ pub fn App() -> Html {
             <Footer page={page.clone()} />
             <Tabs page={page.clone()} />
             <Help page={page.clone()} dialog={help} />
+            <Export page={page.clone()} />
         </>
     }
 }

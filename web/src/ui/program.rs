@@ -4,6 +4,7 @@ use super::graph::Graph;
 use super::listing::Listing;
 use super::stop::Stop;
 use super::{Page, PageProps};
+use crate::export::Form;
 use crate::levels::Level;
 use crate::state::{Action, GraphAction, Outcome, Verification};
 use crate::work::accepts;
@@ -24,7 +25,7 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
     html! {
         <section class="pane program" aria-label="Program">
             <h2>{ "Program" }<small>{ subtitle }</small>
-                <span class="end"><AsGraph page={page.clone()} /><Counts page={page.clone()} /><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
+                <span class="end"><AsGraph page={page.clone()} /><ExportButton page={page.clone()} /><Counts page={page.clone()} /><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
             if levels.is_some() && state.graph.shown {
                 <Graph page={page.clone()} />
             } else if levels.is_some() {
@@ -46,6 +47,16 @@ fn AsGraph(PageProps { page }: &PageProps) -> Html {
     html! {
         <button type="button" class="btn small toggle" aria-pressed={shown.to_string()} data-testid="show-graph"
             title="Show the control-flow graph (g)" onclick={page.send(Action::Graph(GraphAction::Show(!shown)))}>{ "Graph" }</button>
+    }
+}
+
+/// Offers the program to other tools.
+#[component]
+fn ExportButton(PageProps { page }: &PageProps) -> Html {
+    let first = page.state.levels.as_ref().and_then(|levels| Form::of(levels).next());
+    html! {
+        <button type="button" class="btn small" data-testid="export" title="The program in other forms, to be copied or saved"
+            onclick={page.send(Action::Export(first.map(|form| form.0)))}>{ "Export" }</button>
     }
 }
 
