@@ -28,6 +28,8 @@ impl State {
             self.chosen = None;
             self.packet = Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET));
             self.dock = Dock::Context;
+        } else if self.dock == Dock::Context {
+            self.dock = Dock::Packet;
         }
         self.read_source();
         for (name, typed) in example.context {
