@@ -79,17 +79,19 @@ pub struct Editor {
     editor: JsEditor,
     /// JavaScript holds these as long as the editor lives.
     _callbacks: [Closure<dyn Fn(JsValue)>; 5],
+    _describe: Closure<dyn Fn(u32, String) -> String>,
 }
 
 impl Editor {
     /// Puts an editor with `source` into `parent`, a text area if it is to be plain; what happens in it goes to
-    /// `report`.
+    /// `report`. What a word in a line means is asked of `describe`: sentences, a line each.
     #[must_use]
     pub fn new(
         parent: &Element,
         source: &str,
         plain: bool,
         report: impl Fn(Report) + Clone + 'static,
+        describe: impl Fn(u32, String) -> String + 'static,
     ) -> Self {
         let number = |value: JsValue| value.as_f64().unwrap_or(0.0) as u32;
         let text = |value: JsValue| value.as_string().unwrap_or_default();
@@ -108,7 +110,14 @@ impl Editor {
             callback("hover", Box::new(move |value| Report::Hover(number(value)))),
             callback("breakpoint", Box::new(move |value| Report::Breakpoint(number(value)))),
         ];
-        Editor { editor: JsEditor::new(parent, source, &object, plain), _callbacks: callbacks }
+        let describe = Closure::<dyn Fn(u32, String) -> String>::new(describe);
+        js_sys::Reflect::set(&object, &"describe".into(), describe.as_ref())
+            .expect_throw("a new object takes properties");
+        Editor {
+            editor: JsEditor::new(parent, source, &object, plain),
+            _callbacks: callbacks,
+            _describe: describe,
+        }
     }
 
     /// Changes between a text area and the editor.

@@ -34,6 +34,7 @@ pub const HELP: &[(&str, &str)] = &[
     ("r, Ctrl+Enter in the editor", "run to the end"),
     ("0", "restart"),
     (".", "breakpoint on the focused or current row"),
+    ("Ctrl+I in the editor", "what the word at the cursor means"),
     ("↑ ↓ Home End", "move in a listing"),
     ("g", "graph or listings"),
     ("↑ ↓ ← →", "move along the lines of the graph, or in the packet's bytes"),

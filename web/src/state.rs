@@ -19,6 +19,7 @@ use crate::given::Given;
 use crate::levels::{self, Key, Level, Levels, Problem};
 use crate::packet_text;
 use crate::player::Player;
+use crate::tour::STOPS;
 use crate::work::{KnownHere, Order, Report};
 use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::environment::Environment;
@@ -82,6 +83,10 @@ pub struct State {
     pub breakpoints: Vec<Pc>,
     /// What else a run stops at.
     pub conditions: Vec<Condition>,
+    /// Where the tour is, while it goes on.
+    pub tour: Option<usize>,
+    /// Whether it was ended since the page was opened.
+    pub toured: bool,
     /// The form in which the program is offered to other tools, while it is.
     pub export: Option<Form>,
     /// How memory is shown.
@@ -293,6 +298,8 @@ pub enum Action {
     GoToMaker(Place),
     /// A condition to stop at, set or taken away.
     Condition(Condition),
+    /// On to a step of the tour, or out of it.
+    Tour(Option<usize>),
     /// The program is wanted in this form, or no longer.
     Export(Option<Form>),
     /// Another view of memory.
@@ -347,6 +354,8 @@ impl Default for State {
             level: Level::Ebpf,
             breakpoints: Vec::new(),
             conditions: Vec::new(),
+            tour: None,
+            toured: false,
             export: None,
             view: View::Bytes,
             moment: Moment::Now,
@@ -458,6 +467,7 @@ impl State {
                 }
                 None => self.conditions.push(condition),
             },
+            Action::Tour(at) => self.tour_to(at),
             Action::Export(form) => self.export = form,
             Action::View(view) => self.view = view,
             Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
@@ -486,6 +496,16 @@ impl State {
             Action::CaptureHits(whole) => self.capture_hits = whole,
             Action::Notice(text) => self.notice = Some(text.into()),
             Action::Dismiss => self.notice = None,
+        }
+    }
+
+    /// Shows what a step of the tour speaks of.
+    fn tour_to(&mut self, at: Option<usize>) {
+        self.tour = at.filter(|&at| at < STOPS.len());
+        self.toured |= self.tour.is_none();
+        if let Some(stop) = self.tour.and_then(|at| STOPS.get(at)) {
+            self.tab = stop.tab;
+            self.dock = stop.dock.unwrap_or(self.dock);
         }
     }
 

@@ -21,6 +21,7 @@ mod proof;
 mod source;
 mod stop;
 mod tables;
+mod tour;
 mod virtual_list;
 
 pub use app::App;

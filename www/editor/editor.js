@@ -16,6 +16,7 @@ import { Annotation, Compartment, EditorState, Prec } from "@codemirror/state";
 import { EditorView, keymap, lineNumbers } from "@codemirror/view";
 
 import { languageNamed } from "./languages.js";
+import { described } from "./hover.js";
 import { lineMarks, setLineMarks } from "./lines.js";
 import { searchOnDemand } from "./search.js";
 import { theme } from "./theme.js";
@@ -35,7 +36,8 @@ export class Editor {
   /**
    * @param {Element} parent - where the editor goes; it fills it
    * @param {string} text - what it shows first
-   * @param {object} callbacks - `changed(text)`, `run()`, `cursor(line)`, `hover(line)` (0: none), `breakpoint(line)`
+   * @param {object} callbacks - `changed(text)`, `run()`, `cursor(line)`, `hover(line)` (0: none), `breakpoint(line)`,
+   *   `describe(line, word)`, which gives what is said of a word, a sentence in each line
    */
   constructor(parent, text, callbacks) {
     this.#callbacks = callbacks;
@@ -54,6 +56,7 @@ export class Editor {
           history(),
           bracketMatching(),
           searchOnDemand(),
+          described((line, word) => callbacks.describe(line, word)),
           // Before the default keys, of which Mod-Enter inserts a line; they also bring Mod-/ for comments. Of the
           // lint package's keys none is taken: its F8 is the page's "continue".
           Prec.highest(keymap.of([{ key: "Ctrl-Enter", run }, { key: "Mod-Enter", run }])),

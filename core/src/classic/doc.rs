@@ -6,6 +6,18 @@ use crate::isa::Size;
 use crate::isa::doc::{arithmetic, bytes, comparison, constant, packet, plus};
 use crate::program::Pc;
 
+/// What a register of the classic machine is for, by its name in small letters.
+#[must_use]
+pub fn register(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "a" => "A: the accumulator, 32 bits; loads fill it, and comparisons look at it.",
+        "x" => "X: the index register, 32 bits; packet loads can add it to their offset.",
+        "m" => "M[0] to M[15]: scratch memory, 32 bits each.",
+        "len" | "pktlen" => "The packet's length on the wire.",
+        _ => return None,
+    })
+}
+
 const OUTSIDE: &str = "outside the packet, ends the program with 0";
 
 /// What the instruction at `pc` does, without its full stop: "loads the 2 bytes at packet + 12, in network

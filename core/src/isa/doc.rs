@@ -90,6 +90,24 @@ pub fn sentence(insn: &Insn, known: &Known<'_>) -> String {
     }
 }
 
+/// What a register is for, as the calling convention has it, without a full stop.
+#[must_use]
+pub const fn register(reg: Reg) -> &'static str {
+    match reg {
+        Reg::R0 => "the result of the program, and of every function that it calls",
+        Reg::R1 => "the context at the start, and a function's first argument; calls leave nothing in it",
+        Reg::R2 => "a function's second argument; calls leave nothing in it",
+        Reg::R3 => "a function's third argument; calls leave nothing in it",
+        Reg::R4 => "a function's fourth argument; calls leave nothing in it",
+        Reg::R5 => "a function's fifth argument; calls leave nothing in it",
+        Reg::R6 => "kept over calls; packet loads by `skb[…]` expect the context in it",
+        Reg::R7 | Reg::R8 | Reg::R9 => "kept over calls",
+        Reg::R10 => {
+            "the address behind the stack's highest byte, which nobody writes; the stack is the 512 bytes below"
+        }
+    }
+}
+
 fn alu(width: Width, op: AluOp, dst: Reg, src: Src) -> String {
     let to = name(width, dst);
     let text = match (op, src) {

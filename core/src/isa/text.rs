@@ -17,6 +17,18 @@ mod parse;
 
 pub use mnemonic::Mnemonic;
 pub use parse::{Content, ContextText, Declarations, FieldText, MapText, Parsed, Word};
+/// The directives of a program's text, each with what it says.
+pub const DIRECTIVES: [(&str, &str); 5] = [
+    (".type", "what kind of program it is, which says what it sees and may call"),
+    (
+        ".map",
+        "declares a table: its name, its kind, sizes of key and value, and how many entries it has room for",
+    ),
+    (".context", "describes a record of one's own, which r1 points to"),
+    (".license", "the program's license; some functions are for GPL-compatible programs only"),
+    (".equ", "a name for a number"),
+];
+
 pub use parse::{declarations, is_listed, is_mnemonic, parse};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};

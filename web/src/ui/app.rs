@@ -9,6 +9,7 @@ use super::help::Help;
 use super::machine::Machine;
 use super::program::Program;
 use super::source::Source;
+use super::tour::{Invitation, Tour};
 use super::{Page, PageProps};
 use crate::browser;
 use crate::examples::{EXAMPLES, Example, Gallery};
@@ -96,6 +97,7 @@ pub fn App() -> Html {
             <Tabs page={page.clone()} />
             <Help page={page.clone()} dialog={help} />
             <Export page={page.clone()} />
+            <Tour page={page.clone()} />
         </>
     }
 }
@@ -116,7 +118,7 @@ fn About(PageProps { page }: &PageProps) -> Html {
         });
     }
     match example.and_then(|example| state.gallery.get(example)) {
-        Some((_, about)) => html! { <p class="about">{ about }</p> },
+        Some((_, about)) => html! { <p class="about">{ about }<Invitation page={page.clone()} /></p> },
         None => Html::default(),
     }
 }

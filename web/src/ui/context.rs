@@ -77,14 +77,15 @@ fn FieldRow(FieldProps { page, name, doc, text }: &FieldProps) -> Html {
     let id = format!("context-{name}");
     let list = (name == "nr").then_some(CALLS);
     html! {
-        <div class="ctx-row" data-set={super::flag(is_set)} title={doc.clone()}>
+        <div class="ctx-row" data-set={super::flag(is_set)}>
             <dt><label class="mono" for={id.clone()}>{ name }</label></dt>
-            <dd><input class="mono" type="text" id={id.clone()} data-testid={id} value={text.clone()} {list} {onchange} autocomplete="off" spellcheck="false"
-                    aria-invalid={(!fault.is_empty()).to_string()} />
+            <dd><input class="mono" type="text" id={id.clone()} data-testid={id.clone()} value={text.clone()} {list} {onchange} autocomplete="off" spellcheck="false"
+                    aria-describedby={format!("{id}-doc")} aria-invalid={(!fault.is_empty()).to_string()} />
                 if is_set {
                     <button type="button" class="btn small" aria-label={format!("Leave {name} to the run")} title="As the run has it"
                         onclick={page.send(Action::Context(name.clone(), None))}>{ "×" }</button>
                 }
+                <small class="doc" id={format!("{id}-doc")}>{ doc }</small>
                 if !fault.is_empty() { <p class="fault" role="status">{ (*fault).clone() }</p> }</dd>
         </div>
     }

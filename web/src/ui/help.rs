@@ -1,5 +1,6 @@
 //! The help: what the page is, and the keys.
 
+use super::tour::resumed;
 use super::{Page, PageProps};
 use crate::keys;
 use crate::state::{Action, Settings, Theme};
@@ -26,6 +27,13 @@ pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
             }
         })
     };
+    let tour = {
+        let (page, close) = (page.clone(), close.clone());
+        Callback::from(move |event: MouseEvent| {
+            close.emit(event);
+            page.dispatch.emit(Action::Tour(Some(resumed())));
+        })
+    };
     html! {
         <dialog ref={dialog.clone()} aria-labelledby="help-title" data-testid="help-dialog">
             <h2 id="help-title">{ "How this works" }</h2>
@@ -38,6 +46,7 @@ pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
                 { for keys::HELP.iter().map(|(key, what)| html! { <tr><th scope="row"><kbd>{ *key }</kbd></th><td>{ *what }</td></tr> }) }
             </tbody></table>
             <button type="button" class="btn primary" onclick={close}>{ "Close" }</button>
+            { " " }<button type="button" class="btn" data-testid="help-tour" onclick={tour}>{ "Take the tour" }</button>
         </dialog>
     }
 }

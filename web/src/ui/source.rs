@@ -2,6 +2,7 @@
 
 use super::{Page, PageProps, hue};
 use crate::editor::{Editor, LineMark, Report};
+use crate::hover;
 use crate::levels::Problem;
 use crate::state::{Action, State};
 use bpf64_core::load::Format;
@@ -42,7 +43,11 @@ pub fn Source(PageProps { page }: &PageProps) -> Html {
                     let page = newest.borrow();
                     (page.state.source.clone(), page.state.settings.plain)
                 };
-                let made = Editor::new(&element, &source, plain, move |report| heard(&newest, report));
+                let asked = Rc::clone(&newest);
+                let describe =
+                    move |line, word: String| hover::describe(&asked.borrow().state, line, &word).join("\n");
+                let made =
+                    Editor::new(&element, &source, plain, move |report| heard(&newest, report), describe);
                 *editor.borrow_mut() = Some(made);
             }
             move || drop(editor.borrow_mut().take())

@@ -1,0 +1,77 @@
+//! The tour: a card with a few words, and a frame around what they are about.
+
+use super::{Page, PageProps};
+use crate::browser;
+use crate::state::Action;
+use crate::tour::{STOPS, Stop};
+use yew::prelude::*;
+
+/// Under which name the browser keeps how far somebody has come.
+pub(super) const KEPT: &str = "bpf64.tour";
+
+/// The card, while the tour goes on.
+#[component]
+pub(super) fn Tour(PageProps { page }: &PageProps) -> Html {
+    let at = page.state.tour;
+    let before = use_mut_ref(|| None::<usize>);
+    use_effect_with(at, move |at| {
+        if let Some(at) = at {
+            browser::keep(KEPT, &at.to_string());
+            // Whoever reads with their ears hears the step, and the keys are here.
+            browser::focus(".tour");
+        } else if before.borrow().is_some() {
+            browser::keep(KEPT, "done");
+        }
+        *before.borrow_mut() = *at;
+    });
+    let Some((at, Stop { title, text, part, .. })) = at.and_then(|at| Some((at, STOPS.get(at)?))) else {
+        return Html::default();
+    };
+    let to = |at: Option<usize>| page.send::<MouseEvent>(Action::Tour(at));
+    let last = at + 1 == STOPS.len();
+    let onward = (!last).then_some(at + 1);
+    html! {
+        <section class="tour" role="dialog" tabindex="-1" aria-labelledby="tour-title" aria-describedby="tour-text" data-testid="tour" data-part={*part} onkeydown={keys(page, at)}>
+            <h2 id="tour-title">{ *title }<small>{ format!("{} of {}", at + 1, STOPS.len()) }</small></h2>
+            <p id="tour-text">{ *text }</p>
+            <div class="tour-buttons">
+                if !last { <button type="button" class="btn small" data-testid="tour-skip" onclick={to(None)}>{ "Skip" }</button> }
+                <span class="spacer"></span>
+                if at > 0 { <button type="button" class="btn small" data-testid="tour-back" onclick={to(Some(at - 1))}>{ "Back" }</button> }
+                <button type="button" class="btn small primary" data-testid="tour-next" onclick={to(onward)}>{ if last { "Done" } else { "Next" } }</button>
+            </div>
+        </section>
+    }
+}
+
+/// Arrows go on and back, Escape ends it.
+fn keys(page: &Page, at: usize) -> Callback<KeyboardEvent> {
+    let page = page.clone();
+    Callback::from(move |event: KeyboardEvent| {
+        let to = match event.key().as_str() {
+            "Escape" => None,
+            "ArrowRight" if at + 1 < STOPS.len() => Some(at + 1),
+            "ArrowLeft" if at > 0 => Some(at - 1),
+            _ => return,
+        };
+        event.prevent_default();
+        page.dispatch.emit(Action::Tour(to));
+    })
+}
+
+/// Offers the tour to whoever has never taken or skipped it.
+#[component]
+pub(super) fn Invitation(PageProps { page }: &PageProps) -> Html {
+    let fresh = *use_memo((), |()| browser::kept(KEPT).is_none());
+    if !fresh || page.state.tour.is_some() || page.state.toured {
+        return Html::default();
+    }
+    html! {
+        <>{ " " }<button type="button" class="link-like" data-testid="tour-start" onclick={page.send(Action::Tour(Some(0)))}>{ "New here? Take the tour." }</button></>
+    }
+}
+
+/// Where the tour goes on when it is asked for.
+pub(super) fn resumed() -> usize {
+    browser::kept(KEPT).and_then(|kept| kept.parse().ok()).filter(|&at| at < STOPS.len()).unwrap_or(0)
+}

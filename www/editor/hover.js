@@ -1,0 +1,57 @@
+// What words mean: told where the pointer rests, and for the word at the cursor by Ctrl-I (on a Mac Cmd-I).
+
+import { StateEffect, StateField } from "@codemirror/state";
+import { EditorView, hoverTooltip, keymap, showTooltip } from "@codemirror/view";
+
+const show = StateEffect.define();
+
+/** The extension; `describe(line, word)` gives the sentences, a line each, or an empty text. */
+export function described(describe) {
+  const at = (state, pos) => {
+    const { from, text, number } = state.doc.lineAt(pos);
+    for (const { index, 0: word } of text.matchAll(/[\w.$]+/g)) {
+      const [start, end] = [from + index, from + index + word.length];
+      if (start > pos || pos > end) continue;
+      const said = describe(number, word);
+      return said === "" ? null : { pos: start, end, above: true, create: () => ({ dom: card(said) }) };
+    }
+    return null;
+  };
+  const asked = StateField.define({
+    create: () => null,
+    update(shown, transaction) {
+      const wish = transaction.effects.find((effect) => effect.is(show));
+      if (wish) return wish.value;
+      return transaction.docChanged || transaction.selection ? null : shown;
+    },
+    provide: (field) => showTooltip.from(field),
+  });
+  const ask = (view) => {
+    view.dispatch({ effects: show.of(at(view.state, view.state.selection.main.head)) });
+    return true;
+  };
+  const forget = (view) => {
+    if (view.state.field(asked) === null) return false;
+    view.dispatch({ effects: show.of(null) });
+    return true;
+  };
+  return [
+    hoverTooltip((view, pos) => at(view.state, pos)),
+    asked,
+    keymap.of([{ key: "Mod-i", run: ask, preventDefault: true }, { key: "Escape", run: forget }]),
+    EditorView.theme({ ".cm-described": { font: "13px/1.45 var(--ui)", padding: "6px 10px" } }),
+  ];
+}
+
+function card(said) {
+  const dom = document.createElement("div");
+  dom.className = "cm-described";
+  // Read out when the keyboard asked for it.
+  dom.setAttribute("role", "status");
+  for (const sentence of said.split("\n")) {
+    const line = document.createElement("div");
+    line.textContent = sentence;
+    dom.append(line);
+  }
+  return dom;
+}
