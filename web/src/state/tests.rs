@@ -423,3 +423,12 @@ fn what_is_set_before_the_run_is_in_the_link() {
     // An example brings its own world.
     assert!(reduce(&opened, Action::Example(&EXAMPLES[0])).given.context.is_empty());
 }
+
+#[test]
+fn the_tour_shows_what_it_speaks_of() {
+    let state = after([Action::Tour(Some(6))]);
+    assert_eq!((state.tour, state.dock, state.tab, state.toured), (Some(6), Dock::Proof, Tab::Packet, false));
+    let ended = reduce(&state, Action::Tour(None));
+    assert_eq!((ended.tour, ended.toured), (None, true));
+    assert_eq!(after([Action::Tour(Some(8))]).tour, None, "there are eight steps");
+}
