@@ -153,6 +153,8 @@ pub struct PacketInput {
     pub link_type: u32,
     /// Its layers.
     pub layers: Vec<Layer>,
+    /// Where its network header begins.
+    pub network: usize,
     /// Lengths and checksums that are not what they should be.
     pub faults: Vec<Mend>,
     /// What is wrong with the text.
@@ -162,9 +164,11 @@ pub struct PacketInput {
 impl PacketInput {
     fn new(bytes: Vec<u8>, wire_len: u32, link_type: u32) -> Self {
         let text = packet_text::print(&bytes);
-        let layers = layers::layers(&Skb::captured(bytes.clone(), wire_len, link_type), link_type);
+        let skb = Skb::captured(bytes.clone(), wire_len, link_type);
+        let layers = layers::layers(&skb, link_type);
+        let network = (skb.network_header as usize).min(bytes.len());
         let faults = mend::faults(&bytes, &layers, wire_len as usize);
-        PacketInput { text, bytes, wire_len, link_type, layers, faults, fault: None }
+        PacketInput { text, bytes, wire_len, link_type, layers, network, faults, fault: None }
     }
 
     /// The packet as the kernel has it.

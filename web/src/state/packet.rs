@@ -122,6 +122,13 @@ impl State {
         self.find_readers();
     }
 
+    /// Bytes of the packet that programs of this type do not see: those before its network header.
+    #[must_use]
+    pub fn cut(&self) -> usize {
+        let cut = self.levels.as_ref().is_some_and(|levels| levels.program_type.packet.from_network);
+        if cut { self.packet.network } else { 0 }
+    }
+
     /// What the selection means for the run as it is now: after each recording.
     pub(super) fn find_readers(&mut self) {
         let length = self.packet.bytes.len();
@@ -131,7 +138,9 @@ impl State {
             return;
         };
         let mut readers: Vec<Pc> = (0..player.steps())
-            .filter(|&step| reads(player, step).any(|read| read.start < bytes.end && bytes.start < read.end))
+            .filter(|&step| {
+                reads(player, step, self.cut()).any(|read| read.start < bytes.end && bytes.start < read.end)
+            })
             .filter_map(|step| player.pc_of(step))
             .collect();
         readers.sort_unstable();
@@ -150,8 +159,9 @@ impl State {
         let is_lit = |step: &usize| {
             player.pc_of(*step).and_then(|pc| rows.get(pc.index())).is_some_and(|row| row.key == key)
         };
+        let cut = self.cut();
         let mut found: Vec<Range<usize>> = Vec::new();
-        for read in (0..player.steps()).filter(is_lit).flat_map(|step| reads(player, step)) {
+        for read in (0..player.steps()).filter(is_lit).flat_map(|step| reads(player, step, cut)) {
             if !found.contains(&read) {
                 found.push(read);
             }
@@ -225,11 +235,12 @@ fn type_byte(bytes: &mut [u8], at: usize, text: &str) -> Result<(), String> {
     }
 }
 
-/// The bytes of the packet that a step read.
-fn reads(player: &Player, step: usize) -> impl Iterator<Item = Range<usize>> {
-    player.reads(step).iter().filter_map(|read| match read.place {
+/// The bytes of the packet that a step read; what programs see of it begins at `cut`.
+fn reads(player: &Player, step: usize, cut: usize) -> impl Iterator<Item = Range<usize>> {
+    player.reads(step).iter().filter_map(move |read| match read.place {
         Place::Memory { region: Region::Packet, offset, size } => {
-            Some(offset as usize..offset as usize + size.bytes())
+            let start = cut + offset as usize;
+            Some(start..start + size.bytes())
         }
         _ => None,
     })
@@ -281,6 +292,19 @@ mod tests {
         assert_eq!(moved.touch.selected, Some(0..1));
         let smaller = reduce(&made([PacketAction::Select(13..14)]), Action::PacketText("00".to_owned()));
         assert_eq!(smaller.touch.selected, None);
+    }
+
+    #[test]
+    fn control_groups_see_packets_from_the_network_header_on() {
+        let source = Action::Edit(
+            ".type cgroup_skb\nr6 = r1\nr1 = *(u32 *)(r6 + 80)\nr2 = *(u32 *)(r6 + 76)\nr0 = 1\nexit"
+                .to_owned(),
+        );
+        let select = Action::Packet(PacketAction::Select(14..15));
+        let state = after([source, Action::Packet(PacketAction::Build), select]);
+        assert_eq!((state.cut(), state.result()), (14, Some(1)));
+        let player = state.player.as_ref().unwrap();
+        assert_eq!(player.packet(), &state.packet.bytes[14..]);
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn written(changes: &[Change], region: Region, offset: usize) -> bool {
 }
 
 /// Rows of a region's bytes, in the order that is given, each under its name.
-pub(super) fn rows(
+pub(in crate::ui) fn rows(
     page: &Page,
     player: &Player,
     region: Region,
@@ -66,7 +66,7 @@ fn beside(view: View, row: &[u8]) -> String {
 }
 
 /// Chooses how memory is shown.
-pub(super) fn chooser(page: &Page) -> Html {
+pub(in crate::ui) fn chooser(page: &Page) -> Html {
     let onchange = page.on(|event: Event| {
         let name = event.target_unchecked_into::<HtmlSelectElement>().value();
         Action::View(View::ALL.into_iter().find(|view| view.name() == name).unwrap_or(View::Bytes))

@@ -2,8 +2,8 @@
 
 use super::kind_class;
 use crate::browser;
-use crate::state::{Action, LINE, PacketAction, State};
-use crate::ui::{Page, PageProps, flag};
+use crate::state::{Action, LINE, PacketAction, State, View};
+use crate::ui::{Page, PageProps, flag, memory};
 use bpf64_core::machine::{Place, Read, Region};
 use std::ops::Range;
 use wasm_bindgen::JsCast;
@@ -17,7 +17,12 @@ const SHOWN: usize = 4096;
 #[component]
 pub(super) fn Bytes(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
-    let bytes = state.player.as_ref().map_or(state.packet.bytes.as_slice(), |player| player.packet());
+    // What programs do not see, and then what the run has made of the rest.
+    let cut = state.cut();
+    let bytes = match &state.player {
+        Some(player) => [&state.packet.bytes[..cut], player.packet()].concat(),
+        None => state.packet.bytes.clone(),
+    };
     let shown = &bytes[..bytes.len().min(SHOWN)];
     let marks = Marks::of(state);
     let onclick = {
@@ -30,6 +35,15 @@ pub(super) fn Bytes(PageProps { page }: &PageProps) -> Html {
         })
     };
     use_follow(state.touch.selected.as_ref().map(|bytes| bytes.start));
+    if let (Some(player), true) = (&state.player, state.view != View::Bytes && !bytes.is_empty()) {
+        let rows = (0..player.packet().len().min(SHOWN).div_ceil(LINE))
+            .map(|line| (line * LINE, format!("{:04x}", cut + line * LINE)));
+        return html! {
+            <div class="scroll bytes" tabindex="0" role="group" aria-label="Packet as words">
+                <div class="hex mono" data-testid="packet-words">{ memory::rows(page, player, Region::Packet, rows) }</div>
+            </div>
+        };
+    }
     html! {
         <div class="scroll bytes" tabindex="0" role="group" {onclick} onkeydown={keys(page)}
             aria-label="Packet bytes" aria-description="Arrow keys select, Enter edits">
@@ -59,7 +73,8 @@ impl Marks {
         let in_packet = |reads: &[Read]| {
             let ranges = reads.iter().filter_map(|read| match read.place {
                 Place::Memory { region: Region::Packet, offset, size } => {
-                    Some(offset as usize..offset as usize + size.bytes())
+                    let start = state.cut() + offset as usize;
+                    Some(start..start + size.bytes())
                 }
                 _ => None,
             });
