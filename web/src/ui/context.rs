@@ -116,7 +116,7 @@ fn bytes(page: &Page, levels: &Levels, player: &Player) -> Html {
     }
     html! {
         <>
-            <h3 class="sub">{ "At this step, as memory" }{ memory::chooser(page) }</h3>
+            <h3 class="sub">{ "At this step, as memory" }{ memory::chooser(page, "context-view") }</h3>
             <div class="hex mono" data-testid="context-bytes">{ memory::rows(page, player, Region::Context, rows) }</div>
         </>
     }

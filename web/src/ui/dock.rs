@@ -54,7 +54,7 @@ fn note(page: &Page) -> Html {
             } else {
                 format!("{captured} of {wire} bytes")
             };
-            html! { <><small>{ length }</small>if captured > 0 { { memory::chooser(page) } }</> }
+            html! { <><small>{ length }</small>if captured > 0 { { memory::chooser(page, "packet-view") } }</> }
         }
         Dock::Proof | Dock::Context | Dock::Tables => Html::default(),
     }

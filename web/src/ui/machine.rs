@@ -123,7 +123,7 @@ fn stack(page: &Page, player: &Player) -> Html {
     let rows = (lowest / 8..bytes.len() / 8).rev().map(|row| (row * 8, frame_offset(row * 8)));
     html! {
         <>
-            <h3 class="sub">{ "Stack" }if lowest < bytes.len() { { memory::chooser(page) } }</h3>
+            <h3 class="sub">{ "Stack" }if lowest < bytes.len() { { memory::chooser(page, "memory-view") } }</h3>
             <div class="hex mono" data-testid="stack-bytes">
                 if lowest == bytes.len() { <span class="none">{ "not written" }</span> }
                 { memory::rows(page, player, Region::Stack, rows) }

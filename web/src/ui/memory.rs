@@ -65,14 +65,14 @@ fn beside(view: View, row: &[u8]) -> String {
     }
 }
 
-/// Chooses how memory is shown.
-pub(in crate::ui) fn chooser(page: &Page) -> Html {
+/// Chooses how memory is shown, all of it; there is one beside each kind.
+pub(in crate::ui) fn chooser(page: &Page, testid: &'static str) -> Html {
     let onchange = page.on(|event: Event| {
         let name = event.target_unchecked_into::<HtmlSelectElement>().value();
         Action::View(View::ALL.into_iter().find(|view| view.name() == name).unwrap_or(View::Bytes))
     });
     html! {
-        <select class="view" aria-label="How memory is shown" data-testid="memory-view" {onchange}>
+        <select class="view" aria-label="How memory is shown" data-testid={testid} {onchange}>
             { for View::ALL.into_iter().map(|view| html! {
                 <option value={view.name()} selected={page.state.view == view}>{ view.name() }</option>
             }) }

@@ -109,7 +109,7 @@ fn now(page: &Page, player: &Player, number: u16, table: &Table) -> Html {
             { heading(def, rows.total) }
             { listed(def, lines) }
             if used > 0 {
-                <details><summary>{ "As memory" }</summary>{ memory::chooser(page) }
+                <details><summary>{ "As memory" }</summary>{ memory::chooser(page, "table-view") }
                     <div class="hex mono">{ memory::rows(page, player, Region::Values(number), (0..used).map(|row| (row * 8, format!("+ {}", row * 8)))) }</div>
                 </details>
             }
