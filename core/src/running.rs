@@ -186,8 +186,8 @@ impl Runner {
         let sure = limit.saturating_sub(2 * self.code.ops.len() as u64);
         if self.fresh && self.code.needs.small && sure > 0 {
             let pc = self.begin();
-            let (stop, executed) = execute::<true>(&self.code, &mut self.machine, pc, pc.0.into(), limit);
-            self.executed = executed;
+            let counted = (pc.0.into(), &mut self.executed);
+            let stop = execute::<true>(&self.code, &mut self.machine, pc, counted, limit);
             if let Stop::End(ending) = stop {
                 self.executed += 1;
                 return Outcome {
@@ -240,10 +240,8 @@ impl Runner {
         loop {
             // Programs that came by tail calls are stepped.
             let stop = if self.machine.running() == 0 {
-                let (pc, executed) = (self.machine.pc, self.executed);
-                let (stop, executed) = execute::<false>(&self.code, &mut self.machine, pc, executed, limit);
-                self.executed = executed;
-                stop
+                let (pc, counted) = (self.machine.pc, (self.executed, &mut self.executed));
+                execute::<false>(&self.code, &mut self.machine, pc, counted, limit)
             } else {
                 Stop::Step
             };

@@ -9,9 +9,8 @@
 //! | functions that end by calling the next one | 5.7 | 6.4 | 1.7 |
 //! | closures called by a loop | 2.7 | 2.7 | 2.1 |
 //!
-//! The compiler copies the jump through the table to the end of each arm and keeps the loop's variables in machine
-//! registers; calls through pointers make it spill them. In wasm, functions that call each other would need room for
-//! every call, too.
+//! The compiler keeps the loop's variables in machine registers; calls through pointers make it spill them. In wasm,
+//! functions that call each other would need room for every call, too.
 //!
 //! Nothing here is trusted: every index is checked by the slice it goes into. An access that is not where it was
 //! expected, and all that is rare, leaves the loop with [`Stop::Step`], and the stepping form does that one instruction.
@@ -75,8 +74,17 @@ fn write_number(bytes: &mut [u8], at: u32, size: Size, value: u64) -> Option<()>
     }
 }
 
+/// The place of a number among those that it is compared with. Not in the loop, which would keep where the list is in
+/// registers that all others miss.
+#[inline(never)]
+fn among(code: &Code, first: u32, count: u32, number: u64) -> Option<(usize, u32)> {
+    let choices = &code.choices[first as usize..][..count as usize];
+    let at = choices.iter().position(|choice| choice.imm == number as i32)?;
+    Some((at, choices[at].target))
+}
+
 /// Executes from `from` on, until something is not for this loop or `limit` instructions have been executed, the
-/// `executed` ones before counted. Why it stopped, and how many have been executed; the machine is there. The limit is looked at when a jump is taken, so that it may be exceeded
+/// `before` before counted; how many that then are goes to `executed`, and the machine stands there. The limit is looked at when a jump is taken, so that it may be exceeded
 /// by as many instructions as the program has.
 ///
 /// The loop exists twice. With `SMALL` it is for programs that only look at the packet, compute, and jump forward: such
@@ -85,9 +93,9 @@ pub(super) fn execute<const SMALL: bool>(
     code: &Code,
     machine: &mut Machine,
     from: Pc,
-    executed: u64,
+    (before, executed): (u64, &mut u64),
     limit: u64,
-) -> (Stop, u64) {
+) -> Stop {
     let ops = &code.ops[..];
     let running = machine.running;
     // Registers and memory are used where they are: copies, even of where they are, cost more than a short filter.
@@ -95,7 +103,7 @@ pub(super) fn execute<const SMALL: bool>(
     let (packet, tables) = (&mut world.skb.packet, &mut world.tables);
     let mut pc = from.index();
     // Instructions executed are this plus `pc`, so that only jumps have to count.
-    let mut counted = (executed as i64).wrapping_sub(pc as i64);
+    let mut counted = (before as i64).wrapping_sub(pc as i64);
     let limit = limit.min(i64::MAX as u64) as i64;
 
     let stop = loop {
@@ -121,9 +129,13 @@ pub(super) fn execute<const SMALL: bool>(
         macro_rules! jump {
             ($target:expr, $done:expr) => {{
                 let target = $target as usize;
+                // Who only jumps forward will end. (This is looked at here, though it is known: a jump that cannot leave the
+                // loop becomes a choice between two numbers, and the next operation has to wait for them.)
+                if SMALL && target <= pc {
+                    break Stop::Step;
+                }
                 counted += (pc + $done) as i64 - target as i64;
                 pc = target;
-                // Who only jumps forward will end.
                 if !SMALL && counted > limit {
                     break Stop::Budget;
                 }
@@ -181,15 +193,20 @@ pub(super) fn execute<const SMALL: bool>(
                 }
             };
         }
-        // The same at a place that is not known before. Below zero are windows.
-        macro_rules! index {
-            ($type:ty, $src:expr, $offset:expr) => {{
-                let at = (get!($src) as i32).wrapping_add($offset);
+        // The same so far behind a place that is not known before. Below zero are windows.
+        macro_rules! behind {
+            ($type:ty, $length:expr, $offset:expr) => {{
+                let at = ($length as i32).wrapping_add($offset.into());
                 if at < 0 {
                     break Stop::Step;
                 }
                 packet!($type, at as u32)
             }};
+        }
+        macro_rules! index {
+            ($type:ty, $src:expr, $offset:expr) => {
+                behind!($type, get!($src), $offset)
+            };
         }
         // A jump behind `$done - 1` other instructions, if the number compares so, as 32 bits.
         macro_rules! test {
@@ -201,17 +218,28 @@ pub(super) fn execute<const SMALL: bool>(
                 }
             };
         }
-        // Two jumps behind `$done` other instructions, if the number is equal.
-        macro_rules! either {
-            ($number:expr, $imm:expr, $away:expr, $done:expr) => {{
-                let number = $number as i32;
-                if number == $imm[0] {
-                    jump!(pc.wrapping_add_signed($away[0].into()), $done + 1)
-                } else if number == $imm[1] {
-                    jump!(pc.wrapping_add_signed($away[1].into()), $done + 2)
-                } else {
-                    pc += $done + 2
+        // Comparisons behind a load, with one number after the other. All others go where the last one says.
+        macro_rules! route {
+            ($number:expr, $imm:expr, $away:expr, $($place:literal)+) => {{
+                let number = $number;
+                $(
+                    if number == $imm[$place].into() {
+                        jump!(pc.wrapping_add_signed($away[$place].into()), $place + 2)
+                    } else
+                )+
+                {
+                    jump!(pc.wrapping_add_signed($away[$away.len() - 1].into()), $away.len())
                 }
+            }};
+        }
+        // The length of an IPv4 header.
+        macro_rules! header {
+            ($dst:expr, $at:expr, $mask:expr, $shift:expr) => {{
+                let length = (packet!(u8, $at.into()) & u32::from($mask)) << ($shift & 31);
+                r[0] = length.into();
+                r[$dst as usize] = length.into();
+                pc += 4;
+                length
             }};
         }
         macro_rules! swap {
@@ -290,22 +318,35 @@ pub(super) fn execute<const SMALL: bool>(
                             test!($test, index!(u32, src, offset), imm, target, 2)
                         }
                     )*
-                    Op::PacketBEither { at, imm, away } => either!(packet!(u8, at.into()), imm, away, 1),
-                    Op::PacketHEither { at, imm, away } => either!(packet!(u16, at.into()), imm, away, 1),
-                    Op::Either { dst, imm, away } => either!(get!(dst), imm, away, 0),
+                    Op::PacketBRoute { at, ref imm, ref away } => route!(packet!(u8, at.into()), imm, away, 0 1),
+                    Op::PacketHRoute { at, ref imm, ref away } => route!(packet!(u16, at.into()), imm, away, 0 1),
+                    Op::PacketBRoutes { at, ref imm, ref away } => route!(packet!(u8, at.into()), imm, away, 0 1 2),
+                    Op::Either { dst, imm, away } => {
+                        let number = get!(dst) as i32;
+                        if number == imm[0] {
+                            jump!(pc.wrapping_add_signed(away[0].into()), 1)
+                        } else if number == imm[1] {
+                            jump!(pc.wrapping_add_signed(away[1].into()), 2)
+                        } else {
+                            pc += 2
+                        }
+                    }
                     Op::Among { dst, first, count } => {
-                        let (number, first) = (get!(dst) as i32, first as usize);
-                        let choices = &code.choices[first..first + count as usize];
-                        match choices.iter().position(|choice| choice.imm == number) {
-                            Some(at) => jump!(choices[at].target, at + 1),
-                            None => pc += choices.len(),
+                        match among(code, first, count, get!(dst)) {
+                            Some((at, target)) => jump!(target, at + 1),
+                            None => pc += count as usize,
                         }
                     }
                     Op::HeaderLength { dst, at, mask, shift } => {
-                        let length = (packet!(u8, at) & u32::from(mask)) << (shift & 31);
-                        r[0] = length.into();
-                        r[dst as usize] = length.into();
-                        pc += 4;
+                        header!(dst, at, mask, shift);
+                    }
+                    Op::HeaderHEq { dst, at, mask, shift, offset, imm, target } => {
+                        let length = header!(dst, at, mask, shift);
+                        test!(Eq, behind!(u16, length, offset), imm, target, 2)
+                    }
+                    Op::HeaderHNe { dst, at, mask, shift, offset, imm, target } => {
+                        let length = header!(dst, at, mask, shift);
+                        test!(Ne, behind!(u16, length, offset), imm, target, 2)
                     }
                     Op::AddNe { dst, add, imm, target } => {
                         let sum = get!(dst).wrapping_add_signed(add.into());
@@ -477,5 +518,6 @@ pub(super) fn execute<const SMALL: bool>(
         operators!(dispatch);
     };
     *place = Pc(pc as u32);
-    (stop, counted.wrapping_add(pc as i64) as u64)
+    *executed = counted.wrapping_add(pc as i64) as u64;
+    stop
 }

@@ -17,7 +17,7 @@ pub(super) fn fuse(ops: &mut [Op], choices: &mut Vec<Choice>) {
     while pc < ops.len() {
         let row = compared(&ops[pc..]);
         if row.len() < 2 {
-            if let Some(fused) = loaded(&ops[pc..], pc).or_else(|| several(&ops[pc..])) {
+            if let Some(fused) = loaded(ops, pc).or_else(|| several(&ops[pc..])) {
                 ops[pc] = fused;
             }
             pc += 1;
@@ -49,24 +49,45 @@ fn away(pc: usize, targets: [u32; 2]) -> Option<[i16; 2]> {
 
 /// Packet loads and what is done with the result.
 fn loaded(ops: &[Op], pc: usize) -> Option<Op> {
-    match *ops {
-        [
-            Op::PacketB { at },
-            Op::Eq32K { dst: Reg::R0, imm: a, target: x },
-            Op::Eq32K { dst: Reg::R0, imm: b, target: y },
-            ..,
-        ] if at <= u16::MAX.into() => {
-            Some(Op::PacketBEither { at: at as u16, imm: [a, b], away: away(pc, [x, y])? })
+    routed(ops, pc).or_else(|| tested(ops[pc], *ops.get(pc + 1)?))
+}
+
+/// A packet load to r0, and comparisons with one number after the other.
+fn routed(ops: &[Op], pc: usize) -> Option<Op> {
+    let (at, largest, most) = match ops[pc] {
+        Op::PacketB { at } => (at, u8::MAX.into(), 3),
+        Op::PacketH { at } => (at, u16::MAX, 2),
+        _ => return None,
+    };
+    let at = u16::try_from(at).ok()?;
+    let (mut imms, mut aways, mut next) = (Vec::new(), Vec::new(), pc + 1);
+    let mut away = |target: usize| i16::try_from(target as i64 - pc as i64).ok().map(|away| aways.push(away));
+    // A comparison of which one side is another one.
+    while imms.len() < most {
+        let (imm, equal, other) = match *ops.get(next)? {
+            Op::Eq32K { dst: Reg::R0, imm, target } => (imm, target as usize, next + 1),
+            Op::Ne32K { dst: Reg::R0, imm, target } => (imm, next + 1, target as usize),
+            _ => break,
+        };
+        let Some(imm) = u16::try_from(imm).ok().filter(|&imm| imm <= largest) else { break };
+        away(equal)?;
+        imms.push(imm);
+        next = other;
+    }
+    away(next)?;
+    let narrow = |at: usize| imms[at] as u8;
+    match (ops[pc], imms.len()) {
+        (Op::PacketB { .. }, 3) => Some(Op::PacketBRoutes {
+            at,
+            imm: [narrow(0), narrow(1), narrow(2)],
+            away: [aways[0], aways[1], aways[2], aways[3]],
+        }),
+        (Op::PacketB { .. }, 2) => {
+            Some(Op::PacketBRoute { at, imm: [narrow(0), narrow(1)], away: [aways[0], aways[1], aways[2]] })
         }
-        [
-            Op::PacketH { at },
-            Op::Eq32K { dst: Reg::R0, imm: a, target: x },
-            Op::Eq32K { dst: Reg::R0, imm: b, target: y },
-            ..,
-        ] if at <= u16::MAX.into() => {
-            Some(Op::PacketHEither { at: at as u16, imm: [a, b], away: away(pc, [x, y])? })
+        (Op::PacketH { .. }, 2) => {
+            Some(Op::PacketHRoute { at, imm: [imms[0], imms[1]], away: [aways[0], aways[1], aways[2]] })
         }
-        [load, test, ..] => tested(load, test),
         _ => None,
     }
 }
@@ -110,8 +131,11 @@ fn several(ops: &[Op]) -> Option<Op> {
             Op::And32K { dst: Reg::R0, imm: mask @ 0..=255 },
             Op::Lsh32K { dst: Reg::R0, imm: shift @ 0..=31 },
             Op::Mov32R { dst, src: Reg::R0 },
-            ..,
-        ] => Op::HeaderLength { dst, at, mask: mask as u8, shift: shift as u8 },
+            ref rest @ ..,
+        ] => {
+            let (mask, shift) = (mask as u8, shift as u8);
+            header(dst, at, mask, shift, rest).unwrap_or(Op::HeaderLength { dst, at, mask, shift })
+        }
         [Op::AddK { dst, imm: add }, Op::NeK { dst: same, imm, target }, ..] if dst == same => {
             Op::AddNe { dst, add, imm, target }
         }
@@ -121,6 +145,22 @@ fn several(ops: &[Op]) -> Option<Op> {
         [Op::Mov32K { dst: Reg::R0, imm }, Op::Exit, ..] => Op::Return { imm },
         _ => return None,
     })
+}
+
+/// The length of a header, and a comparison with what is so far behind it.
+fn header(dst: Reg, at: u32, mask: u8, shift: u8, rest: &[Op]) -> Option<Op> {
+    let [Op::IndexH { src, offset }, test, ..] = *rest else { return None };
+    let (at, offset) = (at.try_into().ok()?, offset.try_into().ok()?);
+    match test {
+        _ if src != Reg::R0 && src != dst => None,
+        Op::Eq32K { dst: Reg::R0, imm, target } => {
+            Some(Op::HeaderHEq { dst, at, mask, shift, offset, imm: imm.try_into().ok()?, target })
+        }
+        Op::Ne32K { dst: Reg::R0, imm, target } => {
+            Some(Op::HeaderHNe { dst, at, mask, shift, offset, imm: imm.try_into().ok()?, target })
+        }
+        _ => None,
+    }
 }
 
 /// Comparisons of one register with different numbers, in a row from the front.

@@ -83,15 +83,20 @@ macro_rules! declare {
                 $ih { src: Reg, offset: i32, imm: i32, target: u32 },
                 $iw { src: Reg, offset: i32, imm: i32, target: u32 },
             )*
-            /// A packet load to r0, and two jumps if it is equal, so many instructions away from this one.
-            PacketBEither { at: u16, imm: [i32; 2], away: [i16; 2] },
-            PacketHEither { at: u16, imm: [i32; 2], away: [i16; 2] },
+            /// A packet load to r0, and where it leads, so many instructions away from this one: for each number that
+            /// it is compared with, and for all others.
+            PacketBRoute { at: u16, imm: [u8; 2], away: [i16; 3] },
+            PacketHRoute { at: u16, imm: [u16; 2], away: [i16; 3] },
+            PacketBRoutes { at: u16, imm: [u8; 3], away: [i16; 4] },
             /// Two jumps if `dst` is equal, as 32 bits.
             Either { dst: Reg, imm: [i32; 2], away: [i16; 2] },
             /// As many jumps as `count` says, if `dst` is equal, as 32 bits, to the code's choices from `first` on.
             Among { dst: Reg, first: u32, count: u32 },
             /// `r0 = (packet[at] & mask) << shift` and `dst = r0`, as 32 bits: the length of an IPv4 header.
             HeaderLength { dst: Reg, at: u32, mask: u8, shift: u8 },
+            /// The same, a load of 16 bits from `offset` behind that, and a jump if r0 is equal, or is not.
+            HeaderHEq { dst: Reg, at: u16, mask: u8, shift: u8, offset: i16, imm: u16, target: u32 },
+            HeaderHNe { dst: Reg, at: u16, mask: u8, shift: u8, offset: i16, imm: u16, target: u32 },
             /// `dst += add` and a jump if it is not `imm`.
             AddNe { dst: Reg, add: i32, imm: i32, target: u32 },
             Add32Ne { dst: Reg, add: i32, imm: i32, target: u32 },
