@@ -223,7 +223,7 @@ pub(super) fn execute<const SMALL: bool>(
             ($number:expr, $imm:expr, $away:expr, $($place:literal)+) => {{
                 let number = $number;
                 $(
-                    if number == $imm[$place].into() {
+                    if number == u32::from($imm[$place]) {
                         jump!(pc.wrapping_add_signed($away[$place].into()), $place + 2)
                     } else
                 )+
