@@ -8,10 +8,12 @@ pub mod code;
 pub mod compile;
 #[cfg(feature = "disassemble")]
 pub mod disassemble;
-#[cfg(feature = "cli")]
+#[cfg(all(unix, feature = "kernel"))]
 pub mod kernel;
 #[cfg(all(unix, feature = "libpcap"))]
 pub mod libpcap;
+#[cfg(all(unix, feature = "libpcap"))]
+pub mod library;
 pub mod listing;
 #[cfg(all(unix, target_arch = "x86_64", feature = "peers"))]
 pub mod peers;

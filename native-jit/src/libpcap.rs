@@ -3,6 +3,7 @@
 //! It is opened when somebody asks for it, so that nothing has to be installed to build with it.
 #![allow(unsafe_code)]
 
+use crate::library::Library;
 use bpf64_core::classic::encoding::Raw;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
@@ -62,33 +63,15 @@ pub struct Libpcap {
     version: Version,
 }
 
-unsafe extern "C" {
-    fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
-    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
-}
-
 impl Libpcap {
     /// Opens it, and leaves it open to the end of the process.
     ///
     /// # Errors
     /// It is not installed, or it is another than we know.
     pub fn open() -> Result<Self, String> {
-        const RTLD_NOW: c_int = 2;
-        // SAFETY: the name ends in a zero. Loading runs the library's initialisers, which libpcap has none of that
-        // would touch us.
-        let library = unsafe { dlopen(NAME.as_ptr(), RTLD_NOW) };
-        if library.is_null() {
-            return Err(format!("there is no {}", NAME.to_string_lossy()));
-        }
-        let symbol = |name: &CStr| {
-            // SAFETY: the library is open, the name ends in a zero.
-            let found = unsafe { dlsym(library, name.as_ptr()) };
-            if found.is_null() {
-                Err(format!("libpcap has no {}", name.to_string_lossy()))
-            } else {
-                Ok(found)
-            }
-        };
+        // SAFETY: libpcap has no initialisers that would touch us.
+        let library = unsafe { Library::open(NAME)? };
+        let symbol = |name| library.symbol(name);
         // SAFETY: each type is that of the function of this name in pcap.h (pcap/pcap.h and pcap/bpf.h of libpcap 1.10,
         // unchanged since 0.8 but for additions); `*mut c_void` and function pointers are of the same size here.
         let (open_dead, opened) = unsafe {

@@ -202,7 +202,7 @@ fn attach(socket: &impl std::os::fd::AsFd, program: &[Raw]) -> io::Result<()> {
     // All tests of a process share one count, as they share the kernel's work queue.
     static ATTACHED: AtomicUsize = AtomicUsize::new(0);
     if ATTACHED.fetch_add(1, Ordering::Relaxed) % BATCH == BATCH - 1 {
-        give_time();
+        bpf64_jit::kernel::bpf::give_time();
     }
     result
 }
@@ -251,22 +251,6 @@ pub fn run_on(cpu: u32) -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
-}
-
-/// Lets the kernel free what was replaced: waits for the end of what still uses it, then for those who free it.
-#[cfg(target_os = "linux")]
-pub(crate) fn give_time() {
-    const MEMBARRIER: i64 = if cfg!(target_arch = "x86_64") { 324 } else { 283 };
-    const GLOBAL: i32 = 1;
-
-    unsafe extern "C" {
-        fn syscall(number: i64, ...) -> i64;
-    }
-
-    // SAFETY: the call takes two numbers more, no pointers, and changes nothing of this process. If it is refused,
-    // the sleep has to do.
-    unsafe { syscall(MEMBARRIER, GLOBAL, 0, 0) };
-    thread::sleep(Duration::from_millis(3));
 }
 
 impl Engine<Program> for Kernel {

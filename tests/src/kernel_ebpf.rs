@@ -15,11 +15,6 @@
 //! Its tables are made as it declares them, when it is loaded; they keep what they hold from run to run, and
 //! [`Loaded::table`] reads and writes them from outside.
 
-#[cfg(target_os = "linux")]
-mod bpf;
-#[cfg(not(target_os = "linux"))]
-#[path = "kernel_ebpf/elsewhere.rs"]
-mod bpf;
 mod functions;
 mod judge;
 mod tables;
@@ -35,6 +30,7 @@ use bpf64_core::environment::Environment;
 use bpf64_core::isa::{Callee, Insn, Reg, Size, Src, WideImm, encoding};
 use bpf64_core::maps::{MapDef, change};
 use bpf64_core::program::Program;
+use bpf64_jit::kernel::{bpf, program};
 use std::fmt;
 use std::io;
 use std::rc::Rc;
@@ -112,7 +108,7 @@ pub struct Kernel {
 #[derive(Debug)]
 pub struct Loaded<'a> {
     kernel: &'a Kernel,
-    program: bpf::Loaded,
+    program: program::Loaded,
     defs: Vec<Rc<MapDef>>,
     maps: Vec<bpf::Map>,
 }
@@ -190,18 +186,18 @@ impl Kernel {
             None
         };
         let bytes = program.encode();
-        let mut question = bpf::Question {
+        let mut question = program::Question {
             kind: kind as u32,
             program: &bytes,
             maps: &maps,
             functions: described.as_ref().map(|(btf, functions)| (btf, &functions[..])),
-            ..bpf::Question::default()
+            ..program::Question::default()
         };
         // Again when it is refused, for the reasons: the log costs too much to ask for it each time.
-        let program = bpf::load(&question, &mut []).or_else(|_| {
+        let program = program::load(&question, &mut []).or_else(|_| {
             let mut log = vec![0; LOG];
             question.log_level = 1;
-            bpf::load(&question, &mut log).map_err(|error| match text(&log).trim_end() {
+            program::load(&question, &mut log).map_err(|error| match text(&log).trim_end() {
                 "" => Refusal::System(error),
                 text => Refusal::Verifier(text.to_owned()),
             })
@@ -224,8 +220,8 @@ impl Kernel {
         }
         let mut log = vec![0; LOG];
         let question =
-            bpf::Question { kind: kind as u32, program: &bytes, log_level: level, ..Default::default() };
-        let result = bpf::load(&question, &mut log);
+            program::Question { kind: kind as u32, program: &bytes, log_level: level, ..Default::default() };
+        let result = program::load(&question, &mut log);
         let log = text(&log);
         match result {
             Ok(_) => Ok(Verdict { accepted: true, log }),
@@ -316,12 +312,12 @@ impl Loaded<'_> {
             value[REGISTERS + reg.index()] = *number;
         }
         let key = 0u32.to_le_bytes();
-        self.kernel.map.update(&key, &value.map(u64::to_le_bytes).concat(), change::ANY)?;
-        let (retval, packet) = self.program.run(packet)?;
-        let value = self.kernel.map.lookup(&key)?;
+        self.kernel.map.update(Some(&key), &value.map(u64::to_le_bytes).concat(), change::ANY)?;
+        let program::Run { result, packet, .. } = self.program.run(packet, 1)?;
+        let value = self.kernel.map.lookup(Some(&key), None)?;
         let word = |at: usize| value.as_chunks().0.get(at).map_or(0, |&word| u64::from_le_bytes(word));
         // A packet load outside the packet ends a program at once, with 0.
-        let r0 = if word(ENDED) == 1 { word(RESULT) } else { retval.into() };
+        let r0 = if word(ENDED) == 1 { word(RESULT) } else { result.into() };
         Ok(Answer { r0, packet })
     }
 

@@ -6,6 +6,7 @@
 use crate::profile::{Profile, Rule};
 use bpf64_core::classic::encoding::Raw;
 use bpf64_core::seccomp::Arch;
+use bpf64_jit::library::Library;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -31,8 +32,6 @@ type Resolve = unsafe extern "C" fn(*const c_char) -> c_int;
 type Export = unsafe extern "C" fn(*const c_void, c_int) -> c_int;
 
 unsafe extern "C" {
-    fn dlopen(name: *const c_char, flags: c_int) -> *mut c_void;
-    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     fn memfd_create(name: *const c_char, flags: c_uint) -> RawFd;
 }
 
@@ -58,22 +57,9 @@ impl Libseccomp {
     /// # Errors
     /// It is not installed, or it is another than we know.
     pub fn open() -> Result<Self, String> {
-        const RTLD_NOW: c_int = 2;
-        // SAFETY: the name ends in a zero. Loading runs the library's initialisers, which libseccomp has none of that
-        // would touch us.
-        let library = unsafe { dlopen(NAME.as_ptr(), RTLD_NOW) };
-        if library.is_null() {
-            return Err(format!("there is no {}", NAME.to_string_lossy()));
-        }
-        let symbol = |name: &CStr| {
-            // SAFETY: the library is open, the name ends in a zero.
-            let found = unsafe { dlsym(library, name.as_ptr()) };
-            if found.is_null() {
-                Err(format!("libseccomp has no {}", name.to_string_lossy()))
-            } else {
-                Ok(found)
-            }
-        };
+        // SAFETY: libseccomp has no initialisers that would touch us.
+        let library = unsafe { Library::open(NAME)? };
+        let symbol = |name| library.symbol(name);
         // SAFETY: each type is that of the function of this name in seccomp.h of libseccomp 2; `*mut c_void` and
         // function pointers are of the same size here.
         unsafe {

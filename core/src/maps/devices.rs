@@ -122,7 +122,7 @@ impl Kind for Places {
     }
 
     fn holds(&self) -> Holds {
-        Holds::Facts
+        if self.of == Of::Sockets { Holds::Sockets } else { Holds::Facts }
     }
 
     fn stands_for(&self, def: &MapDef, other: &MapDef) -> bool {
@@ -249,7 +249,7 @@ impl Kind for DeviceHash {
     }
 
     fn holds(&self) -> Holds {
-        Holds::Sockets
+        Holds::Facts
     }
 
     fn extent(&self, table: &Table, offset: u32) -> Range<u32> {

@@ -1,7 +1,7 @@
 //! What the kernel wants to be told of a program's functions when it uses the address of one: where each begins, and
 //! that it is static (BTF, Documentation/bpf/btf.rst).
 
-use super::bpf::Btf;
+use super::program::Btf;
 use bpf64_core::isa::{Callee, Insn, WideImm};
 use bpf64_core::program::Program;
 use std::collections::BTreeSet;

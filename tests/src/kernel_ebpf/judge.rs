@@ -1,6 +1,6 @@
 //! What the verifier says of programs of any type, also of those that cannot be run on a packet.
 
-use super::{Kernel, LOG, Refusal, Verdict, bpf, descriptors, functions, tables, text};
+use super::{Kernel, LOG, Refusal, Verdict, bpf, descriptors, functions, program, tables, text};
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::Insn;
 use bpf64_core::program::Program;
@@ -62,7 +62,7 @@ impl Kernel {
             .then(|| functions::describe(&program))
             .transpose()
             .map_err(Refusal::System)?;
-        let question = bpf::Question {
+        let question = program::Question {
             kind: environment.number,
             program: &program.encode(),
             maps,
@@ -75,7 +75,7 @@ impl Kernel {
             flags: u32::from(manner.strict_alignment),
         };
         let mut log = vec![0; if manner.log_level == 0 { 0 } else { LOG }];
-        let accepted = bpf::load(&question, &mut log).is_ok();
+        let accepted = program::load(&question, &mut log).is_ok();
         Ok(Verdict { accepted, log: text(&log) })
     }
 }

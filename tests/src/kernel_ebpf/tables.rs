@@ -48,9 +48,9 @@ fn make(def: &MapDef) -> io::Result<Map> {
         def.value_size as usize
     };
     let flags = def.flags | if def.constant { RDONLY_PROG } else { 0 };
-    let MapDef { key_size, value_size, max_entries, .. } = *def;
-    let shape =
-        Shape { kind: number, key_size, value_size, max_entries, flags, outside, name: name(&def.name) };
+    let MapDef { key_size, value_size, max_entries, extra, .. } = *def;
+    let (name, extra) = (name(&def.name), extra.into());
+    let shape = Shape { kind: number, key_size, value_size, max_entries, flags, extra, outside, name };
     Map::create(&shape, inner.as_ref())
 }
 
@@ -69,12 +69,17 @@ fn fill(def: &MapDef, map: &Map, all: &[Map]) -> io::Result<()> {
         if OF_MAPS.contains(&def.kind.number()) {
             let index = value.first_chunk().map(|&index| u32::from_le_bytes(index) as usize);
             let inner = index.and_then(|index| all.get(index)).ok_or(io::ErrorKind::InvalidInput)?;
-            map.update(key, &inner.number().to_le_bytes(), change::ANY)?;
+            map.update(keyed(key), &inner.number().to_le_bytes(), change::ANY)?;
         } else {
-            map.update(key, value, change::ANY)?;
+            map.update(keyed(key), value, change::ANY)?;
         }
     }
     if def.constant { map.freeze() } else { Ok(()) }
+}
+
+/// What has no keys is asked without one.
+fn keyed(key: &[u8]) -> Option<&[u8]> {
+    (!key.is_empty()).then_some(key)
 }
 
 impl<'a> Table<'a> {
@@ -93,7 +98,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// The kernel's: `ENOENT` when there is none.
     pub fn read(&self, key: &[u8]) -> io::Result<Vec<u8>> {
-        self.map.lookup(key)
+        self.map.lookup(keyed(key), None)
     }
 
     /// Puts a value.
@@ -101,7 +106,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// The kernel's.
     pub fn update(&self, key: &[u8], value: &[u8], flags: u64) -> io::Result<()> {
-        self.map.update(key, value, flags)
+        self.map.update(keyed(key), value, flags)
     }
 
     /// Takes an entry away.
@@ -109,7 +114,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// The kernel's.
     pub fn delete(&self, key: &[u8]) -> io::Result<()> {
-        self.map.delete(key)
+        self.map.delete(keyed(key))
     }
 
     /// Takes a value out: of a queue or stack the next one, with an empty key.
@@ -117,7 +122,7 @@ impl<'a> Table<'a> {
     /// # Errors
     /// The kernel's.
     pub fn take(&self, key: &[u8]) -> io::Result<Vec<u8>> {
-        self.map.take(key)
+        self.map.take(keyed(key))
     }
 
     /// The key after `key`, or the first one; none after the last.

@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 
 use super::{Answer, Call, Outcome, Question};
-use crate::kernel::give_time;
 use bpf64_core::classic::encoding::Raw;
+use bpf64_jit::kernel::bpf::give_time;
 use std::arch::{asm, naked_asm};
 use std::io;
 use std::ptr;
