@@ -24,6 +24,18 @@ pub fn check(name: &str, cases: u64, mut property: impl FnMut(&mut Generator) ->
     println!("{name}: {cases} cases from seed {first}");
 }
 
+/// How many cases there are to be of a test that has loops of its own: so many by default.
+#[must_use]
+pub fn cases(usual: u64) -> u64 {
+    number("BPF64_CASES").unwrap_or(usual)
+}
+
+/// The seed that such a test begins with: this one by default.
+#[must_use]
+pub fn seed(usual: u64) -> u64 {
+    number("BPF64_SEED").unwrap_or(usual)
+}
+
 /// Whether properties run as they do by default: then what they came by can be counted.
 #[must_use]
 pub fn as_usual() -> bool {

@@ -12,7 +12,7 @@ use bpf64_tests::generate::Generator;
 use bpf64_tests::kernel::{run_on, skipped};
 use bpf64_tests::kernel_ebpf::{self, Kernel};
 use bpf64_tests::tables::{hex, program as load};
-use bpf64_tests::{alongside, input, suite};
+use bpf64_tests::{alongside, input, property, suite};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -262,9 +262,10 @@ fn one_of_each() -> Vec<(&'static Environment, &'static Function)> {
 #[test]
 fn functions_do_what_linux_does() {
     const PROGRAMS: usize = 6;
-    const RUNS: usize = 100;
+    const RUNS: u64 = 100;
     let Some(kernel) = kernel() else { return };
-    let mut random = Generator::new(2014);
+    let (seed, cases) = (property::seed(2014), property::cases(RUNS));
+    let mut random = Generator::new(seed);
     let (mut differences, mut left_out, mut runs, mut functions) = (Vec::new(), Vec::new(), 0, 0);
     let mut all = 0;
     for (environment, function) in one_of_each() {
@@ -310,7 +311,7 @@ fn functions_do_what_linux_does() {
                     tables[1].delete(&cpu.to_le_bytes()).expect("it was open");
                 }
             }
-            for _ in 0..RUNS {
+            for _ in 0..cases {
                 let (frame, given) = (random.pick(&frames()), NUMBERS.map(|reg| (reg, number(&mut random))));
                 // What is an address here is none there.
                 if function.name.starts_with("probe") && Region::of(given[0].1).is_some() {
@@ -354,6 +355,6 @@ fn functions_do_what_linux_does() {
         all += differences.len() - before;
         differences.truncate(before + 4);
     }
-    println!("{functions} functions, {runs} runs; left out: {}", left_out.join(", "));
+    println!("{functions} functions, {runs} runs from seed {seed}; left out: {}", left_out.join(", "));
     assert!(differences.is_empty(), "{all} runs differ, for example\n{}", differences.join("\n"));
 }

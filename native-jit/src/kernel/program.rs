@@ -205,7 +205,7 @@ impl Loaded {
         let mut attr = TestRun {
             prog_fd: self.number() as u32,
             ctx_size_in: size_of_val(arguments) as u32,
-            ctx_in: address(arguments.as_ptr()),
+            ctx_in: if arguments.is_empty() { 0 } else { address(arguments.as_ptr()) },
             flags: RUN_ON_CPU,
             cpu,
             ..TestRun::default()

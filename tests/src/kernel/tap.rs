@@ -18,6 +18,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::UdpSocket;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::rc::Rc;
 use std::thread;
 
@@ -69,6 +70,36 @@ impl Tap {
         }
     }
 
+    /// The same for the calling thread, which is in the tap's network from then on.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn open_here() -> Result<Self, String> {
+        make().map_err(|(call, error)| format!("{call}: {error}"))
+    }
+
+    /// The number of its interface.
+    #[must_use]
+    pub fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    /// The next frame that was sent to the interface, if there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn transmitted(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut frame = vec![0; 1 << 16];
+        match (&self.tap).read(&mut frame) {
+            Ok(length) => {
+                frame.truncate(length);
+                Ok(Some(frame))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What a filter on the socket sees of a frame; `None` for what the device does not take.
     /// (`eth_type_trans()` and `skb_vlan_untag()`.)
     #[must_use]
@@ -111,6 +142,7 @@ fn make() -> Result<Tap, Failed> {
     const IFF_UP: u16 = 1;
     const IFF_TAP: u16 = 2;
     const IFF_NO_PI: u16 = 0x1000;
+    const O_NONBLOCK: i32 = 0o4000;
 
     unsafe extern "C" {
         fn unshare(flags: i32) -> i32;
@@ -122,7 +154,7 @@ fn make() -> Result<Tap, Failed> {
     }
     // Otherwise the host would announce itself. Where there is no IPv6, there is nothing to switch off.
     let _ = fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-    let tap = File::options().read(true).write(true).open("/dev/net/tun");
+    let tap = File::options().read(true).write(true).custom_flags(O_NONBLOCK).open("/dev/net/tun");
     let tap = tap.map_err(|error| ("/dev/net/tun", error))?;
     control(&tap, TUNSETIFF, &(IFF_TAP | IFF_NO_PI).to_ne_bytes()).map_err(|error| ("TUNSETIFF", error))?;
     // Any socket of this network will do for the questions that follow.
