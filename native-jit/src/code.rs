@@ -28,6 +28,8 @@ pub struct Code {
     pub reads_meta: bool,
     /// Whether it loads from the packet in the old way.
     pub loads_packet: bool,
+    /// Whether it counts rounds of `may_goto`.
+    pub may_goto: bool,
     /// Whether it counts the instructions it executes.
     pub budget: bool,
     /// Why the code of an instruction is as it is, when that was asked for; in the order of instructions.

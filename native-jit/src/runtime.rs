@@ -109,6 +109,12 @@ pub struct Machine {
     world: World,
     arena: Arena,
     arguments: [Argument; 2],
+    /// r1 and r2 as they are now, and where runs begin.
+    entry: ([u64; 2], u64),
+    /// Whether the code looks at words that are not the same before every run.
+    resets: bool,
+    /// Whether the world has to be told of what runs write.
+    tells: bool,
     /// The addresses of the tables' memory.
     tables: Vec<u64>,
     /// The packet with what is before it in one piece, for programs that know of that.
@@ -148,12 +154,20 @@ impl Machine {
         let keys = vec![0; longest.next_multiple_of(8) as usize * MAX_FRAMES];
         let mut programs = vec![first];
         programs.extend(others);
+        let code = |is: fn(&Code) -> bool| programs.iter().any(|program| is(&program.code));
+        let resets = code(|code| code.budget || code.may_goto || !code.callees.is_empty());
+        let tells = code(|code| code.stores_context || code.reads_meta);
+        let first = &programs[0];
+        let entry = ([0; 2], first.address() + u64::from(first.code.entry));
         Machine {
             programs,
             environment,
             world,
             arena: Arena::new(&context),
             arguments,
+            entry,
+            resets,
+            tells,
             tables: Vec::new(),
             joined: Vec::new(),
             keys,
@@ -197,30 +211,32 @@ impl Machine {
 
     /// Runs the program. Code that counts instructions is given up after `limit` of them.
     pub fn run(&mut self, limit: u64) -> Outcome {
-        let addresses = |argument| match argument {
-            Argument::Number(number) => number,
-            Argument::Context => self.arena.context_address(),
-            Argument::Packet => self.world.skb.packet.as_ptr().expose_provenance() as u64,
-        };
-        self.run_with(self.arguments.map(addresses), limit)
-    }
-
-    /// The same with other numbers in r1 and r2.
-    fn run_with(&mut self, [r1, r2]: [u64; 2], limit: u64) -> Outcome {
         if self.stale {
             self.find_memory();
             self.stale = false;
         }
-        let limit = limit.min(i64::MAX as u64);
-        self.arena.set(Word::Status, Status::Running as u64);
-        self.arena.set(Word::MayGoto, MAY_GOTO_BUDGET.into());
-        self.arena.set(Word::Budget, limit);
-        self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
-        self.tail_calls = 0;
-        let entry = self.programs[0].address() + u64::from(self.programs[0].code.entry);
-        let r0 = native::enter(self, entry, [r1, r2]);
-        self.tell_world();
+        // Between runs, the status is `Running`.
+        if self.resets {
+            self.arena.set(Word::MayGoto, MAY_GOTO_BUDGET.into());
+            self.arena.set(Word::Budget, limit.min(i64::MAX as u64));
+            self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
+            self.tail_calls = 0;
+        }
+        let (arguments, entry) = self.entry;
+        let r0 = native::enter(self, entry, arguments);
+        if self.tells {
+            self.tell_world();
+        }
+        if self.resets || self.arena.get(Word::Status) != Status::Running as u64 {
+            return self.ended(r0, limit.min(i64::MAX as u64));
+        }
+        Outcome { end: Some(Ok((r0, Ending::Returned))), executed: None, at: Pc(0) }
+    }
+
+    /// How a run ended that may have ended in any way.
+    fn ended(&mut self, r0: u64, limit: u64) -> Outcome {
         let status = self.arena.get(Word::Status);
+        self.arena.set(Word::Status, Status::Running as u64);
         let left = self.arena.get(Word::Budget) as i64;
         let counts = self.programs[0].code.budget;
         let mut outcome =
@@ -247,6 +263,8 @@ impl Machine {
             self.arena.set_table(map, address);
         }
         self.arena.set(Word::Call, native::door());
+        self.arena.set(Word::Status, Status::Running as u64);
+        self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
         self.arena.set(Word::Cpu, self.world.cpu.into());
         self.find_packet();
     }
@@ -270,6 +288,11 @@ impl Machine {
         self.arena.set(Word::Length, length);
         self.arena.set(Word::Network, skb.network_header.into());
         self.arena.set(Word::Link, skb.link_header.map_or(-1i64 as u64, u64::from));
+        self.entry.0 = self.arguments.map(|argument| match argument {
+            Argument::Number(number) => number,
+            Argument::Context => self.arena.context_address(),
+            Argument::Packet => skb.packet.as_ptr().expose_provenance() as u64,
+        });
     }
 
     /// Lets the world have what code has written.

@@ -387,6 +387,11 @@ impl<'a> Emitter<'a> {
             reads_meta: self.reads_meta,
             loads_packet: self.needs.loads_packet,
             notes: self.notes,
+            may_goto: self
+                .functions
+                .iter()
+                .flat_map(|function| &function.ops)
+                .any(|op| matches!(op.insn, Insn::MayGoto { .. })),
             budget: self.options.budget,
             bytes: laid.bytes,
         }
