@@ -35,7 +35,7 @@ pub use devices::{CPUMAP, DEVMAP, DEVMAP_HASH, XSKMAP};
 pub use events::PERF_EVENT_ARRAY;
 pub use handles::{ARRAY_OF_MAPS, PROG_ARRAY};
 pub use hash::{HASH, HASH_OF_MAPS, LRU_HASH, LRU_PERCPU_HASH, PERCPU_HASH};
-pub use kind::{Holds, Kind, function};
+pub use kind::{Holds, Kind, Layout, function};
 pub use lpm::LPM_TRIE;
 pub use outside::update;
 pub use queue::{QUEUE, STACK};

@@ -51,6 +51,8 @@ pub enum Word {
     Budget,
     /// The CPU, as tables count them.
     Cpu,
+    /// How many CPUs they have.
+    Cpus,
     /// The end of the stack's frame at entry, after that of the function that called.
     Frame,
     /// Where in the packet the network header starts.

@@ -1,11 +1,12 @@
 //! The code generator: from a proved program to x86-64 code, in a few passes over its instructions, each of which looks
 //! at a function at a time.
 //!
-//! `plan` says what is compiled, `registers` where eBPF's registers are, `live` which of them are wanted later, `emit`
+//! `plan` says what is compiled, `inline` and `find` what stands in place of calls, `registers` where eBPF's registers are, `live` which of them are wanted later, `emit`
 //! writes the code, an instruction at a time with a look at those behind it. What was proved, `known` tells. Nothing in
 //! here depends on the machine it runs on.
 
 mod emit;
+mod find;
 mod inline;
 mod known;
 mod live;
@@ -98,6 +99,7 @@ impl Needs {
         let (mut calls_out, mut controls, mut block) = (false, false, options.budget);
         for op in functions.iter().flat_map(|function| &function.ops) {
             match op.insn {
+                Insn::Call(_) if op.find.is_some() => block = true,
                 Insn::Call(Callee::Helper(id)) => {
                     calls_out = true;
                     controls |= environment
@@ -178,6 +180,9 @@ pub fn compile(
     let known = Known::new(verified);
     let mut functions = plan::functions(program, &known);
     inline::inline(&mut functions);
+    for function in &mut functions {
+        find::find(&mut function.ops, program, environment, &known);
+    }
     let mut censuses: Vec<Census> = functions.iter().map(Census::of).collect();
     let mut needs = Needs::of(environment, options, &functions, &censuses);
     let block = needs.block.then_some(needs.block_in);

@@ -265,7 +265,10 @@ impl Machine {
         self.arena.set(Word::Call, native::door());
         self.arena.set(Word::Status, Status::Running as u64);
         self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
-        self.arena.set(Word::Cpu, self.world.cpu.into());
+        // All tables of a world have as many CPUs; those behind the last share it.
+        let cpus = self.world.tables.iter().map(Table::cpus).max().unwrap_or(1);
+        self.arena.set(Word::Cpus, cpus.into());
+        self.arena.set(Word::Cpu, self.world.cpu.min(cpus - 1).into());
         self.find_packet();
     }
 

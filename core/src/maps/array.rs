@@ -3,7 +3,7 @@
 
 use super::definition::flag;
 use super::table::{Access, Table};
-use super::{Kind, MAX_CPUS, MapDef, MapFault, change, function};
+use super::{Kind, Layout, MAX_CPUS, MapDef, MapFault, change, function};
 use crate::errno::Errno;
 use std::ops::Range;
 
@@ -136,6 +136,11 @@ impl Kind for Array {
 
     fn preset(&self) -> bool {
         true
+    }
+
+    fn layout(&self, def: &MapDef) -> Option<Layout> {
+        let stride = def.value_size.next_multiple_of(8);
+        Some(Layout { count: def.max_entries, stride, per_cpu: self.per_cpu })
     }
 
     fn extent(&self, table: &Table, offset: u32) -> Range<u32> {

@@ -55,6 +55,19 @@ pub mod function {
     pub const LOOKUP_PERCPU: i32 = 195;
 }
 
+/// How the values of a table lie in its memory: that of index N, a key of four bytes, is `stride` bytes behind that of
+/// the index before it; or where each CPU has its own, behind that of the CPU before it, and the first CPU's behind the
+/// last one's of the index before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// How many indexes there are.
+    pub count: u32,
+    /// Bytes from one value to the next.
+    pub stride: u32,
+    /// Whether each CPU has a value of its own.
+    pub per_cpu: bool,
+}
+
 /// How a kind of table behaves. Linux's kinds are the values of [`KINDS`](super::KINDS); the methods a kind does not
 /// have give what Linux gives for them.
 ///
@@ -101,6 +114,12 @@ pub trait Kind: fmt::Debug + Sync {
     /// Whether such tables may not be given to functions that are for tables of any kind, unless [`Kind::takes`] them.
     fn is_choosy(&self) -> bool {
         false
+    }
+
+    /// How the values lie, for a machine that finds them without asking the kind. Only kinds that have all values from
+    /// the start say so, and whose [`Kind::lookup`] changes nothing.
+    fn layout(&self, _: &MapDef) -> Option<Layout> {
+        None
     }
 
     /// What a lookup gives.

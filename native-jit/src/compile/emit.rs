@@ -5,6 +5,7 @@ mod atomic;
 mod branch;
 mod call;
 mod divide;
+mod find;
 mod frame;
 mod fuse;
 mod memory;
@@ -233,7 +234,10 @@ impl<'a> Emitter<'a> {
                 self.branch(width, compare, dst, src, op.target)
             }
             Insn::MayGoto { .. } => self.may_goto(op.target),
-            Insn::Call(Callee::Helper(id)) => self.call_helper(op.pc, id)?,
+            Insn::Call(Callee::Helper(id)) => match op.find {
+                Some(find) => self.find(find),
+                None => self.call_helper(op.pc, id)?,
+            },
             Insn::Call(Callee::Local(_)) => self.call_local(op.target),
             Insn::Call(Callee::Platform(_)) => return Err(CompileError::Unresolved { pc: op.pc }),
             Insn::Exit => self.exit(),
@@ -337,6 +341,7 @@ impl<'a> Emitter<'a> {
             return;
         }
         let ends = |op: &Op| match op.insn {
+            Insn::Call(_) if op.find.is_some() => false,
             Insn::LoadPacket { .. }
             | Insn::Jump { .. }
             | Insn::JumpLong { .. }

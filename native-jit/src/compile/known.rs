@@ -31,6 +31,40 @@ impl<'a> Known<'a> {
         }
     }
 
+    /// The table whose handle the register holds.
+    pub(super) fn table(&self, op: &Op, reg: Reg) -> Option<u16> {
+        match self.facts.of(op.pc, op.proved(reg)) {
+            Fact::Pointer { to: Pointee::Table(map), .. } => Some(map),
+            Fact::Pointer { .. } | Fact::Number(_) | Fact::Unknown => None,
+        }
+    }
+
+    /// The table into a value of which the register points for certain behind the op.
+    pub(super) fn value_behind(&self, op: &Op, reg: Reg) -> Option<u16> {
+        match self.facts.of(op.pc.next(), op.proved(reg)) {
+            Fact::Pointer { to: Pointee::Value(map), .. } => Some(map),
+            Fact::Pointer { .. } | Fact::Number(_) | Fact::Unknown => None,
+        }
+    }
+
+    /// Where in the function's frame the register points to.
+    pub(super) fn in_frame(&self, op: &Op, reg: Reg) -> Option<i64> {
+        match self.facts.of(op.pc, op.proved(reg)) {
+            Fact::Pointer { to: Pointee::Stack { frames_up: 0 }, offset } => {
+                offset.as_constant().map(|offset| offset as i64)
+            }
+            Fact::Pointer { .. } | Fact::Number(_) | Fact::Unknown => None,
+        }
+    }
+
+    /// Whether the register points to memory that is no stack.
+    pub(super) fn outside_frames(&self, op: &Op, reg: Reg) -> bool {
+        match self.facts.of(op.pc, op.proved(reg)) {
+            Fact::Pointer { to, .. } => !matches!(to, Pointee::Stack { .. }),
+            Fact::Number(_) | Fact::Unknown => false,
+        }
+    }
+
     /// What number the register holds before the op, as far as that is known.
     pub(super) fn number(&self, op: &Op, reg: Reg) -> Scalar {
         match self.facts.of(op.pc, op.proved(reg)) {

@@ -1,5 +1,6 @@
 //! Which registers hold what is still wanted: a pass from the last op to the first, and again where there are loops.
 
+use super::find::Key;
 use super::plan::{NOWHERE, Op};
 use super::registers::Registers;
 use crate::x64::Set;
@@ -28,10 +29,10 @@ fn source(src: Src) -> u16 {
 
 /// r1 to r5, and r0 to r5.
 const ARGUMENTS: u16 = 0b11_1110;
-const CLOBBERED: u16 = 0b11_1111;
+pub(super) const CLOBBERED: u16 = 0b11_1111;
 
 /// The registers that an instruction reads and writes, and whether it does more.
-fn effect(insn: &Insn) -> (u16, u16, bool) {
+pub(super) fn effect(insn: &Insn) -> (u16, u16, bool) {
     match *insn {
         Insn::Alu { op: AluOp::Mov, dst, src, .. } => (source(src), bit(dst), false),
         Insn::Alu { dst, src, .. } => (bit(dst) | source(src), bit(dst), false),
@@ -61,6 +62,17 @@ fn effect(insn: &Insn) -> (u16, u16, bool) {
 
 /// The effect of an op, in machine registers.
 pub(super) fn effect_of(op: &Op, registers: &Registers) -> Effect {
+    if op.gone {
+        return Effect::default();
+    }
+    if let Some(find) = op.find {
+        let reads = match find.key {
+            Key::Memory => bit(Reg::R2),
+            Key::In(reg) => bit(reg),
+            Key::Is(_) => 0,
+        };
+        return Effect { reads: registers.set(reads), writes: registers.set(bit(Reg::R0)), acts: false };
+    }
     if let Some(cell) = op.cell {
         return of_cell(&op.insn, Set::of(&[cell]), registers);
     }

@@ -2,6 +2,7 @@
 //!
 //! Instructions that no path reaches are not in it.
 
+use super::find::Find;
 use super::known::Known;
 use crate::x64::Gpr;
 use bpf64_core::cfg;
@@ -23,6 +24,10 @@ pub(super) struct Op {
     pub(super) names: [Reg; 4],
     /// The register that holds the cell of the stack which it loads or stores.
     pub(super) cell: Option<Gpr>,
+    /// The lookup that stands in place of the call.
+    pub(super) find: Option<Find>,
+    /// Whether nobody sees what it does.
+    pub(super) gone: bool,
 }
 
 /// The registers that functions keep for their callers.
@@ -41,7 +46,17 @@ impl Op {
     }
 
     const fn new(insn: Insn, pc: Pc) -> Self {
-        Op { insn, pc, target: NOWHERE, leader: false, loops: false, names: KEPT, cell: None }
+        Op {
+            insn,
+            pc,
+            target: NOWHERE,
+            leader: false,
+            loops: false,
+            names: KEPT,
+            cell: None,
+            find: None,
+            gone: false,
+        }
     }
 }
 

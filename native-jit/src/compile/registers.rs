@@ -31,19 +31,19 @@ pub(super) struct Census {
 impl Census {
     pub(super) fn of(function: &Function) -> Self {
         let mut census = Census::default();
-        for op in &function.ops {
-            census.insn(&op.insn);
+        for op in function.ops.iter().filter(|op| !op.gone) {
+            census.insn(&op.insn, op.find.is_some());
         }
         census
     }
 
-    fn insn(&mut self, insn: &Insn) {
+    fn insn(&mut self, insn: &Insn, in_place: bool) {
         for reg in regs_of(insn).into_iter().flatten() {
             self.named[reg.index()] += 1;
         }
         match insn {
             Insn::LoadPacket { .. } => self.loads_packet = true,
-            Insn::Call(_) => self.calls = true,
+            Insn::Call(_) => self.calls |= !in_place,
             Insn::Alu { .. }
             | Insn::Branch { .. }
             | Insn::Neg { .. }

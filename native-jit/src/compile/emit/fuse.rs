@@ -27,6 +27,9 @@ impl Emitter<'_> {
         if op.cell.is_some() || self.swapped.is_some_and(|(register, _)| !masks(register)) {
             return None;
         }
+        if let Some(find) = op.find {
+            return self.find_and_test(find);
+        }
         match op.insn {
             Insn::Load { size, signed: false, dst, base, offset } => {
                 // Some fields of the context stand for addresses.
@@ -54,7 +57,7 @@ impl Emitter<'_> {
     }
 
     /// The op so many behind the current one, if control comes to it from there alone.
-    fn next(&self, by: usize) -> Option<&Op> {
+    pub(super) fn next(&self, by: usize) -> Option<&Op> {
         let between = self.ops.get(self.at + 1..=self.at + by)?;
         let op = between.last()?;
         (between.iter().all(|op| !op.leader) && op.cell.is_none()).then_some(op)

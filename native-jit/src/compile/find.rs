@@ -1,0 +1,173 @@
+//! Lookups in place: where a kind of table says how its values lie, code finds them without a call.
+//!
+//! The key is most often put into the frame just before, only so that it has an address. Then it is taken from where it
+//! came from, and where nobody else looks at the frame, it is not put there at all.
+
+use super::known::Known;
+use super::live::{CLOBBERED, effect};
+use super::operands::regs_of;
+use super::plan::Op;
+use bpf64_core::environment::Environment;
+use bpf64_core::helpers::{Arg, Ret};
+use bpf64_core::isa::{AluOp, Callee, Insn, Reg, Size, Src, Width};
+use bpf64_core::maps::Layout;
+use bpf64_core::program::Program;
+
+/// A lookup in place of a call.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Find {
+    /// The number of the table.
+    pub(super) map: u16,
+    pub(super) key: Key,
+    /// Whether the proof knows that the key is there.
+    pub(super) certain: bool,
+}
+
+/// Where the key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// At the address in r2.
+    Memory,
+    /// The lower half of this register.
+    In(Reg),
+    /// It is this number.
+    Is(u32),
+}
+
+/// How far back somebody looks for where the key came from.
+const FAR: usize = 24;
+/// Bytes of a key.
+const KEY: i64 = 4;
+
+/// Finds the calls in a function that can be done without, and what then nobody needs.
+pub(super) fn find(ops: &mut [Op], program: &Program, environment: &Environment, known: &Known<'_>) {
+    let mut any = false;
+    for at in 0..ops.len() {
+        if let Some(find) = lookup(ops, at, program, environment, known) {
+            ops[at].find = Some(find);
+            any = true;
+        }
+    }
+    if any {
+        forget_frame(ops);
+    }
+}
+
+/// How the values lie of a table of that number, if its kind says so.
+pub(super) fn layout(program: &Program, map: u16) -> Option<Layout> {
+    let def = program.maps().get(usize::from(map))?;
+    def.kind.layout(def)
+}
+
+fn lookup(
+    ops: &[Op],
+    at: usize,
+    program: &Program,
+    environment: &Environment,
+    known: &Known<'_>,
+) -> Option<Find> {
+    let op = &ops[at];
+    let Insn::Call(Callee::Helper(id)) = op.insn else { return None };
+    let prototype = environment.function(id)?.prototype;
+    let finds = prototype.finds_preset && prototype.ret == Ret::MapValueOrNull;
+    if !finds || prototype.args[..2] != [Arg::Map, Arg::MapKey] {
+        return None;
+    }
+    let map = known.table(op, Reg::R1)?;
+    let Layout { count, .. } = layout(program, map)?;
+    let (key, below) = match known.in_frame(op, Reg::R2).and_then(|place| key(ops, at, place, known)) {
+        Some((key, most)) => (key, most < u64::from(count)),
+        None => (Key::Memory, false),
+    };
+    let certain = below || known.value_behind(op, Reg::R0) == Some(map);
+    Some(Find { map, key, certain })
+}
+
+/// Where the four bytes in the frame come from that a call finds there, and the greatest number that they may be.
+fn key(ops: &[Op], at: usize, place: i64, known: &Known<'_>) -> Option<(Key, u64)> {
+    let mut written = 0;
+    for behind in (1..=at).rev().take(FAR) {
+        if ops[behind].leader {
+            return None;
+        }
+        let op = &ops[behind - 1];
+        match op.insn {
+            Insn::Store { size, base: Reg::R10, offset, src } => {
+                let (start, end) = (i64::from(offset), i64::from(offset) + size.bytes() as i64);
+                if start == place && matches!(size, Size::W | Size::DW) {
+                    return match src {
+                        Src::Imm(imm) => Some((Key::Is(imm as u32), u64::from(imm as u32))),
+                        Src::Reg(reg) if reg == Reg::R10 || written & (1 << reg.bits()) != 0 => None,
+                        Src::Reg(reg) => Some((Key::In(reg), known.number(op, reg).low.unsigned.max.into())),
+                    };
+                }
+                if start < place + KEY && place < end {
+                    return None;
+                }
+            }
+            Insn::Store { base, .. } | Insn::StoreRelease { base, .. } | Insn::Atomic { base, .. } => {
+                if !known.outside_frames(op, base) {
+                    return None;
+                }
+            }
+            Insn::Call(_) if op.find.is_none() => return None,
+            Insn::Alu { .. }
+            | Insn::Neg { .. }
+            | Insn::MovSx { .. }
+            | Insn::Swap { .. }
+            | Insn::LoadImm { .. }
+            | Insn::LoadPacket { .. }
+            | Insn::Load { .. }
+            | Insn::LoadAcquire { .. }
+            | Insn::Branch { .. }
+            | Insn::MayGoto { .. }
+            | Insn::Call(_) => {}
+            Insn::Jump { .. } | Insn::JumpLong { .. } | Insn::Exit => return None,
+        }
+        written |= match op.insn {
+            Insn::LoadPacket { .. } => CLOBBERED,
+            _ => effect(&op.insn).1,
+        };
+    }
+    None
+}
+
+/// Leaves out stores to the frame that nobody sees: when all that is done with it is to store keys and to make their
+/// addresses, which nobody reads.
+fn forget_frame(ops: &mut [Op]) {
+    let mut gone = Vec::new();
+    for at in 0..ops.len() {
+        let insn = ops[at].insn;
+        if !regs_of(&insn).contains(&Some(Reg::R10)) {
+            continue;
+        }
+        match insn {
+            Insn::Store { base: Reg::R10, src, .. } if src != Src::Reg(Reg::R10) => gone.push(at),
+            Insn::Alu { width: Width::W64, op: AluOp::Mov, dst: Reg::R2, src: Src::Reg(Reg::R10) }
+                if unread(&ops[at + 1..]) =>
+            {
+                gone.push(at);
+            }
+            _ => return,
+        }
+    }
+    for at in gone {
+        ops[at].gone = true;
+    }
+}
+
+/// Whether r2 is only added to before a lookup that has its key from elsewhere.
+fn unread(rest: &[Op]) -> bool {
+    for op in rest.iter().take(FAR) {
+        if op.leader || op.insn.jump_offset().is_some() {
+            return false;
+        }
+        match op.insn {
+            Insn::Alu { op: AluOp::Add, dst: Reg::R2, src: Src::Imm(_), .. } => {}
+            Insn::Call(_) => return op.find.is_some_and(|find| find.key != Key::Memory),
+            insn if regs_of(&insn).contains(&Some(Reg::R2)) || insn == Insn::Exit => return false,
+            _ => {}
+        }
+    }
+    false
+}
