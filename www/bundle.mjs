@@ -1,6 +1,6 @@
-// Bundles the page: node bundle.mjs OUT GLUE WASM. Called by `cargo xtask dist`.
+// Bundles the page: node bundle.mjs OUT GLUE WASM X86GLUE X86WASM. Called by `cargo xtask dist`.
 //
-// GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module. Everything lands in OUT under a name
+// GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module; the last two are the x86-64 level's. Everything lands in OUT under a name
 // with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
 // `parts`, what the script imports and is therefore fetched with it; `later`, what it imports only when it is needed.
 
@@ -9,7 +9,7 @@ import { basename, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const [out, glue, wasm] = process.argv.slice(2);
+const [out, glue, wasm, x86Glue, x86Wasm] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const captures = (await readdir(new URL("examples/", import.meta.url)))
   .filter((name) => /\.pcapng$|\.pcap$/.test(name))
@@ -37,7 +37,7 @@ const gallery = {
 const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: [
-    ...["main.js", "worker.js", "style.css", "icon.svg", ...captures].map((path) => ({ in: path, out: path.replace(/\.[a-z]+$/, "") })),
+    ...["main.js", "worker.js", "x86.js", "style.css", "icon.svg", "icons/bpf64-192.png", "icons/bpf64-512.png", ...captures].map((path) => ({ in: path, out: path.replace(/\.[a-z]+$/, "") })),
     { in: "gallery", out: "examples/gallery" },
   ],
   plugins: [gallery],
@@ -54,8 +54,8 @@ const { metafile } = await build({
   // Nested rules, light-dark() and constructed style sheets: what the page needs anyway.
   target: ["chrome123", "firefox128", "safari17.5"],
   // These names stand for files of which only xtask knows the place.
-  alias: { "bpf64-glue": glue, "bpf64-wasm": wasm },
-  loader: { ".wasm": "file", ".svg": "copy", ".pcap": "copy", ".pcapng": "copy" },
+  alias: { "bpf64-glue": glue, "bpf64-wasm": wasm, "x86-glue": x86Glue, "x86-wasm": x86Wasm },
+  loader: { ".wasm": "file", ".svg": "copy", ".png": "copy", ".pcap": "copy", ".pcapng": "copy" },
   metafile: true,
   logLevel: "warning",
 });
@@ -78,8 +78,8 @@ for (const waiting = [...entries]; waiting.length > 0; ) {
   }
 }
 const parts = [...atOnce].map(placed);
-const scripts = Object.keys(metafile.outputs).filter((file) => file.endsWith(".js"));
-const later = scripts.filter((file) => !entries.includes(file) && !atOnce.has(file)).map(placed);
+const code = Object.keys(metafile.outputs).filter((file) => /\.(js|wasm)$/.test(file) && placed(file) !== names[basename(wasm)]);
+const later = code.filter((file) => !entries.includes(file) && !atOnce.has(file)).map(placed);
 console.log(JSON.stringify({ names, parts, later }));
 
 function placed(file) {

@@ -49,19 +49,33 @@ function watchForPanics() {
   });
 }
 
+/** A worker with a script of the page's. */
+const newWorker = (script) => new Worker(new URL(place(script), document.baseURI), { type: "module" });
+
 async function start() {
   const module = await compileModule();
   globalThis.bpf64 = {
     Editor,
     startWorker() {
-      const worker = new Worker(new URL(place("worker.js"), document.baseURI), { type: "module" });
+      const worker = newWorker("worker.js");
       worker.postMessage(module);
       return worker;
     },
+    startX86: () => newWorker("x86.js"),
   };
   await init({ module_or_path: module });
   watchForPanics();
   startPage();
+  // Only where pages are served securely; when what is seen is there, and the editor was asked for.
+  if (navigator.serviceWorker) setTimeout(() => keepForLater().catch(() => {}), 1000);
+}
+
+/** Keeps the page for when there is no network; installed as an app, all of it. */
+async function keepForLater() {
+  await navigator.serviceWorker.register(new URL("sw.js", document.baseURI));
+  const everything = async () => (await navigator.serviceWorker.ready).active.postMessage("keep everything");
+  addEventListener("appinstalled", everything);
+  if (matchMedia("(display-mode: standalone)").matches) await everything();
 }
 
 if (typeof WebAssembly !== "object") {

@@ -69,6 +69,49 @@ for (const size of Object.keys(SIZES)) {
   }
 }
 
+for (const theme of ["light", "dark", "contrast"]) {
+  for (const scheme of theme === "contrast" ? SCHEMES : ["light"]) {
+    playTest(`no violation with the colours of one's own choice: ${theme} on ${scheme}, as a plain text area`, { scheme }, async ({ play, page }) => {
+      await play.at("help").click();
+      await play.at("theme-select").selectOption(theme);
+      await play.at("plain-editor").check();
+      await page.keyboard.press("Escape");
+      await page.locator("textarea.plain").waitFor();
+      await play.at("show-x86").click();
+      await play.at("x86-0").waitFor();
+      for (const state of Object.values(STATES)) {
+        await state(play);
+        await settled(page);
+        await assertAccessible(page);
+      }
+      await play.at("show-graph").click();
+      await play.at("dock-proof").click();
+      await settled(page);
+      await assertAccessible(page);
+      await play.at("show-graph").click();
+      await page.locator("textarea.plain").fill("r0 = *(u8 *)(r9 + 0)\nexit");
+      await play.verdict("reject");
+      await settled(page);
+      await assertAccessible(page);
+      await page.locator("textarea.plain").fill("ldq [12]\nret #1");
+      await play.verdict("error");
+      await settled(page);
+      await assertAccessible(page);
+    });
+  }
+}
+
+playTest("Enter runs to the row that has the focus, of any level", {}, async ({ play, page }) => {
+  await play.at("ebpf-19").focus();
+  await page.keyboard.press("Enter");
+  await play.holds("pc", "19");
+  await play.at("classic-17").focus();
+  await page.keyboard.press("Enter");
+  await play.holds("pc", "21");
+  await page.keyboard.press(".");
+  await play.shows("classic-17", "data-breakpoint", "true");
+});
+
 /** Waits for colours that fade, which axe would take for what they are half way. */
 function settled(page) {
   return page.evaluate(async () => {
@@ -92,7 +135,7 @@ playTest("Tab reaches every control in the order of the page, and leaves the edi
         element.textContent
       );
     });
-  for (let presses = 0; presses < 60; presses++) {
+  for (let presses = 0; presses < 80; presses++) {
     await page.keyboard.press("Tab");
     const found = await what();
     if (found === "end" || found === order[0]) break;
@@ -100,8 +143,9 @@ playTest("Tab reaches every control in the order of the page, and leaves the edi
   }
   const wanted = [
     "example-select", "type-select", "restart", "step-back", "step", "continue", "run", "timeline", "share", "help",
-    "language-select", "Source", "file-input", "packet-9", "show-graph", "classic-0", "step-ebpf", "ebpf-1", "Registers and memory",
-    "condition", "dock-packet", "Packet bytes", "Layers and fields", "layer-0", "mend-along", "packet-input", "new-packet",
+    "language-select", "Source", "split-source", "file-input", "packet-9", "split-left", "show-classic", "show-ebpf", "show-x86",
+    "show-graph", "classic-0", "step-ebpf", "ebpf-1", "split-right", "Registers and memory",
+    "condition", "split-machine", "dock-packet", "Packet bytes", "Layers and fields", "layer-0", "mend-along", "packet-input", "new-packet",
   ];
   assert.deepEqual(order.filter((name) => wanted.includes(name)), wanted, `all of them: ${order}`);
   assert.ok(order.length <= wanted.length + 6, `a page of few stops: ${order}`);

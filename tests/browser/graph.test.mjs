@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { pcap, tcp } from "./captures.mjs";
 import { SCHEMES, SIZES, assertAccessible, screenshot } from "./helpers.mjs";
 import { playTest } from "./page.mjs";
 
@@ -45,6 +46,34 @@ playTest("keys go along the lines, run to a block, and zoom", {}, async ({ play,
   assert.ok((await width()) > before);
   await play.at("zoom-fit").click();
   await play.shows("zoom", "data-value", null);
+});
+
+playTest("over a whole capture, ways and blocks are counted and shaded", {}, async ({ play, page }) => {
+  await play.program("ldh [12]\njeq #0x800, 2, 3\nret #7\nret #0");
+  await play.open("two.pcap", pcap([tcp(1, 22), tcp(2, 22), tcp(3, 80)]));
+  await play.at("tally").filter({ hasText: "3 of 3 accepted" }).waitFor();
+  await play.at("show-graph").click();
+  await play.shows("edge-0-1", "data-hits", "1", "this run");
+  await play.at("capture-hits").click();
+  await play.shows("edge-0-1", "data-hits", "3", "the capture");
+  await play.shows("edge-0-2", "data-hits", "0");
+  await play.shows("block-1", "data-hits", "3");
+  assert.notEqual(await play.attribute("edge-0-1", "data-heat"), null);
+  assert.equal(await play.attribute("edge-0-2", "data-heat"), null);
+});
+
+playTest("the graph is dragged with the mouse", { size: "middle" }, async ({ play, page }) => {
+  await play.at("show-graph").click();
+  for (let press = 0; press < 4; press++) await play.at("zoom-in").click();
+  const graph = play.at("graph");
+  const box = await graph.boundingBox();
+  const top = () => graph.evaluate((element) => element.scrollTop);
+  const before = await top();
+  await page.mouse.move(box.x + 20, box.y + box.height - 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 20, box.y + 20, { steps: 6 });
+  await page.mouse.up();
+  assert.ok((await top()) > before);
 });
 
 for (const size of Object.keys(SIZES)) {

@@ -56,7 +56,8 @@ function browser() {
   return launching;
 }
 
-after(async () => {
+/** Ends the browser; the runner of tests does so by itself. */
+export async function close() {
   if (!launching) return;
   const closed = (await launching).close().then(() => true);
   if (await within(LIMITS.close, closed)) return;
@@ -64,7 +65,8 @@ after(async () => {
   // wait for it for ever; the results are there by then.
   console.log("# the browser does not end; leaving it behind");
   setTimeout(() => process.exit(), 500);
-});
+}
+after(close);
 
 /**
  * Defines a test of the page: `pageTest(name, options, async ({ page, t, faults }) => …)`.
@@ -92,7 +94,13 @@ export function pageTest(name, options, body) {
 
 /** Opens a page and watches it. For tests that need several; the others use `pageTest`. */
 export async function open({ size = "wide", scheme = "light", url = URL_ROOT, goto = true, context = {} } = {}) {
-  const made = await (await browser()).newContext({ viewport: SIZES[size], colorScheme: scheme, ...context });
+  const made = await (await browser()).newContext({
+    viewport: SIZES[size],
+    colorScheme: scheme,
+    // The page would fetch all of itself once more in every test, to keep it; offline.test.mjs lets it.
+    serviceWorkers: "block",
+    ...context,
+  });
   const page = await made.newPage();
   page.setDefaultTimeout(LIMITS.action);
   const faults = [];

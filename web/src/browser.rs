@@ -108,6 +108,15 @@ pub fn set_theme(name: &str) {
     }
 }
 
+/// Tells the style how large a pane is, in parts of a thousand.
+pub fn set_size(name: &str, size: u16) {
+    let root = window().document().and_then(|document| document.document_element());
+    if let Some(root) = root.and_then(|root| root.dyn_into::<HtmlElement>().ok()) {
+        // A number is always taken.
+        let _ = root.style().set_property(&format!("--{name}"), &size.to_string());
+    }
+}
+
 /// Hands a file to the person, as a download.
 pub fn save(name: &str, bytes: &[u8]) {
     let parts = js_sys::Array::of1(&Uint8Array::from(bytes));

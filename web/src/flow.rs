@@ -2,7 +2,8 @@
 
 use crate::levels::{Level, Levels};
 use crate::player::Player;
-use bpf64_core::cfg::blocks::{self, Block, Turn};
+use crate::state::Heat;
+use bpf64_core::cfg::blocks::{self, Block, Turn, Way};
 use bpf64_core::cfg::layout::{Layout, layout};
 use bpf64_core::classic;
 use bpf64_core::program::Pc;
@@ -67,7 +68,7 @@ impl Flow {
 
     /// How often the run goes from which block to which.
     #[must_use]
-    pub fn passed(&self, player: &Player) -> HashMap<(usize, usize), u32> {
+    pub fn passed(&self, player: &Player) -> HashMap<(usize, usize), u64> {
         let mut passed = HashMap::new();
         let mut before: Option<Pc> = None;
         for pc in (0..player.steps()).filter_map(|step| player.pc_of(step)) {
@@ -79,6 +80,51 @@ impl Flow {
         }
         passed
     }
+}
+
+/// How often it was gone from which block of `flow`, the graph of `level`, to which: of what each eBPF instruction did,
+/// how often it was executed and how often it jumped.
+#[must_use]
+pub fn passed_by_all(
+    flow: &Flow,
+    levels: &Levels,
+    level: Level,
+    heat: &[Heat],
+) -> HashMap<(usize, usize), u64> {
+    let of = |pc: Pc| heat.get(pc.index()).copied().unwrap_or_default();
+    // The instruction of the level that an eBPF instruction is, or comes from.
+    let place = |pc: Pc| match level {
+        Level::Ebpf => Some(pc),
+        Level::Classic => levels.ebpf_rows.get(pc.index())?.key.map(Pc),
+    };
+    let mut ways: HashMap<(Pc, Pc), u64> = HashMap::new();
+    let mut add = |from: Pc, to: Pc, times: u64| {
+        // What a classic instruction became goes on within itself, too; only eBPF has loops.
+        if let (Some(from), Some(to)) = (place(from), place(to))
+            && (from != to || level == Level::Ebpf)
+        {
+            *ways.entry((from, to)).or_insert(0) += times;
+        }
+    };
+    let ebpf = blocks::of(&levels.ebpf);
+    for block in &ebpf {
+        for pc in (block.first.0..block.last().0).map(Pc) {
+            add(pc, pc.next(), of(pc).executed);
+        }
+        let Heat { executed, taken } = of(block.last());
+        for &(to, way) in &block.leads {
+            let times = match way {
+                Way::Always => executed,
+                Way::Yes => taken,
+                Way::No => executed.saturating_sub(taken),
+            };
+            add(block.last(), ebpf[to].first, times);
+        }
+    }
+    let leads = flow.blocks.iter().enumerate().flat_map(|(from, block)| {
+        block.leads.iter().map(move |&(to, _)| ((from, to), (block.last(), flow.blocks[to].first)))
+    });
+    leads.filter_map(|(blocks, way)| Some((blocks, *ways.get(&way)?))).collect()
 }
 
 /// How a classic program goes on.
@@ -138,5 +184,41 @@ mod tests {
         assert_eq!(flow.blocks.len(), 3);
         assert_eq!(passed, HashMap::from([((0, 1), 1), ((1, 1), 2), ((1, 2), 1)]));
         assert_eq!((flow.block_of(Pc(2)), flow.before(1), flow.before(0)), (Some(1), Some(0), None));
+    }
+
+    #[test]
+    fn ways_of_a_whole_capture_are_those_of_its_packets() {
+        // Each packet's own run, counted instruction by instruction, is what the worker adds up.
+        for (source, level) in [
+            ("ldh [12]\njeq #0x806, 2, 4\nld #7\nret a\njset #1, 5, 6\nret #1\nret #0", Level::Classic),
+            ("ldh [12]\njset #6, 2, 4\nld #7\nret a\njgt #0x700, 5, 6\nret #1\nret #0", Level::Classic),
+            (
+                "r0 = *(u16 *)skb[12]\nl: r0 += -1\nif r0 > 0x805 goto l\nif r0 != 4 goto m\nr0 = 1\nm: exit",
+                Level::Ebpf,
+            ),
+        ] {
+            let levels = levels::read(source, None, None).expect("is a program");
+            let flow = Flow::of(&levels, level);
+            let mut heat = vec![Heat::default(); levels.ebpf_rows.len()];
+            let mut wanted: HashMap<(usize, usize), u64> = HashMap::new();
+            for kind in [0x806_u16, 0x805, 0x800, 0x86dd, 0x808, 4] {
+                let mut packet = vec![0; 14];
+                packet[12..].copy_from_slice(&kind.to_be_bytes());
+                let world = || World::new(bpf64_core::context::skb::Skb::ethernet(packet.clone()));
+                for (way, times) in flow.passed(&Player::new(&levels, level, world())) {
+                    *wanted.entry(way).or_insert(0) += times;
+                }
+                let run = Player::new(&levels, Level::Ebpf, world());
+                let pcs: Vec<Pc> = (0..run.steps()).filter_map(|step| run.pc_of(step)).collect();
+                for (index, pc) in pcs.iter().enumerate() {
+                    heat[pc.index()].executed += 1;
+                    let jumped = pcs.get(index + 1).is_some_and(|next| *next != pc.next());
+                    heat[pc.index()].taken += u64::from(jumped);
+                }
+            }
+            let mut found = passed_by_all(&flow, &levels, level, &heat);
+            found.retain(|_, times| *times > 0);
+            assert_eq!(found, wanted, "{source}");
+        }
     }
 }

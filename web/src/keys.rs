@@ -22,6 +22,8 @@ pub enum Wish {
     Do(Action),
     /// A breakpoint on the row that has the focus, or on the current one.
     Breakpoint,
+    /// On to the row that has the focus; nothing where no row has.
+    RunToHere,
     /// The list of keys.
     Help,
 }
@@ -36,6 +38,7 @@ pub const HELP: &[(&str, &str)] = &[
     (".", "breakpoint on the focused or current row"),
     ("Ctrl+I in the editor", "what the word at the cursor means"),
     ("↑ ↓ Home End", "move in a listing"),
+    ("Enter", "run to the row that has the focus"),
     ("g", "graph or listings"),
     ("↑ ↓ ← →", "move along the lines of the graph, or in the packet's bytes"),
     ("?", "this help"),
@@ -59,6 +62,7 @@ pub fn wish(press: Press<'_>) -> Option<Wish> {
         "0" => Some(Wish::Do(Action::Restart)),
         "g" => Some(Wish::Do(Action::Graph(GraphAction::Toggle))),
         "." => Some(Wish::Breakpoint),
+        "Enter" => Some(Wish::RunToHere),
         "?" => Some(Wish::Help),
         _ => None,
     }

@@ -5,6 +5,7 @@
 //! in [`browser`], [`editor`] and [`worker`].
 
 pub mod browser;
+pub mod compiler;
 pub mod condition;
 pub mod editor;
 pub mod examples;

@@ -25,6 +25,22 @@ pub fn pieces(text: &str) -> Vec<Piece<'_>> {
     found
 }
 
+/// Cuts the text of a machine instruction into pieces.
+#[must_use]
+pub fn machine_pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut found = pieces(text);
+    for (index, (class, piece)) in found.iter_mut().enumerate() {
+        *class = match *piece {
+            _ if index == 0 || *piece == "lock" => "tok-keyword",
+            "ptr" | "byte" | "word" | "dword" | "qword" => "tok-memory",
+            word if word.starts_with(|c: char| c.is_ascii_digit()) => "tok-number",
+            word if word.starts_with(|c: char| c.is_ascii_alphabetic()) => "tok-register",
+            _ => "",
+        };
+    }
+    found
+}
+
 fn class(word: &str, first: char) -> &'static str {
     match word {
         _ if first.is_ascii_digit() => "tok-number",
@@ -57,6 +73,23 @@ mod tests {
                 ("tok-number", "0x86dd"),
                 ("tok-keyword", "goto"),
                 ("tok-number", "30")
+            ]
+        );
+    }
+
+    #[test]
+    fn machine_instructions_are_an_operation_and_its_operands() {
+        let text = "cmp dword ptr [rdx+0x60], 0xe";
+        let found: Vec<_> = machine_pieces(text).into_iter().filter(|piece| !piece.0.is_empty()).collect();
+        assert_eq!(
+            found,
+            [
+                ("tok-keyword", "cmp"),
+                ("tok-memory", "dword"),
+                ("tok-memory", "ptr"),
+                ("tok-register", "rdx"),
+                ("tok-number", "0x60"),
+                ("tok-number", "0xe")
             ]
         );
     }

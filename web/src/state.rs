@@ -3,9 +3,11 @@
 //! Everything shown is derived from the source, the packet and the position in the run; each is made anew as
 //! soon as what it depends on changes. Tested natively.
 
+mod code;
 mod graph;
 mod input;
 mod packet;
+mod panes;
 mod reports;
 mod run;
 mod settings;
@@ -30,12 +32,14 @@ use bpf64_core::machine::Place;
 use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
+pub use code::{Code, CodeRow};
 pub use graph::{Graph, GraphAction};
 pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
+pub use panes::{Panes, Split};
 pub use reports::{Heat, Judged, Verification};
 use run::Chase;
 pub use run::{LongRun, Outcome};
-pub use settings::{Settings, Theme};
+pub use settings::{Settings, Shown, Theme};
 use std::rc::Rc;
 pub use view::View;
 
@@ -117,6 +121,8 @@ pub struct State {
     pub seen: Option<Rc<KnownHere>>,
     /// Which of the visits of that is looked at; `None` for all of them together.
     pub visit: Option<usize>,
+    /// The x86-64 level, of the last text that the compiler has answered.
+    pub code: Option<Rc<Code>>,
     /// What came of the capture's packets.
     pub judged: Rc<Judged>,
     /// How many captures were opened.
@@ -252,6 +258,8 @@ pub enum Action {
     ProgramType(Option<&'static Environment>),
     /// The worker has found something out.
     Report(Report),
+    /// The compiler has answered.
+    Compiled(bpf64_x86::Reply),
     /// One of the visits of an instruction is looked at, or all together.
     Visit(Option<usize>),
     /// The worker is to stop what it does.
@@ -375,6 +383,7 @@ impl Default for State {
             verification: Verification::Pending,
             seen: None,
             visit: None,
+            code: None,
             judged: Rc::default(),
             captures: 0,
             stops: 0,
@@ -420,6 +429,7 @@ impl State {
                 }
             }
             Action::Report(report) => self.hear(report),
+            Action::Compiled(reply) => self.take_code(reply),
             Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;
@@ -544,6 +554,14 @@ impl State {
     fn give(&mut self, change: impl FnOnce(&mut Given)) {
         change(Rc::make_mut(&mut self.given));
         self.begin();
+    }
+
+    /// The text as it is handed on: itself, and the names of language and program type if they were chosen.
+    #[must_use]
+    pub fn text(&self) -> (String, String, String) {
+        let language = self.language.map(Format::name).unwrap_or_default().to_owned();
+        let program_type = self.program_type.map(|known| known.name.to_string()).unwrap_or_default();
+        (self.source.to_string(), language, program_type)
     }
 
     /// The value the run ends with.

@@ -3,6 +3,7 @@
 mod app;
 mod breaks;
 mod capture;
+mod code;
 mod context;
 mod controls;
 mod dock;
@@ -19,6 +20,7 @@ mod packet;
 mod program;
 mod proof;
 mod source;
+mod split;
 mod stop;
 mod tables;
 mod tour;
@@ -27,6 +29,7 @@ mod virtual_list;
 pub use app::App;
 
 use crate::levels::Key;
+use crate::paint;
 use crate::state::{Action, State};
 use std::rc::Rc;
 use yew::prelude::*;
@@ -78,4 +81,13 @@ pub fn hue(key: Option<Key>) -> Option<u32> {
 /// "true" or nothing: for attributes that are there or not.
 fn flag(value: bool) -> Option<&'static str> {
     value.then_some("true")
+}
+
+/// A piece of an instruction's text in its colour.
+fn piece((class, text): paint::Piece<'_>) -> Html {
+    if class.is_empty() {
+        html! { { text } }
+    } else {
+        html! { <span {class}>{ text }</span> }
+    }
 }

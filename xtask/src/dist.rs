@@ -6,13 +6,14 @@
 mod sizes;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Context as _, Failure, Outcome};
 use crate::options::{Accepted, Options};
 use crate::process;
+use crate::stamp;
 use crate::tools::node::Node;
 use crate::tools::wasm_rust::WasmRust;
 use crate::wasm::{self, Care, Module};
@@ -52,13 +53,14 @@ pub(crate) fn build(out: &Path, care: Care) -> Outcome {
     let _lock = workspace::exclusive()?;
     let node = Node::find()?;
     let rust = WasmRust::find()?;
-    let module = wasm::build(&rust, &node, care)?;
+    let page = wasm::build(&rust, &node, wasm::PAGE, care)?;
+    let x86 = wasm::build(&rust, &node, wasm::X86, care)?;
 
     // Made beside and moved at the end: a server or a reader of `out` never sees half a page.
     let fresh = workspace::path("target/page/site");
     workspace::remove_folder(&fresh)?;
-    let bundle = bundle(&node, &module, &fresh)?;
-    write_index(&bundle, &fresh)?;
+    let bundle = bundle(&node, [&page, &x86], &fresh)?;
+    write_named(&bundle, &fresh)?;
     if care == Care::Draft {
         replace(out, &fresh)?;
         println!("a draft of the page is in {}\n", workspace::shown(out));
@@ -79,58 +81,87 @@ struct Bundle {
     names: BTreeMap<String, String>,
     /// Files that the script imports: without a hint in the page they would be fetched only after it.
     parts: Vec<String>,
-    /// Scripts that are imported when they are needed.
+    /// Scripts and modules that are fetched when they are needed.
     later: Vec<String>,
 }
 
-/// The script of the worker, which the page starts by itself.
-const WORKER: &str = "worker.js";
+/// The scripts of workers, which the page starts by itself.
+const WORKERS: [&str; 2] = ["worker.js", "x86.js"];
+
+/// The icons of the installed app, small and large.
+const ICONS: [&str; 2] = ["icons/bpf64-192.png", "icons/bpf64-512.png"];
 
 /// Bundles script, style, wasm, icon and captures.
-fn bundle(node: &Node, module: &Module, folder: &Path) -> Outcome<Bundle> {
+fn bundle(node: &Node, modules: [&Module; 2], folder: &Path) -> Outcome<Bundle> {
     println!("bundling: esbuild");
     let mut esbuild = node.script("www/bundle.mjs");
-    esbuild.arg(folder).arg(&module.glue).arg(&module.wasm);
+    esbuild.arg(folder).args(modules.into_iter().flat_map(|module| [&module.glue, &module.wasm]));
     let text = process::output("bundling the page", &mut esbuild)?;
     serde_json::from_str(&text).context(|| format!("www/bundle.mjs did not print a list of files: {text}"))
 }
 
-fn write_index(Bundle { names, parts, .. }: &Bundle, folder: &Path) -> Outcome {
-    let source = workspace::path("www/index.html");
-    let text = fs::read_to_string(&source).context(|| format!("cannot read {}", source.display()))?;
-    if !text.contains(MARK) {
-        return Err(Failure::new(format!("{} lacks the line {MARK}", workspace::shown(&source))));
-    }
+/// What belongs to a part of the page that not everybody looks at: not kept for later unless asked for.
+const SELDOM: &str = "x86";
+
+/// Writes the files that have a name of their own, each with the names of the others filled in.
+fn write_named(bundle: &Bundle, folder: &Path) -> Outcome {
+    let Bundle { names, parts, later } = bundle;
     let name = |key: &str| {
         names.get(key).map(String::as_str).ok_or_else(|| {
             Failure::new(format!("the bundle has no {key}"))
                 .mend("add the file, or its import in www/main.js")
         })
     };
+    let icons = [("icon", name("icon.svg")?), ("icon-192", name(ICONS[0])?), ("icon-512", name(ICONS[1])?)];
+
     let mut files: BTreeMap<&str, &str> = names
         .iter()
         .filter_map(|(key, name)| Some((key.strip_prefix("examples/")?, name.as_str())))
         .collect();
-    files.insert(WORKER, name(WORKER)?);
-    let files = serde_json::to_string(&files).context(|| "cannot list the files".to_owned())?;
-    let parts: Vec<String> =
+    for worker in WORKERS {
+        files.insert(worker, name(worker)?);
+    }
+    // Inside a script element, where only this sign could end it.
+    let files = json(&files)?.replace('<', "\\u003c");
+    let preloads: Vec<String> =
         parts.iter().map(|name| format!(r#"<link rel="modulepreload" href="{name}">"#)).collect();
-    let page = template::fill(
-        &text,
-        &[
-            ("script", name("main.js")?),
-            ("script-parts", &parts.join("\n")),
-            ("style", name("style.css")?),
-            ("icon", name("icon.svg")?),
-            ("wasm", name("bpf64.wasm")?),
-            ("default-capture", name(&format!("examples/{DEFAULT_CAPTURE}"))?),
-            // Inside a script element, where only this sign could end it.
-            ("files", &files.replace('<', "\\u003c")),
-        ],
-    )
-    .map_err(|problem| Failure::new(format!("{}: {problem}", workspace::shown(&source))))?;
-    let index = folder.join("index.html");
-    fs::write(&index, page).context(|| format!("cannot write {}", index.display()))
+    let index = [
+        ("script", name("main.js")?),
+        ("script-parts", &preloads.join("\n")),
+        ("style", name("style.css")?),
+        icons[0],
+        icons[1],
+        ("wasm", name("bpf64.wasm")?),
+        ("default-capture", name(&format!("examples/{DEFAULT_CAPTURE}"))?),
+        ("files", &files),
+    ];
+    write_filled("index.html", &index, folder)?;
+    write_filled("manifest.webmanifest", &icons, folder)?;
+
+    let all: BTreeSet<&str> = names.values().chain(parts).chain(later).map(String::as_str).collect();
+    let (more, first): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| name.starts_with(SELDOM));
+    let (first, more) = (json(&first)?, json(&more)?);
+    let text =
+        fs::read(folder.join("index.html")).context(|| "cannot read the page just written".to_owned())?;
+    let version = stamp::hash(&[&text, first.as_bytes(), more.as_bytes()]);
+    write_filled("sw.js", &[("first-files", &first), ("more-files", &more), ("version", &version)], folder)
+}
+
+fn json(value: &impl serde::Serialize) -> Outcome<String> {
+    serde_json::to_string(value).context(|| "cannot list the files".to_owned())
+}
+
+/// Fills in a file of `www` and puts it into `folder`.
+fn write_filled(file: &str, values: &[(&str, &str)], folder: &Path) -> Outcome {
+    let source = workspace::path("www").join(file);
+    let text = fs::read_to_string(&source).context(|| format!("cannot read {}", source.display()))?;
+    if file == "index.html" && !text.contains(MARK) {
+        return Err(Failure::new(format!("{} lacks the line {MARK}", workspace::shown(&source))));
+    }
+    let filled = template::fill(&text, values)
+        .map_err(|problem| Failure::new(format!("{}: {problem}", workspace::shown(&source))))?;
+    let target = folder.join(file);
+    fs::write(&target, filled).context(|| format!("cannot write {}", target.display()))
 }
 
 /// Refuses to replace a folder that holds anything but an older page: `--out` may be mistyped.

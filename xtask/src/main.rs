@@ -3,6 +3,7 @@
 //! [`TASKS`] is the whole command line. A task gets the words after its name, says on the terminal what it is
 //! doing, and either succeeds or returns a [`Failure`] that tells what, where and how to mend it.
 
+mod bench;
 mod dist;
 mod failure;
 mod fuzz;
@@ -48,6 +49,12 @@ const TASKS: &[Task] = &[
         usage: "[STEP]...",
         help: "run every test of the project, or the named steps only",
         run: test::task,
+    },
+    Task {
+        name: "bench",
+        usage: "--page [--no-build]",
+        help: "measure the page in a browser: how soon it is there, and how soon it answers",
+        run: bench::task,
     },
     Task {
         name: "fuzz",

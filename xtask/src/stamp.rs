@@ -6,6 +6,13 @@ use std::path::PathBuf;
 
 use crate::failure::{Context as _, Outcome};
 
+/// A fingerprint of some contents, in hexadecimal.
+pub(crate) fn hash(contents: &[&[u8]]) -> String {
+    let mut hasher = DefaultHasher::new();
+    contents.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
 /// A small file beside a result holding the fingerprint of what it was made from.
 pub(crate) struct Stamp {
     file: PathBuf,
@@ -16,9 +23,7 @@ impl Stamp {
     /// `inputs` must be all that the result depends on. The hash is the standard library's, which may differ
     /// between Rust releases: the worst that brings is one needless rebuild.
     pub(crate) fn new(file: PathBuf, inputs: &[&[u8]]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        inputs.hash(&mut hasher);
-        Self { file, fingerprint: format!("{:016x}\n", hasher.finish()) }
+        Self { file, fingerprint: format!("{}\n", hash(inputs)) }
     }
 
     pub(crate) fn is_current(&self) -> bool {

@@ -1,4 +1,4 @@
-//! From the crate `bpf64-web` to the two files the bundle is made of: a small module and its JavaScript glue.
+//! From the crates that become wasm to the two files that the bundle takes of each: a small module and its JavaScript glue.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,6 +27,10 @@ const FEATURES: [&str; 6] = [
 /// gained is lost again, and 8 kB more. Functions up to this size gain.
 const OPTIMISATION: [&str; 2] = ["-Oz", "--one-caller-inline-max-function-size=20"];
 
+/// A panic stops the module at once, without words: the page says that it stands still, and a draft says where. The words
+/// of all panics, and what formats them, are a tenth of the module. Only with a standard library of our own making.
+const SILENT_PANICS: [&str; 2] = ["-Zunstable-options", "-Cpanic=immediate-abort"];
+
 /// For whom the module is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Care {
@@ -46,7 +50,23 @@ impl Care {
     }
 }
 
-/// The page's wasm, ready to be bundled.
+/// A crate that becomes a module.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// The crate.
+    package: &'static str,
+    /// What cargo and wasm-bindgen call it.
+    stem: &'static str,
+    /// What the module is called in the page.
+    wasm: &'static str,
+}
+
+/// The page and its worker.
+pub(crate) const PAGE: Part = Part { package: "bpf64-web", stem: "bpf64_web", wasm: "bpf64.wasm" };
+/// The x86-64 level, which is fetched when it is shown.
+pub(crate) const X86: Part = Part { package: "bpf64-x86", stem: "bpf64_x86", wasm: "x86.wasm" };
+
+/// A module, ready to be bundled.
 pub(crate) struct Module {
     /// The optimised module.
     pub(crate) wasm: PathBuf,
@@ -56,22 +76,23 @@ pub(crate) struct Module {
 
 /// Compiles, binds and optimises. The last two are skipped when the compiler gave the same bytes again, so that
 /// work on the style or the editor does not wait for them.
-pub(crate) fn build(rust: &WasmRust, node: &Node, care: Care) -> Outcome<Module> {
-    let compiled = compile(rust, care)?;
+pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Outcome<Module> {
+    let Part { stem, wasm, .. } = part;
+    let compiled = compile(rust, part, care)?;
     let folder = workspace::path("target/page").join(care.profile());
     workspace::make_folder(&folder)?;
-    let module = Module { wasm: folder.join("bpf64.wasm"), glue: folder.join("bpf64_web.js") };
+    let module = Module { wasm: folder.join(wasm), glue: folder.join(format!("{stem}.js")) };
 
     let bytes = fs::read(&compiled).context(|| format!("cannot read {}", compiled.display()))?;
     let lock = fs::read(workspace::path("www/package-lock.json")).unwrap_or_default();
     // The lock file holds binaryen's version; this file's text holds how both tools are called.
-    let stamp = Stamp::new(folder.join("bpf64.stamp"), &[&bytes, &lock, include_bytes!("wasm.rs")]);
+    let stamp = Stamp::new(folder.join(format!("{stem}.stamp")), &[&bytes, &lock, include_bytes!("wasm.rs")]);
     if stamp.is_current() && module.wasm.is_file() && module.glue.is_file() {
         return Ok(module);
     }
     println!("binding: wasm-bindgen writes the glue between the module and JavaScript");
     Bindgen::new()
-        .input_bytes("bpf64_web", bytes)
+        .input_bytes(stem, bytes)
         .web(true)
         .and_then(|bindgen| {
             bindgen
@@ -84,7 +105,7 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, care: Care) -> Outcome<Module>
         .map_err(|error| {
             Failure::new(format!("wasm-bindgen cannot bind {}: {error:?}", compiled.display()))
         })?;
-    let bound = folder.join("bpf64_web_bg.wasm");
+    let bound = folder.join(format!("{stem}_bg.wasm"));
     if care == Care::Draft {
         fs::copy(&bound, &module.wasm).context(|| format!("cannot copy {}", bound.display()))?;
         stamp.write()?;
@@ -99,20 +120,24 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, care: Care) -> Outcome<Module>
 }
 
 /// Its own target folder, because cargo may be another one, and so that its lock keeps nobody waiting.
-fn compile(rust: &WasmRust, care: Care) -> Outcome<PathBuf> {
-    println!("compiling the page to wasm (minutes the first time, seconds after)");
+fn compile(rust: &WasmRust, Part { package, stem, .. }: Part, care: Care) -> Outcome<PathBuf> {
+    println!("compiling {package} to wasm (minutes the first time, seconds after)");
     let target = workspace::path("target/web");
     let mut cargo = rust.cargo_build();
     let profile = care.profile();
-    cargo.args(["--package", "bpf64-web", "--lib", "--profile", profile, "--target-dir"]).arg(&target);
-    cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags = [{}]", remap_paths()));
+    cargo.args(["--package", package, "--lib", "--profile", profile, "--target-dir"]).arg(&target);
+    let mut flags = remap_paths();
+    if care == Care::Release && rust.builds_std() {
+        flags.extend(SILENT_PANICS.map(|flag| format!("'{flag}'")));
+    }
+    cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags = [{}]", flags.join(", ")));
     process::run("compiling the page", &mut cargo)?;
-    Ok(target.join("wasm32-unknown-unknown").join(profile).join("bpf64_web.wasm"))
+    Ok(target.join("wasm32-unknown-unknown").join(profile).join(format!("{stem}.wasm")))
 }
 
 /// Panics name their source files; these flags cut off where the checkout and cargo's registry lie on this
 /// machine, so that the module is smaller and the same wherever it is built.
-fn remap_paths() -> String {
+fn remap_paths() -> Vec<String> {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
     let registry = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
@@ -121,5 +146,5 @@ fn remap_paths() -> String {
         // A TOML string in single quotes takes everything literally.
         format!("'--remap-path-prefix={}='", path.display())
     });
-    flags.collect::<Vec<_>>().join(", ")
+    flags.collect()
 }

@@ -1,5 +1,7 @@
 //! How a person wants the page to be. Kept in the browser, never in links.
 
+use super::panes::Panes;
+
 /// The settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Settings {
@@ -7,6 +9,28 @@ pub struct Settings {
     pub plain: bool,
     /// The colours.
     pub theme: Theme,
+    /// Which levels of the program are shown.
+    pub shown: Shown,
+    /// How large the panes are.
+    pub panes: Panes,
+}
+
+/// Which levels of the program are shown, of those that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown {
+    /// Classic BPF.
+    pub classic: bool,
+    /// eBPF.
+    pub ebpf: bool,
+    /// The JIT's x86-64 code.
+    pub x86: bool,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        // What compiles to machine code is only fetched for those who want it.
+        Shown { classic: true, ebpf: true, x86: false }
+    }
 }
 
 /// Colours.
@@ -43,8 +67,11 @@ impl Settings {
     /// As it is kept.
     #[must_use]
     pub fn text(self) -> String {
-        let plain = if self.plain { " plain" } else { "" };
-        format!("{}{plain}", self.theme.name())
+        let mut text = self.theme.name().to_owned();
+        let Shown { classic, ebpf, x86 } = self.shown;
+        let words = [(self.plain, " plain"), (!classic, " no-classic"), (!ebpf, " no-ebpf"), (x86, " x86")];
+        words.iter().filter(|(said, _)| *said).for_each(|(_, word)| text.push_str(word));
+        text + &self.panes.text()
     }
 
     /// Reads what was kept. What is not known counts as never said.
@@ -52,20 +79,26 @@ impl Settings {
     pub fn read(text: &str) -> Self {
         let said = |word: &str| text.split(' ').any(|said| said == word);
         let theme = Theme::ALL.into_iter().find(|theme| said(theme.name())).unwrap_or_default();
-        Settings { plain: said("plain"), theme }
+        let shown = Shown { classic: !said("no-classic"), ebpf: !said("no-ebpf"), x86: said("x86") };
+        Settings { plain: said("plain"), theme, shown, panes: Panes::read(text) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::Split;
 
     #[test]
     fn settings_are_kept() {
         for theme in Theme::ALL {
             for plain in [false, true] {
-                let settings = Settings { plain, theme };
-                assert_eq!(Settings::read(&settings.text()), settings);
+                for x86 in [false, true] {
+                    let shown = Shown { classic: plain, ebpf: !x86, x86 };
+                    let settings =
+                        Settings { plain, theme, shown, panes: Panes::default().with(Split::Left, 300) };
+                    assert_eq!(Settings::read(&settings.text()), settings);
+                }
             }
         }
         assert_eq!(Settings::read("of another time"), Settings::default());

@@ -9,16 +9,17 @@ use super::help::Help;
 use super::machine::Machine;
 use super::program::Program;
 use super::source::Source;
+use super::split::{Splitter, use_panes};
 use super::tour::{Invitation, Tour};
 use super::{Page, PageProps};
 use crate::browser;
+use crate::compiler::Compiler;
 use crate::examples::{EXAMPLES, Example, Gallery};
 use crate::keys::{self, Press, Wish};
 use crate::levels::Level;
-use crate::state::{Action, Dock, Settings, State, Tab, Verification, reduce};
+use crate::state::{Action, Dock, Settings, Split, State, Tab, Verification, reduce};
 use crate::work::Request;
 use crate::worker::Client;
-use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
@@ -66,7 +67,9 @@ pub fn App() -> Html {
     use_address(&page);
     use_interactive_mark(&page);
     use_worker(&page);
+    use_compiler(&page);
     use_recording(&page);
+    use_panes(page.state.settings);
     use_effect_with(page.state.settings, |settings| {
         browser::keep(SETTINGS, &settings.text());
         browser::set_theme(settings.theme.name());
@@ -84,14 +87,17 @@ pub fn App() -> Html {
         Tab::Machine => "machine",
         Tab::Packet => "packet",
     };
+    let line = |split| html! { <Splitter page={page.clone()} {split} /> };
     html! {
         <>
             <Header page={page.clone()} {show} help={show_help} />
             <Notice page={page.clone()} />
             <main data-tab={tab}>
-                <div class="col left"><Source page={page.clone()} /><CapturePane page={page.clone()} {open} /></div>
+                <div class="col left"><Source page={page.clone()} />{ line(Split::Source) }<CapturePane page={page.clone()} {open} /></div>
+                { line(Split::Left) }{ line(Split::Narrow) }
                 <div class="col middle"><About page={page.clone()} /><Program page={page.clone()} /></div>
-                <div class="col right"><Machine page={page.clone()} /><DockPane page={page.clone()} /></div>
+                { line(Split::Right) }
+                <div class="col right"><Machine page={page.clone()} />{ line(Split::Machine) }<DockPane page={page.clone()} /></div>
             </main>
             <Footer page={page.clone()} />
             <Tabs page={page.clone()} />
@@ -276,12 +282,22 @@ fn pressed(page: &Page, help: &NodeRef, event: &web_sys::Event) {
         typing: browser::is_typing(event),
     };
     let Some(wish) = keys::wish(press) else { return };
+    let focused = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
+    if matches!(wish, Wish::RunToHere) {
+        // On a button, Enter is the button's.
+        let row = focused.filter(|row| row.class_list().contains("insn"));
+        if let Some((level, pc)) = row.and_then(|row| row_of(page, &row)) {
+            event.prevent_default();
+            page.dispatch.emit(Action::RunTo(level, pc));
+        }
+        return;
+    }
     event.prevent_default();
     match wish {
         Wish::Do(action) => page.dispatch.emit(action),
         Wish::Help => open_dialog(help),
+        Wish::RunToHere => {}
         Wish::Breakpoint => {
-            let focused = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
             let pc = page.state.player.as_ref().and_then(|player| player.pc());
             let current = pc.map(|pc| (page.state.level, pc));
             if let Some((level, pc)) = focused.and_then(|row| row_of(page, &row)).or(current) {
@@ -291,12 +307,13 @@ fn pressed(page: &Page, help: &NodeRef, event: &web_sys::Event) {
     }
 }
 
-/// The instruction whose row an element is, or is in.
+/// The instruction whose row an element is, or is in; of machine code, the eBPF instruction that it is for.
 fn row_of(page: &Page, element: &HtmlElement) -> Option<(Level, Pc)> {
     let row = element.closest(".insn").ok()??;
-    let level =
-        if row.get_attribute("data-testid")?.starts_with("classic") { Level::Classic } else { Level::Ebpf };
-    let slot: u32 = row.get_attribute("data-slot")?.parse().ok()?;
+    let name = row.get_attribute("data-testid")?;
+    let level = if name.starts_with("classic") { Level::Classic } else { Level::Ebpf };
+    let number = if name.starts_with("x86") { "data-from" } else { "data-slot" };
+    let slot: u32 = row.get_attribute(number)?.parse().ok()?;
     let rows = page.state.levels.as_ref()?.rows(level);
     Some((level, rows.iter().find(|row| row.slot == slot)?.pc))
 }
@@ -369,14 +386,9 @@ fn use_worker(page: &Page) {
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));
         use_effect_with(page.state.order, move |&order| {
-            send(Some(Request::Program {
-                order,
-                source: state.source.to_string(),
-                language: state.language.map(Format::name).unwrap_or_default().to_owned(),
-                program_type: state.program_type.map(|known| known.name.to_string()).unwrap_or_default(),
-                given: (*state.given).clone(),
-                start: true,
-            }));
+            let (source, language, program_type) = state.text();
+            let given = (*state.given).clone();
+            send(Some(Request::Program { order, source, language, program_type, given, start: true }));
         });
     }
     {
@@ -398,6 +410,28 @@ fn use_worker(page: &Page) {
         use_effect_with((order, place), move |_| send(place.map(|pc| Request::Look { order, pc: pc.0 })));
     }
     use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
+}
+
+/// Has the text compiled as long as its machine code is looked at.
+#[hook]
+fn use_compiler(page: &Page) {
+    let compiler = {
+        let dispatch = page.dispatch.clone();
+        use_memo((), move |()| Compiler::new(move |reply| dispatch.emit(Action::Compiled(reply))))
+    };
+    {
+        let (compiler, state) = (Rc::clone(&compiler), Rc::clone(&page.state));
+        let wanted = state.shown().x86 && !state.graph.shown && state.levels.is_some();
+        use_effect_with((state.order, wanted), move |&(order, wanted)| {
+            if !wanted {
+                compiler.give_up();
+            } else if state.code.as_ref().is_none_or(|code| code.order != order) {
+                let (source, language, program_type) = state.text();
+                compiler.ask(&bpf64_x86::Request { order, source, language, program_type });
+            }
+        });
+    }
+    use_effect_with(page.state.stops, move |_| compiler.give_up());
 }
 
 /// Records a long run piece by piece, whenever the browser has nothing else to do.

@@ -1,14 +1,16 @@
 //! The control-flow graph of the level that is stepped: blocks as they follow each other, and what the run passed.
 
+use super::listing::shade;
 use super::{Page, PageProps, flag, hue};
 use crate::browser;
-use crate::flow::{Flow, PADDING, ROW, TEXT};
+use crate::flow::{self, Flow, PADDING, ROW, TEXT};
 use crate::levels::{Level, Row};
 use crate::paint;
 use crate::state::{Action, GraphAction};
 use bpf64_core::cfg::blocks::Way;
 use bpf64_core::cfg::layout::{Line, Rect};
 use bpf64_core::program::Pc;
+use std::collections::HashMap;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use yew::prelude::*;
@@ -22,10 +24,22 @@ pub(super) fn Graph(PageProps { page }: &PageProps) -> Html {
     let flow = use_memo((levels.as_ref().map(Rc::as_ptr), level), |_| {
         levels.as_ref().map(|levels| Flow::of(levels, level))
     });
-    let hits = state.hits_in(level);
-    let passed = use_memo((hits.as_ref().map(Rc::as_ptr), Rc::as_ptr(&flow)), |_| {
-        (*flow).as_ref().zip(state.player.as_ref()).map(|(flow, player)| flow.passed(player))
+    // Of the whole capture or of this run, as in the listings.
+    let heat = state.heat_in(level).filter(|_| state.capture_hits);
+    let hits: Option<Rc<[u64]>> = match &heat {
+        Some(heat) => Some(heat.iter().map(|heat| heat.executed).collect()),
+        None => state.hits_in(level).map(|hits| hits.iter().map(|&hits| hits.into()).collect()),
+    };
+    let counted =
+        (Rc::as_ptr(&state.judged), heat.is_some(), state.hits_in(state.level).as_ref().map(Rc::as_ptr));
+    let passed = use_memo((counted, Rc::as_ptr(&flow)), |_| {
+        let (flow, levels) = (*flow).as_ref().zip(levels.as_ref())?;
+        match state.heat_in(Level::Ebpf).filter(|_| state.capture_hits) {
+            Some(heat) => Some(flow::passed_by_all(flow, levels, level, &heat)),
+            None => state.player.as_ref().map(|player| flow.passed(player)),
+        }
     });
+    let most = heat.is_some().then(|| passed.iter().flat_map(HashMap::values).copied().max().unwrap_or(0));
     let current = state.player.as_ref().and_then(|player| player.pc());
     let block = (*flow).as_ref().zip(current).and_then(|(flow, pc)| flow.block_of(pc));
     use_effect_with(block, |block| {
@@ -42,7 +56,7 @@ pub(super) fn Graph(PageProps { page }: &PageProps) -> Html {
     let focusable = state.graph.focus.or(block).filter(|&block| block < flow.blocks.len()).unwrap_or(0);
     let line = |line: &Line| {
         let count = passed.as_ref().as_ref().and_then(|passed| passed.get(&(line.from, line.to)));
-        edge(line, count.copied().unwrap_or(0))
+        edge(line, count.copied().unwrap_or(0), most)
     };
     let draw = |(number, rect): (usize, &Rect)| {
         let block = &flow.blocks[number];
@@ -94,7 +108,8 @@ fn zoom(page: &Page) -> Html {
     let percent = page.state.graph.zoom;
     html! {
         <div class="graph-tools">
-            <span>{ match page.state.level { Level::Classic => "Classic", _ => "eBPF" } }{ ", blocks and ways; what this run passed is drawn bold" }</span>
+            <span>{ match page.state.level { Level::Classic => "Classic", Level::Ebpf => "eBPF" } }
+                { if page.state.capture_hits { ", blocks and ways; coloured as often as the capture's packets went there" } else { ", blocks and ways; what this run passed is drawn bold" } }</span>
             { button("zoom-out", "Smaller (−)", "−", GraphAction::Zoom(-25)) }
             { button("zoom-fit", "Fit the width", "Fit", GraphAction::Fit) }
             { button("zoom-in", "Larger (+)", "+", GraphAction::Zoom(25)) }
@@ -106,7 +121,9 @@ fn zoom(page: &Page) -> Html {
 /// The mouse drags what is shown; fingers scroll it anyway.
 fn pan() -> Callback<MouseEvent> {
     Callback::from(|event: MouseEvent| {
-        let place = event.current_target().and_then(|place| place.dyn_into::<web_sys::Element>().ok());
+        // Yew listens at the root, so the current target is not the graph.
+        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        let place = target.and_then(|target| target.closest(".graph").ok().flatten());
         if let Some(place) = place.filter(|_| event.buttons() & 1 == 1) {
             place.set_scroll_left(place.scroll_left() - event.movement_x());
             place.set_scroll_top(place.scroll_top() - event.movement_y());
@@ -140,7 +157,8 @@ fn keys(page: &Page, flow: Flow, here: usize) -> Callback<KeyboardEvent> {
     })
 }
 
-fn edge(line: &Line, count: u32) -> Html {
+/// A way. Of a whole capture, shaded: `most` is how often the most frequent one was gone.
+fn edge(line: &Line, count: u64, most: Option<u64>) -> Html {
     let Line { from, to, way, points } = line;
     let mut path = String::new();
     for (number, (x, y)) in points.iter().enumerate() {
@@ -154,9 +172,13 @@ fn edge(line: &Line, count: u32) -> Html {
     };
     let (x, y) = points[0];
     html! {
-        <g class={classes!("edge", name, ran.then_some("ran"))} data-testid={format!("edge-{from}-{to}")} data-hits={count.to_string()}>
+        <g class={classes!("edge", name, ran.then_some("ran"))} data-testid={format!("edge-{from}-{to}")} data-hits={count.to_string()}
+            data-heat={most.filter(|_| ran).map(|most| shade(count, most).to_string())}>
+            <title>{ format!("gone {count} times") }</title>
             <path d={path} marker-end={if ran { "url(#arrow-ran)" } else { "url(#arrow)" }} />
-            if !text.is_empty() { <text x={(x + 3).to_string()} y={(y + 10).to_string()}>{ text }</text> }
+            if !text.is_empty() {
+                <text x={(x + 3).to_string()} y={(y + 10).to_string()}>{ text }{ most.map(|_| format!(" {count}")) }</text>
+            }
         </g>
     }
 }
@@ -169,7 +191,7 @@ struct BlockProps {
     rect: Rect,
     rows: Vec<Rc<Row>>,
     /// How often the run executes it.
-    runs: Option<u32>,
+    runs: Option<u64>,
     /// The instruction in it where execution stands.
     current: Option<Pc>,
     /// Where it leads, in words.

@@ -154,7 +154,7 @@ fn InsnRow(props: &RowProps) -> Html {
             <button class="dot" type="button" tabindex="-1" aria-pressed={breakpoint.to_string()}
                 aria-label={format!("Breakpoint at {name} instruction {slot}")} onclick={move |_| toggle()}></button>
             <span class="n">{ slot }</span>
-            <span class="text">{ for paint::pieces(&row.text).into_iter().map(piece) }</span>
+            <span class="text">{ for paint::pieces(&row.text).into_iter().map(super::piece) }</span>
             { match heat {
                 Some((heat, most)) => heated(*heat, *most),
                 None => html! { <span class="hits">{ hits.filter(|&hits| hits > 0).map(|hits| format!("{hits}×")) }</span> },
@@ -166,18 +166,15 @@ fn InsnRow(props: &RowProps) -> Html {
 /// How many shades of heat style.css has.
 const SHADES: u64 = 8;
 
+/// Which of the shades is `count`'s, where `most` has the darkest.
+pub(super) fn shade(count: u64, most: u64) -> u64 {
+    if count == 0 { 0 } else { 1 + count.saturating_mul(SHADES - 1) / most.max(1) }
+}
+
 /// The count over the capture, shaded; of a branch also the share of the times it jumped.
 fn heated(Heat { executed, taken }: Heat, most: u64) -> Html {
-    let shade = if executed == 0 { 0 } else { 1 + executed.saturating_mul(SHADES - 1) / most.max(1) };
+    let shade = shade(executed, most);
     let jumped = (taken > 0).then(|| format!("↷{}% ", taken.saturating_mul(100) / executed.max(1)));
     html! { <span class="hits heat" data-heat={shade.to_string()} data-executed={executed.to_string()} data-taken={taken.to_string()}
     title={format!("executed {executed} times over the capture, jumped {taken} times")}><small>{ jumped }</small>{ (executed > 0).then(|| executed.to_string()) }</span> }
-}
-
-fn piece((class, text): paint::Piece<'_>) -> Html {
-    if class.is_empty() {
-        html! { { text } }
-    } else {
-        html! { <span {class}>{ text }</span> }
-    }
 }

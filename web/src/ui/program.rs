@@ -1,12 +1,13 @@
 //! The program pane: its levels side by side.
 
+use super::code::MachineCode;
 use super::graph::Graph;
 use super::listing::Listing;
 use super::stop::Stop;
-use super::{Page, PageProps};
+use super::{Page, PageProps, flag};
 use crate::export::Form;
 use crate::levels::Level;
-use crate::state::{Action, GraphAction, Outcome, Verification};
+use crate::state::{Action, GraphAction, Outcome, Settings, Shown, Verification};
 use crate::work::accepts;
 use bpf64_core::machine::Ending;
 use yew::prelude::*;
@@ -16,27 +17,59 @@ use yew::prelude::*;
 pub fn Program(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
     let levels = state.levels.as_ref();
-    let classic = levels.is_some_and(|levels| levels.classic.is_some());
-    let subtitle = match (state.is_stale(), classic) {
-        (true, _) => "the last that could be read",
-        (false, true) => "one colour, one origin",
-        (false, false) => "eBPF as written",
-    };
+    let shown = state.shown();
     html! {
         <section class="pane program" aria-label="Program">
-            <h2>{ "Program" }<small>{ subtitle }</small>
-                <span class="end"><AsGraph page={page.clone()} /><ExportButton page={page.clone()} /><Counts page={page.clone()} /><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
+            <h2>{ "Program" }
+                <span class="views"><Which page={page.clone()} /><AsGraph page={page.clone()} /><Counts page={page.clone()} /><ExportButton page={page.clone()} /></span>
+                <span class="end"><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
             if levels.is_some() && state.graph.shown {
                 <Graph page={page.clone()} />
             } else if levels.is_some() {
-                <div class={classes!("levels", (!classic).then_some("single"))}>
-                    if classic { { level(page, Level::Classic, "Classic") } }
-                    { level(page, Level::Ebpf, "eBPF") }
+                <div class="levels">
+                    if shown.classic { { level(page, Level::Classic, "Classic") } }
+                    if shown.ebpf { { level(page, Level::Ebpf, "eBPF") } }
+                    if shown.x86 { <MachineCode page={page.clone()} /> }
                 </div>
             } else {
                 <p class="empty">{ "The program appears here as soon as the source can be read." }</p>
             }
         </section>
+    }
+}
+
+/// Chooses which levels are shown. The last one stays.
+#[component]
+fn Which(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let (settings, shown) = (state.settings, state.shown());
+    let classic = state.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
+    let alone = [shown.classic, shown.ebpf, shown.x86].iter().filter(|&&shown| shown).count() == 1;
+    let button = |testid: &'static str,
+                  name: &'static str,
+                  pressed: bool,
+                  there: bool,
+                  change: fn(&mut Shown)| {
+        let mut shown = settings.shown;
+        change(&mut shown);
+        // What is pressed and alone cannot be let go; nor is there a classic level of a text in eBPF.
+        let idle = !there || (pressed && alone);
+        let onclick = page.send(if idle {
+            Action::Light(None)
+        } else {
+            Action::Settings(Settings { shown, ..settings })
+        });
+        html! {
+            <button type="button" class="btn small toggle" aria-pressed={pressed.to_string()} aria-disabled={flag(idle)}
+                data-testid={testid} {onclick}>{ name }</button>
+        }
+    };
+    html! {
+        <span class="group" role="group" aria-label="Levels shown">
+            { button("show-classic", "Classic", shown.classic, classic, |shown| shown.classic = !shown.classic) }
+            { button("show-ebpf", "eBPF", shown.ebpf, true, |shown| shown.ebpf = !shown.ebpf) }
+            { button("show-x86", "x86-64", shown.x86, true, |shown| shown.x86 = !shown.x86) }
+        </span>
     }
 }
 
@@ -81,7 +114,7 @@ fn level(page: &Page, level: Level, name: &'static str) -> Html {
     let alone = state.levels.as_ref().is_some_and(|levels| levels.classic.is_none());
     let id = if level == Level::Classic { "step-classic" } else { "step-ebpf" };
     html! {
-        <div class="level">
+        <div class={classes!("level", (level == Level::Classic).then_some("classic"))}>
             <h3>{ name }{ ", " }{ count }
                 if !alone {
                     <label class="stepped"><input type="radio" name="stepped" data-testid={id} checked={stepped}

@@ -25,13 +25,15 @@ impl Answer {
 }
 
 /// What a name's ending says of its content; the module must have its own for browsers to compile it as it comes.
-const TYPES: [(&str, &str); 9] = [
+const TYPES: [(&str, &str); 11] = [
     ("html", "text/html; charset=utf-8"),
     ("js", "text/javascript; charset=utf-8"),
     ("css", "text/css; charset=utf-8"),
     ("wasm", "application/wasm"),
     ("svg", "image/svg+xml"),
+    ("png", "image/png"),
     ("json", "application/json"),
+    ("webmanifest", "application/manifest+json"),
     ("txt", "text/plain; charset=utf-8"),
     ("pcap", "application/vnd.tcpdump.pcap"),
     ("pcapng", "application/x-pcapng"),

@@ -79,6 +79,11 @@ impl WasmRust {
         Some(Self::Distribution { linker })
     }
 
+    /// Whether the standard library is compiled along, so that it can be told how.
+    pub(crate) fn builds_std(&self) -> bool {
+        matches!(self, Self::Distribution { .. })
+    }
+
     /// `cargo build` for the wasm target, to which the caller adds what to build.
     pub(crate) fn cargo_build(&self) -> Command {
         match self {

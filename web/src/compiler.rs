@@ -1,0 +1,131 @@
+//! The compiler's worker, as the page holds it: started when somebody looks at the x86-64 level, replaced when it is
+//! still busy with a text that nobody has any more.
+
+use bpf64_x86::{Reply, Request, decode, encode};
+use gloo_timers::callback::Timeout;
+use js_sys::Uint8Array;
+use std::cell::RefCell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use web_sys::{ErrorEvent, MessageEvent, Worker};
+
+/// How long the compiler may take for a program, its own arrival included, in milliseconds.
+const PATIENCE: u32 = 20_000;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = bpf64, js_name = startX86)]
+    fn start_x86() -> Result<Worker, JsValue>;
+}
+
+/// The page's end.
+pub struct Compiler {
+    desk: Rc<RefCell<Desk>>,
+    tell: Rc<dyn Fn(Reply)>,
+}
+
+/// What is known of the worker.
+#[derive(Default)]
+struct Desk {
+    worker: Option<Employee>,
+    /// The text it is busy with, and when that has taken too long.
+    busy: Option<(u32, Timeout)>,
+}
+
+struct Employee {
+    worker: Worker,
+    /// The browser calls these as long as the worker lives.
+    _heard: Closure<dyn Fn(MessageEvent)>,
+    _died: Closure<dyn Fn(ErrorEvent)>,
+}
+
+impl Drop for Employee {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
+
+impl Compiler {
+    /// A compiler that is not there yet; what it answers goes to `tell`.
+    #[must_use]
+    pub fn new(tell: impl Fn(Reply) + 'static) -> Self {
+        Compiler { desk: Rc::default(), tell: Rc::new(tell) }
+    }
+
+    /// Asks for the code of a text. What was asked before and is not answered yet is given up.
+    pub fn ask(&self, request: &Request) {
+        self.give_up();
+        let order = request.order;
+        if self.desk.borrow().worker.is_none() {
+            match self.hire() {
+                Ok(worker) => self.desk.borrow_mut().worker = Some(worker),
+                Err(_) => return self.fail(order, "This browser starts no worker for it."),
+            }
+        }
+        let bytes = Uint8Array::from(&encode(request)[..]);
+        let this = self.clone();
+        let late = Timeout::new(PATIENCE, move || {
+            this.desk.borrow_mut().worker = None;
+            this.fail(order, "Compiling takes too long; it was given up.");
+        });
+        let mut desk = self.desk.borrow_mut();
+        desk.busy = Some((order, late));
+        if let Some(employee) = &desk.worker {
+            // Fails only for what cannot be sent at all; bytes can.
+            let _ = employee.worker.post_message(&bytes);
+        }
+    }
+
+    /// Ends what is under way, if anything is.
+    pub fn give_up(&self) {
+        let mut desk = self.desk.borrow_mut();
+        if desk.busy.take().is_some() {
+            desk.worker = None;
+        }
+    }
+
+    fn fail(&self, order: u32, why: &str) {
+        self.desk.borrow_mut().busy = None;
+        (self.tell)(Reply { order, code: Err(why.to_owned()) });
+    }
+
+    fn hire(&self) -> Result<Employee, JsValue> {
+        let worker = start_x86()?;
+        let this = self.clone();
+        let heard = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
+            let bytes = event.data().dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
+            if let Some(reply) = bytes.ok().and_then(|bytes| decode::<Reply>(&bytes)) {
+                this.desk.borrow_mut().busy = None;
+                (this.tell)(reply);
+            }
+        });
+        let this = self.clone();
+        let died = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
+            // Told in the page.
+            event.prevent_default();
+            let (dead, busy) = {
+                let mut desk = this.desk.borrow_mut();
+                (desk.worker.take(), desk.busy.take())
+            };
+            // This closure is part of it, and must not end within its own call.
+            Timeout::new(0, move || drop(dead)).forget();
+            if let Some((order, _)) = busy {
+                this.fail(
+                    order,
+                    "The compiler could not be loaded, or has ended unexpectedly. Check the connection.",
+                );
+            }
+        });
+        worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(died.as_ref().unchecked_ref()));
+        Ok(Employee { worker, _heard: heard, _died: died })
+    }
+}
+
+impl Clone for Compiler {
+    fn clone(&self) -> Self {
+        Compiler { desk: Rc::clone(&self.desk), tell: Rc::clone(&self.tell) }
+    }
+}

@@ -1,0 +1,111 @@
+//! The x86-64 level: what the compiler's module has answered, tied to the other levels by their origins.
+
+use super::{Shown, State};
+use crate::levels::{Key, Level};
+use crate::work::Order;
+use bpf64_core::program::Pc;
+use bpf64_x86::{Line, Reply};
+use std::rc::Rc;
+
+/// The machine code of a program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Code {
+    /// The text it is of.
+    pub order: Order,
+    /// Its rows, or a sentence about why there are none.
+    pub rows: Result<Rc<[Rc<CodeRow>]>, Rc<str>>,
+}
+
+/// A row of the x86-64 listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeRow {
+    /// What stands there.
+    pub line: Line,
+    /// The eBPF instruction it is for.
+    pub pc: Option<Pc>,
+    /// The slot of that.
+    pub from: Option<u32>,
+    /// The instruction of the source it comes from.
+    pub key: Option<Key>,
+    /// What it is for, in a sentence, and its bytes.
+    pub title: String,
+}
+
+impl State {
+    /// Which levels are shown: what is wanted of what the program has, and eBPF if that leaves nothing.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        let Shown { classic, ebpf, x86 } = self.settings.shown;
+        let classic = classic && self.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
+        Shown { classic, ebpf: ebpf || !(classic || x86), x86 }
+    }
+
+    pub(super) fn take_code(&mut self, Reply { order, code }: Reply) {
+        let Some(levels) = self.levels.as_ref().filter(|_| order == self.order) else { return };
+        let row = |bpf64_x86::Row { pc, line }| {
+            let of = pc.and_then(|pc| levels.ebpf_rows.get(pc as usize));
+            let mut title = of.map(|row| format!("{}: {}", row.text, row.sentence)).unwrap_or_default();
+            match &line {
+                Line::Insn { address, bytes, .. } => {
+                    title.push_str(&format!("\n{address:x}:"));
+                    bytes.iter().for_each(|byte| title.push_str(&format!(" {byte:02x}")));
+                }
+                Line::Note(note) => title = format!("{note}\n{title}"),
+            }
+            let (from, key) = (of.map(|row| row.slot), of.and_then(|row| row.key));
+            Rc::new(CodeRow { line, pc: pc.map(Pc), from, key, title })
+        };
+        let rows = code.map(|rows| rows.into_iter().map(row).collect()).map_err(Into::into);
+        self.code = Some(Rc::new(Code { order, rows }));
+    }
+
+    /// The eBPF instruction where execution stands; of a classic one, the first that it became.
+    #[must_use]
+    pub fn current_ebpf(&self) -> Option<Pc> {
+        let pc = self.player.as_ref()?.pc()?;
+        self.levels.as_ref()?.partner(self.level, pc, Level::Ebpf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Action, Settings, reduce};
+    use bpf64_x86::Row;
+
+    fn told(state: &State, order: Order) -> State {
+        let insn = |address, text: &str| Line::Insn { address, bytes: vec![0xc3], text: text.to_owned() };
+        let rows = vec![
+            Row { pc: Some(0), line: Line::Note("nobody reads what it computes".to_owned()) },
+            Row { pc: Some(3), line: insn(0, "movzx eax, word ptr [r8+0xc]") },
+            Row { pc: None, line: insn(5, "ret") },
+        ];
+        reduce(state, Action::Compiled(Reply { order, code: Ok(rows) }))
+    }
+
+    #[test]
+    fn machine_code_is_tied_to_the_source() {
+        let state = reduce(&State::default(), Action::Edit("ldh [12]\nret a".to_owned()));
+        let state = told(&state, state.order);
+        let rows = state.code.as_ref().unwrap().rows.clone().unwrap();
+        let ties: Vec<_> = rows.iter().map(|row| (row.pc, row.from, row.key)).collect();
+        assert_eq!(ties[1], (Some(Pc(3)), Some(3), Some(0)), "{ties:?}");
+        assert_eq!(ties[2], (None, None, None));
+        assert!(rows[1].title.ends_with("\n0: c3"), "{}", rows[1].title);
+        // An answer about an earlier text comes too late.
+        let edited = reduce(&state, Action::Edit("ret #3".to_owned()));
+        assert_eq!(told(&edited, state.order).code, state.code);
+    }
+
+    #[test]
+    fn some_level_is_always_shown() {
+        let only =
+            |classic, ebpf, x86| Settings { shown: Shown { classic, ebpf, x86 }, ..Settings::default() };
+        let state = reduce(&State::default(), Action::Settings(only(false, false, false)));
+        assert_eq!(state.shown(), Shown { classic: false, ebpf: true, x86: false });
+        let state = reduce(&state, Action::Settings(only(true, false, false)));
+        assert_eq!(state.shown(), Shown { classic: true, ebpf: false, x86: false });
+        let state = reduce(&state, Action::Edit("r0 = 1\nexit".to_owned()));
+        assert_eq!(state.shown(), Shown { classic: false, ebpf: true, x86: false });
+    }
+}

@@ -1,0 +1,118 @@
+//! The x86-64 level: machine instructions in their order, and between them why they are as they are.
+
+use super::virtual_list::VirtualList;
+use super::{PageProps, flag, hue};
+use crate::levels::{Key, Level};
+use crate::paint;
+use crate::state::{Action, CodeRow};
+use bpf64_x86::Line;
+use std::rc::Rc;
+use yew::prelude::*;
+
+/// The level under its heading.
+#[component]
+pub(super) fn MachineCode(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let code = state.code.as_ref();
+    let stale = state.is_stale() || code.is_none_or(|code| code.order != state.order);
+    let rows = code.map(|code| &code.rows);
+    let length = rows.and_then(|rows| rows.as_ref().ok()).map(|rows| bytes(rows));
+    html! {
+        <div class="level">
+            <h3 title="As compiled for every x86-64 CPU with BMI2 and MOVBE">{ "x86-64" }{ length.map(|length| format!(", {length} bytes")) }</h3>
+            { match rows {
+                None => html! { <p class="empty" role="status">{ "The compiler is on its way…" }</p> },
+                Some(Err(why)) => html! { <p class="empty" role="status" data-testid="x86-fault">{ why.as_ref() }</p> },
+                Some(Ok(rows)) => html! { <Listing page={page.clone()} rows={Rc::clone(rows)} {stale} /> },
+            } }
+        </div>
+    }
+}
+
+/// How long the code is.
+fn bytes(rows: &[Rc<CodeRow>]) -> usize {
+    let length = |row: &Rc<CodeRow>| match &row.line {
+        Line::Insn { bytes, .. } => bytes.len(),
+        Line::Note(_) => 0,
+    };
+    rows.iter().map(length).sum()
+}
+
+/// Properties of [`Listing`].
+#[derive(Properties, PartialEq)]
+struct Props {
+    page: super::Page,
+    rows: Rc<[Rc<CodeRow>]>,
+    /// Whether they are of an earlier text.
+    stale: bool,
+}
+
+#[component]
+fn Listing(Props { page, rows, stale }: &Props) -> Html {
+    let state = &page.state;
+    let fresh = !*stale;
+    let (pc, key) = (state.current_ebpf().filter(|_| fresh), state.current_key().filter(|_| fresh));
+    let current = pc.and_then(|pc| rows.iter().position(|row| row.pc == Some(pc)));
+    let lit = state.lit.filter(|_| fresh);
+    let focus_row = current.unwrap_or(0);
+    let row = {
+        let (rows, dispatch) = (Rc::clone(rows), page.dispatch.clone());
+        Callback::from(move |index: usize| {
+            let row = Rc::clone(&rows[index]);
+            let of = |wanted: Option<Key>| row.key.is_some() && row.key == wanted;
+            html! {
+                <CodeLine key={index} {index} dispatch={dispatch.clone()} lit={of(lit)} partner={of(key)}
+                    current={current == Some(index)} now={pc.is_some() && row.pc == pc} focusable={focus_row == index} {row} />
+            }
+        })
+    };
+    html! {
+        <VirtualList len={rows.len()} {row} follow={current} label="x86-64 instructions" testid="x86-listing"
+            class={classes!("listing", "mono", "machine-code", stale.then_some("stale"))} />
+    }
+}
+
+/// Properties of [`CodeLine`]: all it shows, so that it is drawn again only when that changes.
+#[derive(Properties, PartialEq)]
+struct LineProps {
+    index: usize,
+    row: Rc<CodeRow>,
+    /// It is the first of the eBPF instruction where execution stands.
+    current: bool,
+    /// It is of the eBPF instruction where execution stands.
+    now: bool,
+    /// Execution stands at an instruction of the same origin.
+    partner: bool,
+    /// The pointer or the focus is on an instruction of the same origin.
+    lit: bool,
+    focusable: bool,
+    dispatch: Callback<Action>,
+}
+
+#[component]
+fn CodeLine(props: &LineProps) -> Html {
+    let LineProps { index, row, current, now, partner, lit, focusable, dispatch } = props;
+    let send = |action: Option<Action>| {
+        let dispatch = dispatch.clone();
+        move || action.iter().cloned().for_each(|action| dispatch.emit(action))
+    };
+    let (on, off) = (send(Some(Action::Light(row.key))), send(Some(Action::Light(None))));
+    let (focus_on, focus_off) = (on.clone(), off.clone());
+    let run_to = send(row.pc.map(|pc| Action::RunTo(Level::Ebpf, pc)));
+    let (class, address, text) = match &row.line {
+        Line::Insn { address, text, .. } => ("", format!("{address:x}"), paint::machine_pieces(text)),
+        Line::Note(note) => ("note", String::new(), vec![("", note.as_str())]),
+    };
+    let classes = classes!("insn", class, now.then_some("now"), (*lit || *partner).then_some("lit"));
+    html! {
+        <div class={classes} role="listitem" tabindex={if *focusable { "0" } else { "-1" }} title={row.title.clone()}
+            aria-current={current.then_some("step")} data-testid={format!("x86-{index}")} data-slot={index.to_string()}
+            data-from={row.from.map(|from| from.to_string())} data-hue={hue(row.key).map(|hue| hue.to_string())}
+            data-current={flag(*current)} data-lit={flag(*lit)}
+            onmouseenter={move |_| on()} onmouseleave={move |_| off()}
+            onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>
+            <span class="n">{ address }</span>
+            <span class="text">{ for text.into_iter().map(super::piece) }</span>
+        </div>
+    }
+}
