@@ -556,40 +556,6 @@ impl State {
         self.begin();
     }
 
-    /// The text as it is handed on: itself, and the names of language and program type if they were chosen.
-    #[must_use]
-    pub fn text(&self) -> (String, String, String) {
-        let language = self.language.map(Format::name).unwrap_or_default().to_owned();
-        let program_type = self.program_type.map(|known| known.name.to_string()).unwrap_or_default();
-        (self.source.to_string(), language, program_type)
-    }
-
-    /// The value the run ends with.
-    #[must_use]
-    pub fn result(&self) -> Option<u64> {
-        match self.end()? {
-            Outcome::Value(value, _) => Some(value),
-            Outcome::Trap(_) | Outcome::Running(_) | Outcome::Stopped(_) => None,
-        }
-    }
-
-    /// How often the run executes each instruction of a level, as far as that can be told: a classic instruction
-    /// as often as the first one it became, but not the other way round, for not all it became may be executed.
-    #[must_use]
-    pub fn hits_in(&self, level: Level) -> Option<Rc<[u32]>> {
-        if level == self.level {
-            return Some(Rc::clone(&self.hits));
-        }
-        let levels = self.levels.as_ref().filter(|_| level == Level::Classic)?;
-        let mut hits = vec![0; levels.classic_rows.len()];
-        for (index, row) in levels.ebpf_rows.iter().enumerate().rev() {
-            if let Some(key) = row.key {
-                hits[key as usize] = self.hits.get(index).copied().unwrap_or(0);
-            }
-        }
-        Some(hits.into())
-    }
-
     /// Whether what is shown is of an earlier text than the editor's.
     #[must_use]
     pub fn is_stale(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::{Shown, State};
 use crate::levels::{Key, Level};
 use crate::work::Order;
+use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
 use bpf64_x86::{Line, Reply};
 use std::rc::Rc;
@@ -38,6 +39,14 @@ impl State {
         let Shown { classic, ebpf, x86 } = self.settings.shown;
         let classic = classic && self.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
         Shown { classic, ebpf: ebpf || !(classic || x86), x86 }
+    }
+
+    /// The text as it is handed on: itself, and the names of language and program type if they were chosen.
+    #[must_use]
+    pub fn text(&self) -> (String, String, String) {
+        let language = self.language.map(Format::name).unwrap_or_default().to_owned();
+        let program_type = self.program_type.map(|known| known.name.to_string()).unwrap_or_default();
+        (self.source.to_string(), language, program_type)
     }
 
     pub(super) fn take_code(&mut self, Reply { order, code }: Reply) {

@@ -7,6 +7,7 @@ use crate::work::Ran;
 use bpf64_core::debugger::End;
 use bpf64_core::machine::Ending;
 use bpf64_core::program::Pc;
+use std::rc::Rc;
 
 /// What a person waits for while the run is still being recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,32 @@ impl State {
                 None => Outcome::Stopped(steps as u64),
             },
         })
+    }
+
+    /// The value the run ends with.
+    #[must_use]
+    pub fn result(&self) -> Option<u64> {
+        match self.end()? {
+            Outcome::Value(value, _) => Some(value),
+            Outcome::Trap(_) | Outcome::Running(_) | Outcome::Stopped(_) => None,
+        }
+    }
+
+    /// How often the run executes each instruction of a level, as far as that can be told: a classic instruction
+    /// as often as the first one it became, but not the other way round, for not all it became may be executed.
+    #[must_use]
+    pub fn hits_in(&self, level: Level) -> Option<Rc<[u32]>> {
+        if level == self.level {
+            return Some(Rc::clone(&self.hits));
+        }
+        let levels = self.levels.as_ref().filter(|_| level == Level::Classic)?;
+        let mut hits = vec![0; levels.classic_rows.len()];
+        for (index, row) in levels.ebpf_rows.iter().enumerate().rev() {
+            if let Some(key) = row.key {
+                hits[key as usize] = self.hits.get(index).copied().unwrap_or(0);
+            }
+        }
+        Some(hits.into())
     }
 
     /// Records the run of the program over the packet, and stands where it stood: at the same step, or at the
