@@ -144,7 +144,7 @@ playTest("Tab reaches every control in the order of the page, and leaves the edi
   const wanted = [
     "example-select", "type-select", "restart", "step-back", "step", "continue", "run", "timeline", "share", "help",
     "language-select", "Source", "split-source", "file-input", "packet-9", "split-left", "show-classic", "show-ebpf", "show-x86",
-    "show-graph", "classic-0", "step-ebpf", "ebpf-1", "split-right", "Registers and memory",
+    "show-graph", "capture-hits", "export", "classic-0", "step-ebpf", "ebpf-1", "split-right", "Registers and memory",
     "condition", "split-machine", "dock-packet", "Packet bytes", "Layers and fields", "layer-0", "mend-along", "packet-input", "new-packet",
   ];
   assert.deepEqual(order.filter((name) => wanted.includes(name)), wanted, `all of them: ${order}`);
