@@ -94,15 +94,18 @@ const VSYSCALL: u64 = 0xffff_ffff_ff60_0000;
 
 /// Copies memory that may not be there.
 pub(super) fn peek(host: &mut dyn Host, whose: Whose, address: u64, buffer: &mut [u8]) -> Result<(), Errno> {
-    let own = whose == Whose::Kernel && host.read(address, buffer).is_ok();
-    if own || buffer.is_empty() {
+    // Of no bytes, it is the address that counts.
+    let one = buffer.is_empty().into();
+    let own = host.check(address, one, false).and_then(|()| host.read(address, buffer)).is_ok();
+    if own && whose == Whose::Kernel {
         return Ok(());
     }
     // Linux does not even try what can be no address of the kernel's (`copy_from_kernel_nofault_allowed`).
     if whose == Whose::Kernel && (address < LOWEST_KERNEL || address & !0xfff == VSYSCALL) {
         return Err(Errno::ERANGE);
     }
-    let there = (whose == Whose::Kernel || address < Stretch::KERNEL) && host.world().peek(address, buffer);
+    let allowed = whose == Whose::Kernel || address < Stretch::KERNEL;
+    let there = allowed && (buffer.is_empty() || host.world().peek(address, buffer));
     if there { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
