@@ -14,7 +14,7 @@ use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
 use crate::maps::Table;
 use crate::program::{Pc, Program};
 pub(crate) use frames::Frame;
-pub use frames::MAX_TAIL_CALLS;
+pub use frames::{DEEPEST, MAX_TAIL_CALLS};
 use std::rc::Rc;
 
 /// Bytes of stack a function has (`MAX_BPF_STACK`).

@@ -173,6 +173,8 @@ impl Runner {
     fn make_ready(&mut self) {
         let Needs { context, stack, .. } = &self.code.needs;
         self.machine.restart(*context);
+        // What programs that took over have used besides.
+        self.machine.stack.truncate(MAX_FRAMES * STACK_SIZE);
         self.machine.stack[stack.clone()].fill(0);
         self.clean = self.code.leaves_clean;
     }

@@ -21,7 +21,7 @@ use crate::code::Code;
 use arena::Arena;
 use bpf64_core::environment::{Argument, ProgramType, World};
 use bpf64_core::helpers::{Implementation, Next, Turn};
-use bpf64_core::interp::{MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_BUDGET, STACK_SIZE};
+use bpf64_core::interp::{DEEPEST, MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_BUDGET, STACK_SIZE};
 use bpf64_core::isa::Reg;
 use bpf64_core::machine::{Ending, Region, Sent, Trap, TrapKind};
 use bpf64_core::maps::{MapDef, Table};
@@ -151,7 +151,9 @@ impl Machine {
         }
         world.tables.iter_mut().for_each(Table::fill);
         let longest = world.tables.iter().map(|table| table.def().key_size).max().unwrap_or(0);
-        let keys = vec![0; longest.next_multiple_of(8) as usize * MAX_FRAMES];
+        // Programs that take over have frames of their own.
+        let frames = if others.is_empty() { MAX_FRAMES } else { DEEPEST };
+        let keys = vec![0; longest.next_multiple_of(8) as usize * frames];
         let mut programs = vec![first];
         programs.extend(others);
         let code = |is: fn(&Code) -> bool| programs.iter().any(|program| is(&program.code));
@@ -163,7 +165,7 @@ impl Machine {
             programs,
             environment,
             world,
-            arena: Arena::new(&context),
+            arena: Arena::new(frames, &context),
             arguments,
             entry,
             resets,
@@ -384,9 +386,10 @@ impl Machine {
                         value: function,
                         expected: "the address of a function",
                     })?;
-                    let deepest = self.arena.stack_address() + (MAX_FRAMES * STACK_SIZE) as u64;
+                    let limit = MAX_FRAMES + self.tail_calls as usize * (MAX_FRAMES - 1);
+                    let deepest = self.arena.stack_address() + (limit * STACK_SIZE) as u64;
                     if frame >= deepest {
-                        return Err(TrapKind::CallDepth { limit: MAX_FRAMES });
+                        return Err(TrapKind::CallDepth { limit });
                     }
                     let [entry, target] = target;
                     self.arena.set(Word::Target, target);

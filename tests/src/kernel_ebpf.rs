@@ -15,7 +15,7 @@
 //! Its tables are made as it declares them, when it is loaded; they keep what they hold from run to run, and
 //! [`Loaded::table`] reads and writes them from outside.
 
-mod functions;
+pub(crate) mod functions;
 mod judge;
 mod tables;
 

@@ -2,6 +2,7 @@
 //! errors, and used by programs in test runs.
 
 use crate::kernel::possible_cpus;
+use crate::kernel_ebpf::functions;
 use bpf64_core::errno::Errno;
 use bpf64_core::isa::{Insn, WideImm, encoding};
 use bpf64_core::maps::{MAX_BYTES, MapDef};
@@ -150,7 +151,10 @@ impl Loaded {
             bytes.extend(second.map(encoding::Raw::to_bytes).into_iter().flatten());
         }
         let mut log = vec![0; LOG];
-        let question = Question { kind, program: &bytes, log_level: 1, ..Question::default() };
+        // Functions that go on in other programs have to be described.
+        let described = functions::describe(program).map_err(|error| format!("types: {error}"))?;
+        let functions = (!functions::starts(program).is_empty()).then_some((&described.0, &described.1[..]));
+        let question = Question { kind, program: &bytes, functions, log_level: 1, ..Question::default() };
         program::load(&question, &mut log).map(Loaded).map_err(|error| {
             let end = log.iter().position(|&byte| byte == 0).unwrap_or(LOG);
             format!("{error}: {}", String::from_utf8_lossy(&log[..end]))

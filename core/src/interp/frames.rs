@@ -11,6 +11,10 @@ use std::rc::Rc;
 /// How many programs may follow each other by tail calls (`MAX_TAIL_CALL_CNT`).
 pub const MAX_TAIL_CALLS: u32 = 33;
 
+/// How many frames there may be at once: those of one program; and where a function goes on in another program, that one
+/// has the function's frame and may have as many besides as any.
+pub const DEEPEST: usize = MAX_FRAMES + MAX_TAIL_CALLS as usize * (MAX_FRAMES - 1);
+
 /// What a call has to restore.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
@@ -83,8 +87,9 @@ impl Machine {
         return_to: Pc,
         pending: Option<Pending>,
     ) -> Result<(), TrapKind> {
-        if self.frames.len() + 1 >= MAX_FRAMES {
-            return Err(TrapKind::CallDepth { limit: MAX_FRAMES });
+        let limit = MAX_FRAMES + self.tail_calls as usize * (MAX_FRAMES - 1);
+        if self.frames.len() + 1 >= limit {
+            return Err(TrapKind::CallDepth { limit });
         }
         let saved = SAVED.map(|reg| self.get(reg));
         self.frames.push(Frame { program: self.running, return_to, saved, pending });

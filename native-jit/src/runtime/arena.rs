@@ -1,11 +1,9 @@
 //! Memory that belongs to a machine's runs: the stack of all frames, the block, and right behind it the context.
 
 use crate::abi::{TO_BLOCK, WORDS, Word};
-use bpf64_core::interp::{MAX_FRAMES, STACK_SIZE};
+use bpf64_core::interp::STACK_SIZE;
 use std::ops::Range;
 
-/// Bytes of the stack.
-const STACK: usize = MAX_FRAMES * STACK_SIZE;
 /// Bytes of the block.
 const BLOCK: usize = WORDS * 8;
 /// A line of the cache.
@@ -17,16 +15,20 @@ pub(super) struct Arena {
     bytes: Vec<u8>,
     /// Where in it the stack begins: at the end of the block begins a line of the cache.
     start: usize,
+    /// Bytes of the stack.
+    stack: usize,
     context: usize,
 }
 
 impl Arena {
-    pub(super) fn new(context: &[u8]) -> Self {
-        let mut bytes = vec![0; STACK + BLOCK + context.len() + LINE];
-        let before = bytes.as_ptr().addr() + STACK + BLOCK;
+    /// With room for so many frames.
+    pub(super) fn new(frames: usize, context: &[u8]) -> Self {
+        let stack = frames * STACK_SIZE;
+        let mut bytes = vec![0; stack + BLOCK + context.len() + LINE];
+        let before = bytes.as_ptr().addr() + stack + BLOCK;
         let start = before.next_multiple_of(LINE) - before;
-        bytes[start + STACK + BLOCK..][..context.len()].copy_from_slice(context);
-        Arena { bytes, start, context: context.len() }
+        bytes[start + stack + BLOCK..][..context.len()].copy_from_slice(context);
+        Arena { bytes, start, stack, context: context.len() }
     }
 
     fn address(&self, place: usize) -> u64 {
@@ -38,33 +40,38 @@ impl Arena {
         self.address(0)
     }
 
+    /// How many frames there is room for.
+    pub(super) fn frames(&self) -> usize {
+        self.stack / STACK_SIZE
+    }
+
     /// What code is given as the address of the block.
     pub(super) fn block_address(&self) -> u64 {
-        self.address(STACK + TO_BLOCK)
+        self.address(self.stack + TO_BLOCK)
     }
 
     /// The address of the context.
     pub(super) fn context_address(&self) -> u64 {
-        self.address(STACK + BLOCK)
+        self.address(self.stack + BLOCK)
     }
 
     /// The bytes of the stack.
     pub(super) fn stack_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..][..STACK]
+        &mut self.bytes[self.start..][..self.stack]
     }
 
     /// The bytes of the context.
     pub(super) fn context(&self) -> &[u8] {
-        &self.bytes[self.start + STACK + BLOCK..][..self.context]
+        &self.bytes[self.start + self.stack + BLOCK..][..self.context]
     }
 
     /// The same, to be changed.
     pub(super) fn context_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start + STACK + BLOCK..][..self.context]
+        &mut self.bytes[self.start + self.stack + BLOCK..][..self.context]
     }
 
     fn word(&self, index: usize) -> Range<usize> {
-        let at = self.start + STACK + index * 8;
+        let at = self.start + self.stack + index * 8;
         at..at + 8
     }
 

@@ -181,7 +181,7 @@ impl Host for Running<'_> {
 
     fn key(&mut self, key: &[u8]) -> u64 {
         let machine = &mut *self.machine;
-        let longest = machine.keys.len() / bpf64_core::interp::MAX_FRAMES;
+        let longest = machine.keys.len() / machine.arena.frames();
         let depth = (machine.arena.get(Word::Frame) - machine.arena.stack_address()) as usize / STACK_SIZE;
         let offset = depth.saturating_sub(1) * longest;
         machine.keys[offset..offset + key.len()].copy_from_slice(key);

@@ -13,7 +13,7 @@ const FUNC: u32 = 12;
 const FUNC_PROTO: u32 = 13;
 
 /// The slots at which functions begin that the program calls or takes the address of.
-pub(super) fn starts(program: &Program) -> BTreeSet<u32> {
+pub(crate) fn starts(program: &Program) -> BTreeSet<u32> {
     let start = |pc| match program.insn(pc) {
         Insn::Call(Callee::Local(offset)) => program.target(pc, offset).map(|pc| program.slot(pc).0),
         // An address counts from the slot behind its own first one.
@@ -26,12 +26,12 @@ pub(super) fn starts(program: &Program) -> BTreeSet<u32> {
 }
 
 /// Whether the kernel wants to be told.
-pub(super) fn has_address(program: &Program) -> bool {
+pub(crate) fn has_address(program: &Program) -> bool {
     program.insns().iter().any(|insn| matches!(insn, Insn::LoadImm { imm: WideImm::Code(_), .. }))
 }
 
 /// Types for functions without arguments that give a number, and which function has which.
-pub(super) fn describe(program: &Program) -> io::Result<(Btf, Vec<[u32; 2]>)> {
+pub(crate) fn describe(program: &Program) -> io::Result<(Btf, Vec<[u32; 2]>)> {
     let mut slots = starts(program);
     slots.insert(0);
     let mut strings = vec![0];
