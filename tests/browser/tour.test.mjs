@@ -64,7 +64,10 @@ playTest("words are explained where the pointer rests, and where the cursor is",
   await play.program(".type xdp\ncall ktime_get_ns\nr0 = 2\nexit\n");
   await play.content.getByText("ktime_get_ns").hover();
   await page.locator(".cm-described").filter({ hasText: "ktime_get_ns, function 5" }).waitFor();
+  // Escape takes it away, as everything that comes by itself.
   await play.content.focus();
+  await page.keyboard.press("Escape");
+  await page.locator(".cm-described").waitFor({ state: "detached" });
   await page.keyboard.press("Control+Home");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");

@@ -121,6 +121,23 @@ playTest("what was known up to a refusal is shown, visit by visit", {}, async ({
   await play.at("visit-state").filter({ hasText: "R2" }).waitFor();
 });
 
+playTest("packet, context and tables are shown as words of either order", {}, async ({ play }) => {
+  await play.at("packet-view").selectOption("u16, network order");
+  await play.at("packet-words").getByText("0x800", { exact: true }).waitFor();
+  await play.at("packet-view").selectOption("u16, little endian");
+  await play.at("packet-words").getByText("0x8", { exact: true }).first().waitFor();
+  await play.at("packet-view").selectOption("bytes");
+  await play.at("byte-12").waitFor();
+  await play.program(COUNTER);
+  await play.press("run");
+  await play.at("dock-context").click();
+  await play.at("context-view").selectOption("u32, little endian");
+  await play.at("context-bytes").getByText("0x6b", { exact: true }).waitFor();
+  await play.at("dock-tables").click();
+  await play.at("map-len_log2").getByText("As memory").click();
+  await play.at("map-len_log2").getByText("0x1", { exact: true }).waitFor();
+});
+
 for (const [size, scheme] of [["wide", "light"], ["middle", "dark"], ["phone", "light"], ["phone", "dark"]]) {
   playTest(`context and tables are accessible: ${size}, ${scheme}`, { size, scheme }, async ({ play, page }) => {
     assert.ok(SIZES[size] && SCHEMES.includes(scheme));

@@ -1,7 +1,7 @@
 // What words mean: told where the pointer rests, and for the word at the cursor by Ctrl-I (on a Mac Cmd-I).
 
 import { StateEffect, StateField } from "@codemirror/state";
-import { EditorView, hoverTooltip, keymap, showTooltip } from "@codemirror/view";
+import { EditorView, closeHoverTooltips, hasHoverTooltips, hoverTooltip, keymap, showTooltip } from "@codemirror/view";
 
 const show = StateEffect.define();
 
@@ -31,8 +31,8 @@ export function described(describe) {
     return true;
   };
   const forget = (view) => {
-    if (view.state.field(asked) === null) return false;
-    view.dispatch({ effects: show.of(null) });
+    if (view.state.field(asked) === null && !hasHoverTooltips(view.state)) return false;
+    view.dispatch({ effects: [show.of(null), closeHoverTooltips] });
     return true;
   };
   return [
