@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// What is set. What does not fit the program is kept, and counts for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Given {
-    /// Fields of the context, by name, with all their bytes.
+    /// Fields of the context, by name, with all their bytes; what has no name is all of a record, which fields change.
     pub context: Vec<(String, Vec<u8>)>,
     /// What is put into tables, or taken out of them, in this order.
     pub entries: Vec<Entry>,
@@ -33,6 +33,9 @@ impl Given {
         };
         let fields: Vec<(usize, &[u8])> =
             self.context.iter().filter_map(|given| Some((field(given)?, &given.1[..]))).collect();
+        if let Some((_, record)) = self.context.iter().find(|(name, _)| name.is_empty()) {
+            world.record.clone_from(record);
+        }
         if !fields.is_empty() {
             environment.give(&mut world, &fields);
         }
@@ -62,6 +65,11 @@ impl Given {
     pub fn set_field(&mut self, name: &str, bytes: Option<Vec<u8>>) {
         self.context.retain(|(other, _)| other != name);
         self.context.extend(bytes.map(|bytes| (name.to_owned(), bytes)));
+    }
+
+    /// The whole record, as it was recorded; fields that were set before count no more.
+    pub fn set_record(&mut self, record: Vec<u8>) {
+        self.context = vec![(String::new(), record)];
     }
 
     /// Puts an entry in, or takes it out. A value that replaces another one leaves nothing of that, but where values have no

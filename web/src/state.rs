@@ -4,6 +4,7 @@
 //! soon as what it depends on changes. Tested natively.
 
 mod code;
+mod events;
 mod graph;
 mod input;
 mod packet;
@@ -33,6 +34,7 @@ use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
 pub use code::{Code, CodeRow};
+pub use events::{Events, TraceEvent};
 pub use graph::{Graph, GraphAction};
 pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
 pub use panes::{Panes, Split};
@@ -70,6 +72,8 @@ pub struct State {
     pub packet: Rc<PacketInput>,
     /// What is set beside it.
     pub given: Rc<Given>,
+    /// The trace events that were opened.
+    pub events: Events,
     /// What is looked at in it, and how it is edited.
     pub touch: Touch,
     /// The control-flow graph: whether it is shown, and how.
@@ -272,6 +276,8 @@ pub enum Action {
     ExampleCapture(&'static Example, Rc<[u8]>),
     /// A file was opened: a capture or a program, told apart by content.
     OpenFile(String, Rc<[u8]>),
+    /// One of the recorded events is what the program sees.
+    SelectEvent(usize),
     /// A packet of the capture was chosen.
     SelectPacket(usize),
     /// The packet's bytes were edited.
@@ -357,6 +363,7 @@ impl Default for State {
             chosen: None,
             packet: Rc::new(PacketInput::new(Vec::new(), 0, link_type::ETHERNET)),
             given: Rc::default(),
+            events: Events::default(),
             touch: Touch::default(),
             graph: Graph::default(),
             player: None,
@@ -451,6 +458,7 @@ impl State {
                 }
             }
             Action::OpenFile(name, bytes) => self.open_file(name, &bytes),
+            Action::SelectEvent(index) => self.select_event(index),
             Action::SelectPacket(index) => self.select_packet(index),
             Action::PacketText(text) => self.edit_packet(text),
             Action::Packet(action) => self.touch_packet(action),

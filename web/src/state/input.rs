@@ -82,7 +82,11 @@ impl State {
             return self.open_capture(name, bytes, 0);
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) if !text.contains('\0') => self.apply(Action::Edit(text.to_owned())),
+            Ok(text) if !text.contains('\0') => {
+                if !self.open_trace(&name, text) {
+                    self.apply(Action::Edit(text.to_owned()));
+                }
+            }
             _ => match load::load(bytes, &load::Request::default()) {
                 Ok(loaded) => self.apply(Action::Edit(written(&loaded))),
                 Err(_) if bytes.starts_with(b"\x7fELF") => self.open_object(&name, bytes),

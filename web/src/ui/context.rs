@@ -4,7 +4,7 @@ use super::header::TypeSelect;
 use super::{Page, PageProps, memory};
 use crate::levels::Levels;
 use crate::player::Player;
-use crate::state::Action;
+use crate::state::{Action, TraceEvent};
 use bpf64_core::context::{Access, Field};
 use bpf64_core::explain::field;
 use bpf64_core::machine::Region;
@@ -37,8 +37,39 @@ pub(super) fn ContextPane(PageProps { page }: &PageProps) -> Html {
             </dl>
             if inputs().next().is_none() { <p class="empty">{ "There is nothing to set: all of it is the packet." }</p> }
             if description.name == "seccomp_data" { <Calls /> }
+            <Recorded page={page.clone()} />
             { bytes(page, levels, player) }
         </div>
+    }
+}
+
+/// How many events are listed.
+const LISTED: usize = 500;
+
+/// The recorded trace events: one of them is what the program sees.
+#[component]
+fn Recorded(PageProps { page }: &PageProps) -> Html {
+    let state = &page.state;
+    let events = &state.events;
+    let traces = state.levels.as_ref().is_some_and(|levels| levels.program_type.name == "tracepoint");
+    let Some(name) = events.name().filter(|_| !events.list.is_empty()) else {
+        return html! { <>if traces { <p class="hint">{ "Drop a trace point's format file and a recording (perf script, trace-cmd report, tracefs's trace) here to choose among its events." }</p> }</> };
+    };
+    let fields =
+        events.chosen.and_then(|chosen| events.list.get(chosen)).map(|event| events.fields(&event.record));
+    let row = |(index, event): (usize, &TraceEvent)| {
+        html! {
+            <li><button type="button" aria-pressed={(events.chosen == Some(index)).to_string()} data-testid={format!("event-{index}")}
+                onclick={page.send(Action::SelectEvent(index))}>{ &event.line }</button></li>
+        }
+    };
+    html! {
+        <>
+            <h3 class="sub">{ format!("{} recorded: {name}", events.list.len()) }</h3>
+            <dl class="kv mono" data-testid="event-fields">{ for fields.into_iter().flatten().map(|(name, text)| html! { <div><dt>{ name }</dt><dd>{ text }</dd></div> }) }</dl>
+            <ol class="events mono" data-testid="events">{ for events.list.iter().take(LISTED).enumerate().map(row) }</ol>
+            if events.list.len() > LISTED { <p class="hint">{ format!("and {} more", events.list.len() - LISTED) }</p> }
+        </>
     }
 }
 
