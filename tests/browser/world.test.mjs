@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { SCHEMES, SIZES, assertAccessible, open, screenshot } from "./helpers.mjs";
-import { Playground, playTest } from "./page.mjs";
+import { Playground, exampleFile, playTest } from "./page.mjs";
 
 /** Counts packets by the power of two of their length, and marks them as the table says. */
 const COUNTER = `.type sched_cls
@@ -153,3 +153,23 @@ for (const [size, scheme] of [["wide", "light"], ["middle", "dark"], ["phone", "
     await assertAccessible(page);
   });
 }
+
+playTest("recorded trace events are chosen from a list", {}, async ({ play, page }) => {
+  const file = (name) => exampleFile(`../../tests/traces/${name}`);
+  await play.program(await file("drops.txt"));
+  await play.open("net.perf", await file("net.perf"));
+  await play.notice(/now open the event's format/);
+  await play.open("kfree_skb.format", await file("kfree_skb.format"));
+  await play.at("events").waitFor();
+  assert.equal(await play.at("notice").count(), 0);
+  assert.equal(await play.at("events").getByRole("button").count(), 8);
+  await play.at("event-fields").getByText("2048").waitFor();
+  await play.at("event-3").click();
+  await play.shows("event-3", "aria-pressed", "true");
+  await play.press("run");
+  await play.at("dock-tables").click();
+  await play.eventually(async () => (await rows(play, "drops")).length, 1);
+  await play.at("dock-context").click();
+  await assertAccessible(page);
+  await screenshot(page, "events");
+});
