@@ -76,6 +76,8 @@ fn frames(page: &Page, player: &Player) -> Html {
 /// What the program has printed so far.
 fn printed(page: &Page, player: &Player) -> Html {
     let lines = player.printed();
+    let rows = page.state.levels.as_ref().map(|levels| levels.rows(player.level()));
+    let by = |step: u32| Some(rows?.get(player.pc_of(step as usize)?.index())?.slot);
     if lines.is_empty() {
         return Html::default();
     }
@@ -84,7 +86,7 @@ fn printed(page: &Page, player: &Player) -> Html {
             <h3 class="sub">{ "Printed" }</h3>
             <ol class="printk mono" data-testid="printk">
                 { for lines.iter().map(|(step, line)| html! {
-                    <li><button type="button" class="link-like" title="Go to the step that printed it" onclick={page.send(Action::Seek(*step as usize))}>{ line }</button></li>
+                    <li><button type="button" class="link-like" title="Go to the step that printed it" onclick={page.send(Action::Seek(*step as usize))}>{ line }</button>{ for by(*step).map(|slot| html! { <small>{ format!(" by {slot}") }</small> }) }</li>
                 }) }
             </ol>
         </>

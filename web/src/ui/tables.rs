@@ -68,7 +68,9 @@ fn heading(def: &MapDef, total: usize) -> Html {
         (total, true) => format!("{total} of {} not 0", def.max_entries),
         (total, false) => format!("{total} of {}", def.max_entries),
     };
-    html! { <h3 class="sub" title={def.kind.doc()}><b class="mono">{ &def.name }</b>{ format!(" {}, {count}", def.kind.name().replace('_', " ")) }</h3> }
+    // Where nothing has a key, the order says everything.
+    let order = (def.key_size == 0).then(|| def.kind.doc());
+    html! { <h3 class="sub" title={def.kind.doc()}><b class="mono">{ &def.name }</b>{ format!(" {}, {count}", def.kind.name().replace('_', " ")) }if let Some(order) = order { <small>{ order }</small> }</h3> }
 }
 
 /// A line with a bar as long as its number among others.
@@ -101,7 +103,15 @@ fn now(page: &Page, player: &Player, number: u16, table: &Table) -> Html {
         },
         None => html! { { &row.value } },
     };
-    let lines = rows.list.iter().map(|row| line(&row.key, value(row), row.amount, most)).collect::<Html>();
+    let key = |(number, row): (usize, &Row)| {
+        if row.bytes.is_empty() { format!("{}.", number + 1) } else { row.key.clone() }
+    };
+    let lines = rows
+        .list
+        .iter()
+        .enumerate()
+        .map(|one| line(&key(one), value(one.1), one.1.amount, most))
+        .collect::<Html>();
     let memory = player.region(Region::Values(number));
     let used = memory.iter().rposition(|&byte| byte != 0).map_or(0, |last| last / 8 + 1).min(64);
     html! {
