@@ -19,8 +19,6 @@ pub enum Form {
     Decimal,
     /// eBPF assembly in the kernel's style.
     Kernel,
-    /// eBPF assembly in ubpf's style.
-    Mnemonic,
     /// eBPF as digits.
     Hex,
     /// eBPF as rows of `struct bpf_insn`.
@@ -28,13 +26,12 @@ pub enum Form {
 }
 
 /// Every form: what it is called, what a file of it is called, whether it is of the classic program.
-const FORMS: [(Form, &str, &str, bool); 8] = [
+const FORMS: [(Form, &str, &str, bool); 7] = [
     (Form::Tcpdump, "Classic, as tcpdump -d prints it", "filter.txt", true),
     (Form::BpfAsm, "Classic, as bpf_asm reads it", "filter.asm", true),
     (Form::ClassicRows, "Classic, a C array (tcpdump -dd)", "filter.c", true),
     (Form::Decimal, "Classic, decimal (tcpdump -ddd)", "filter.ddd", true),
     (Form::Kernel, "eBPF assembly", "program.bpf", false),
-    (Form::Mnemonic, "eBPF assembly in mnemonics", "program.s", false),
     (Form::Hex, "eBPF in hexadecimal", "program.hex", false),
     (Form::Rows, "eBPF, a C array", "program.c", false),
 ];
@@ -55,17 +52,15 @@ impl Form {
     /// The program in this form; nothing if it has none.
     #[must_use]
     pub fn text(self, levels: &Levels) -> String {
-        let listing = |style| {
-            Listing { program: &levels.ebpf, program_type: &levels.program_type, style, source: true }
-                .to_string()
-        };
         match (self, &levels.classic) {
             (Form::Tcpdump, Some(program)) => text::listing(program.insns(), text::Style::Tcpdump),
             (Form::BpfAsm, Some(program)) => text::listing(program.insns(), text::Style::BpfAsm),
             (Form::ClassicRows, Some(program)) => numbers::classic_rows(program),
             (Form::Decimal, Some(program)) => numbers::decimal(program),
-            (Form::Kernel, _) => listing(Style::Kernel),
-            (Form::Mnemonic, _) => listing(Style::Mnemonic),
+            (Form::Kernel, _) => {
+                let (program, program_type) = (&levels.ebpf, &levels.program_type);
+                Listing { program, program_type, style: Style::Kernel, source: true }.to_string()
+            }
             (Form::Hex, _) => numbers::hex(&levels.ebpf),
             (Form::Rows, _) => numbers::rows(&levels.ebpf),
             (Form::Tcpdump | Form::BpfAsm | Form::ClassicRows | Form::Decimal, None) => String::new(),
@@ -98,7 +93,7 @@ mod tests {
         let source = "ldh [12]\njeq #0x806, keep, drop\nkeep: ret #262144\ndrop: ret #0\n";
         let levels = read(source, None, None).unwrap();
         let texts = |level| levels.rows(level).iter().map(|row| row.text.clone()).collect::<Vec<_>>();
-        assert_eq!(Form::of(&levels).count(), 8);
+        assert_eq!(Form::of(&levels).count(), 7);
         // Rows of C are read as classic ones.
         for (form, name) in Form::of(&levels).filter(|(form, _)| *form != Form::Rows) {
             let again =
@@ -110,7 +105,7 @@ mod tests {
         }
         assert_eq!(Form::Rows.text(&levels).lines().next(), Some("{ 0xbf, 6, 1, 0, 0 },"));
         let only = read("r0 = 7\nexit", None, None).unwrap();
-        assert_eq!((Form::of(&only).count(), Form::Tcpdump.text(&only)), (4, String::new()));
+        assert_eq!((Form::of(&only).count(), Form::Tcpdump.text(&only)), (3, String::new()));
         assert_eq!(only.rows(Level::Classic).len(), 0);
     }
 
