@@ -132,7 +132,7 @@ playTest("packet, context and tables are shown as words of either order", {}, as
   await play.press("run");
   await play.at("dock-context").click();
   await play.at("context-view").selectOption("u32, little endian");
-  await play.at("context-bytes").getByText("0x6b", { exact: true }).waitFor();
+  await play.at("context-bytes").getByText("0x6b", { exact: true }).first().waitFor();
   await play.at("dock-tables").click();
   await play.at("map-len_log2").getByText("As memory").click();
   await play.at("map-len_log2").getByText("0x1", { exact: true }).waitFor();

@@ -4,7 +4,7 @@ use super::context::ContextPane;
 use super::packet::PacketPane;
 use super::proof::ProofPane;
 use super::tables::TablesPane;
-use super::{Page, PageProps, memory};
+use super::{Page, PageProps};
 use crate::state::{Action, Dock};
 use yew::prelude::*;
 
@@ -54,7 +54,7 @@ fn note(page: &Page) -> Html {
             } else {
                 format!("{captured} of {wire} bytes")
             };
-            html! { <><small>{ length }</small>if captured > 0 { { memory::chooser(page, "packet-view") } }</> }
+            html! { <small>{ length }</small> }
         }
         Dock::Proof | Dock::Context | Dock::Tables => Html::default(),
     }

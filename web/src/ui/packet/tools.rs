@@ -1,7 +1,7 @@
 //! What makes packets: mending, the packet as text, and new ones.
 
 use crate::state::{Action, PacketAction};
-use crate::ui::{Page, PageProps};
+use crate::ui::{Page, PageProps, memory};
 use bpf64_core::packet::build::{MAX_TAGS, Network, Recipe, Transport};
 use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use yew::prelude::*;
@@ -23,6 +23,7 @@ pub(super) fn Mending(PageProps { page }: &PageProps) -> Html {
             if !faults.is_empty() {
                 <button type="button" class="btn small" data-testid="mend" onclick={page.send(Action::Packet(PacketAction::Mend))}>{ "Mend" }</button>
             }
+            if !page.state.packet.bytes.is_empty() { { memory::chooser(page, "packet-view") } }
             <label><input type="checkbox" data-testid="mend-along" checked={page.state.touch.mends_along} {onchange} />{ "mend as I edit" }</label>
         </div>
     }
