@@ -43,9 +43,9 @@ for (const scheme of SCHEMES) {
     await play.at("proof-verdict").filter({ hasText: /refused/ }).waitFor();
     await assertAccessible(page);
     await screenshot(page, `refused-${scheme}`);
-    // The arrow keys move between the tabs.
+    // The arrow keys move between the tabs, and round.
     await play.at("dock-proof").focus();
-    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowRight");
     await play.shows("dock-packet", "aria-selected", "true");
   });
 }
