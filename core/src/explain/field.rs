@@ -14,7 +14,12 @@ use std::fmt::Write as _;
 pub fn text(environment: &Environment, context: &[u8], field: &Field) -> String {
     let Some(bytes) = context.get(field.offset..field.offset + field.size) else { return String::new() };
     match number(environment, context, field) {
-        Some(Number { meaning, size, order }) => meaning.typed(size, read(&bytes[..size], order)),
+        Some(Number { meaning, size, order }) => {
+            let value = read(&bytes[..size], order);
+            // So large a number is rather an address.
+            let is_plain = meaning == Meaning::Number && value >> 40 != 0;
+            if is_plain { format!("{value:#x}") } else { meaning.typed(size, value) }
+        }
         None => long(bytes),
     }
 }
@@ -156,6 +161,10 @@ mod tests {
         let shown = |name: &str| text(&SECCOMP, &context, SECCOMP.context.field(name).expect(name));
         assert_eq!(["arch", "nr", "args[2]", "args[0]"].map(shown), ["x86_64", "openat", "577", "0"]);
         let nr = SECCOMP.context.field("nr").expect("there is one");
+        let mut high = context.clone();
+        high[16..24].copy_from_slice(&0xffff_8881_0454_6a00_u64.to_le_bytes());
+        let first = SECCOMP.context.field("args[0]").expect("there is one");
+        assert_eq!(text(&SECCOMP, &high, first), "0xffff888104546a00");
         assert!(parse(&SECCOMP, &context, nr, "opnat").is_err_and(|why| why.contains("opnat")));
     }
 
