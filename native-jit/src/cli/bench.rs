@@ -26,11 +26,13 @@ use bpf64_core::environment::World;
 use bpf64_core::load::{Form, Format, Loaded, Request, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Verified, verify};
+use data_encoding::HEXLOWER;
 use engines::{ENGINES, Engine, PEERS, Prepared, Runs, Unfit};
 use measure::Conditions;
 use report::{Figures, Row, Subject};
 use std::path::PathBuf;
 use std::rc::Rc;
+use suite::Builtin;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,25 +86,27 @@ fn engine_named(name: &str) -> Result<&'static Engine, String> {
 /// A program, and what it is run on.
 struct Task {
     name: String,
-    group: Option<&'static str>,
+    /// If it is one of ours.
+    builtin: Option<&'static Builtin>,
     loaded: Loaded,
     /// As eBPF: converted, if it is classic.
     program: Rc<Program>,
     /// The proof, or what was not proved.
     verified: Result<Verified, String>,
     world: World,
-    /// What it is known to return.
-    expected: Option<u64>,
-    /// The same work in Rust: packet to result.
-    native: Option<fn(&[u8]) -> u64>,
 }
 
 impl Task {
-    fn new(name: String, group: Option<&'static str>, loaded: Loaded, packet: Skb) -> Self {
+    fn new(name: String, builtin: Option<&'static Builtin>, loaded: Loaded, packet: Skb) -> Self {
         let program = loaded.ebpf();
         let verified = verify(&program, &loaded.program_type, 0).map_err(|rejection| rejection.to_string());
         let (program, world) = (Rc::new(program), World::new(packet));
-        Task { name, group, loaded, program, verified, world, expected: None, native: None }
+        Task { name, builtin, loaded, program, verified, world }
+    }
+
+    /// What it is known to return.
+    fn expected(&self) -> Option<u64> {
+        Some((self.builtin?.native)(&self.world.skb.packet))
     }
 
     /// A program that only returns, under the same conditions: what a run takes by itself.
@@ -237,7 +241,13 @@ fn subject(
     rows.splice(0..0, timed);
     let insns = engines::count(&task);
     let is_classic = matches!(task.loaded.form, Form::Classic(..));
-    Ok(Subject::new(task.name, task.group, is_classic, task.expected, insns, rows))
+    let expected = task.expected();
+    let packet = HEXLOWER.encode(&task.world.skb.packet);
+    Ok(Subject {
+        builtin: task.builtin,
+        packet,
+        ..Subject::new(task.name, is_classic, expected, insns, rows)
+    })
 }
 
 /// An engine that takes the program.

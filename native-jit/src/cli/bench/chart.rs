@@ -192,7 +192,7 @@ mod tests {
             let figures = Figures::new(&prepared, Ran::new(0, None), Times::new(vec![time]), None);
             Row { engine, outcome: Ok(figures) }
         };
-        Subject::new(name.to_owned(), None, false, None, None, times.iter().map(row).collect())
+        Subject::new(name.to_owned(), false, None, None, times.iter().map(row).collect())
     }
 
     #[test]

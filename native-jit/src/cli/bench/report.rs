@@ -2,6 +2,7 @@
 
 use super::engines::{self, INTERP, KERNEL, Prepared, Ran, Unfit};
 use super::measure::{Conditions, Times};
+use super::suite::Builtin;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use clap::builder::styling::{AnsiColor, Style};
@@ -13,11 +14,13 @@ const WRONG: Style = AnsiColor::Red.on_default();
 /// A program on all engines.
 pub(super) struct Subject {
     pub(super) name: String,
-    group: Option<&'static str>,
+    pub(super) builtin: Option<&'static Builtin>,
+    /// The packet that it ran on, in digits.
+    pub(super) packet: String,
     /// What it should return: as known beforehand, or as the first engine says.
-    expected: Option<u64>,
+    pub(super) expected: Option<u64>,
     /// eBPF instructions of a run.
-    insns: Option<u64>,
+    pub(super) insns: Option<u64>,
     pub(super) rows: Vec<Row>,
 }
 
@@ -93,7 +96,6 @@ impl Subject {
     /// Compares the results; of a classic program, 32 bits.
     pub(super) fn new(
         name: String,
-        group: Option<&'static str>,
         is_classic: bool,
         expected: Option<u64>,
         insns: Option<u64>,
@@ -106,7 +108,7 @@ impl Subject {
             let mask = mask & figures.mask;
             figures.agrees = expected.is_none_or(|expected| (figures.ran.r0 ^ expected) & mask == 0);
         }
-        Subject { name, group, expected, insns, rows }
+        Subject { name, builtin: None, packet: String::new(), expected, insns, rows }
     }
 
     /// Whether every engine that takes the program ended it with the same result. What peers get wrong is marked, but
@@ -166,6 +168,11 @@ struct ProgramDocument<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'static str>,
+    /// Text and packet of a program of ours, so that others can run the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packet: Option<&'a str>,
     engines: Vec<EngineDocument<'a>>,
 }
 
@@ -253,7 +260,9 @@ pub(super) fn write(subjects: &[Subject], conditions: &Conditions, out: &mut Out
     if out.json {
         let programs = subjects.iter().map(|subject| ProgramDocument {
             name: &subject.name,
-            group: subject.group,
+            group: subject.builtin.map(|builtin| builtin.group),
+            source: subject.builtin.map(|builtin| builtin.program),
+            packet: subject.builtin.map(|_| subject.packet.as_str()),
             engines: subject.rows.iter().map(|row| EngineDocument::new(subject, row)).collect(),
         });
         let (programs, means) = (programs.collect(), means(subjects));
@@ -430,7 +439,7 @@ mod tests {
     }
 
     fn subject(is_classic: bool, expected: Option<u64>, rows: Vec<Row>) -> Subject {
-        Subject::new("p".to_owned(), None, is_classic, expected, None, rows)
+        Subject::new("p".to_owned(), is_classic, expected, None, rows)
     }
 
     #[test]

@@ -104,7 +104,8 @@ fn ended(outcome: Outcome) -> Result<Ran, String> {
 
 /// The same work in Rust.
 pub(super) fn native(task: &Task) -> Result<Prepared, Unfit> {
-    let work = task.native.ok_or(Unfit::NotTaken("nobody wrote this program in Rust".into()))?;
+    let builtin = task.builtin.ok_or(Unfit::NotTaken("nobody wrote this program in Rust".into()))?;
+    let work = builtin.native;
     let packet = task.world.skb.packet.clone();
     Ok(Prepared::new(move || Ok(Ran::new(black_box(work)(black_box(&packet)), None))))
 }
