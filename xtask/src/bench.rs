@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what is measured in a browser. Engines on this machine are `bpf64 bench`.
 
+mod engines;
+
 use std::time::Duration;
 
 use crate::dist;
@@ -15,13 +17,21 @@ use crate::wasm::Care;
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 pub(crate) fn task(given: &[String]) -> Outcome {
-    let accepted = Accepted { flags: &["--page", "--no-build"], values: &[], words: false };
+    let accepted = Accepted { flags: &["--page", "--browser", "--no-build"], values: &[], words: false };
     let options = Options::parse(given, &accepted)?;
-    if !options.flag("--page") {
-        return Err(Failure::new("there is nothing to measure").mend("cargo xtask bench --page"));
+    let builds = !options.flag("--no-build");
+    match (options.flag("--page"), options.flag("--browser")) {
+        (true, false) => page(builds),
+        (false, true) => engines::measure(),
+        _ => Err(Failure::new("say what is to be measured")
+            .mend("cargo xtask bench --page\ncargo xtask bench --browser")),
     }
+}
+
+/// How quick the page is.
+fn page(builds: bool) -> Outcome {
     let folder = dist::default_folder();
-    if !options.flag("--no-build") {
+    if builds {
         dist::build(&folder, Care::Release)?;
     }
     let chromium = chromium::find()?;

@@ -52,8 +52,8 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        usage: "--page [--no-build]",
-        help: "measure the page in a browser: how soon it is there, and how soon it answers",
+        usage: "--page [--no-build] | --browser",
+        help: "measure in a browser: how soon the page is there and answers; or the interpreter, beside the same on this machine",
         run: bench::task,
     },
     Task {

@@ -65,6 +65,8 @@ pub(crate) struct Part {
 pub(crate) const PAGE: Part = Part { package: "bpf64-web", stem: "bpf64_web", wasm: "bpf64.wasm" };
 /// The x86-64 level, which is fetched when it is shown.
 pub(crate) const X86: Part = Part { package: "bpf64-x86", stem: "bpf64_x86", wasm: "x86.wasm" };
+/// The interpreter alone, to be timed.
+pub(crate) const TIMED: Part = Part { package: "bpf64-timed", stem: "bpf64_timed", wasm: "timed.wasm" };
 
 /// A module, ready to be bundled.
 pub(crate) struct Module {
