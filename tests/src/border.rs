@@ -17,9 +17,11 @@ use std::fmt;
 const STATISTICS: u32 = 4;
 /// What Linux says when it misses a function that it took out itself.
 const MISSED: &str = "verifier bug: No program to jit";
+/// Of so many of a hundred programs every access has to be aligned.
+const STRICT: u32 = 10;
 /// Packets that an accepted program is run on, and steps of a run at most.
 const RUNS: usize = 4;
-const LONGEST: u64 = 20_000;
+const LONGEST: u64 = 1_500;
 
 /// Things that a program does at most.
 pub const LENGTH: usize = 16;
@@ -72,15 +74,30 @@ pub struct Disagreement {
     pub environment: &'static Environment,
     /// The program.
     pub program: Program,
-    /// Whether ours accepts it, which the kernel's does not.
-    pub only_ours: bool,
-    /// The end of the log of the one that refuses.
+    /// About what.
+    pub about: About,
+    /// The end of the log of the one that refuses; what both say last, if both accept it.
     pub why: String,
+}
+
+/// What the two disagree about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Only ours accepts it.
+    OnlyOurs,
+    /// Only the kernel's accepts it.
+    OnlyLinux,
+    /// Both accept it, but end paths elsewhere.
+    Effort,
 }
 
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = if self.only_ours { "only we accept" } else { "only the kernel accepts" };
+        let who = match self.about {
+            About::OnlyOurs => "only we accept",
+            About::OnlyLinux => "only the kernel accepts",
+            About::Effort => "we look at more or fewer instructions",
+        };
         let (program, program_type) = (&self.program, &self.environment.into());
         let listing = Listing { program, program_type, style: Style::Kernel, source: false };
         write!(f, "{who} ({}):\n{listing}\n{}", self.environment.name, self.why)
@@ -93,16 +110,18 @@ impl fmt::Display for Disagreement {
 /// When the kernel cannot be asked.
 pub fn ask(
     kernel: &Kernel,
-    tables: &mut BTreeMap<u32, Tables>,
+    tables: &mut BTreeMap<String, Tables>,
     make: &mut Generator,
     count: &mut Count,
 ) -> Result<Option<Disagreement>, String> {
     let (environment, program) = make.border_program(LENGTH);
-    // A table of programs takes those of the type of the first program that it was loaded with.
-    let tables = match tables.entry(environment.number) {
+    // A table of programs takes those of the type and the place of the first program that it was loaded with.
+    let tables = match tables.entry(environment.name.to_string()) {
         Entry::Occupied(tables) => tables.into_mut(),
         Entry::Vacant(place) => place.insert(kernel.tables(&program).map_err(|why| why.to_string())?),
     };
+    let strict_alignment = make.percent(STRICT);
+    let settings = |log| Settings { log, strict_alignment, cpus: possible_cpus() };
     let ours = verify_with(&program, environment, settings(0));
     if let Err(rejection) = &ours
         && let Reason::NotSupported(_) = rejection.reason
@@ -111,41 +130,43 @@ pub fn ask(
         return Ok(None);
     }
     let judge = |log_level| {
-        let manner = Manner { log_level, ..Manner::default() };
+        let manner = Manner { log_level, strict_alignment, ..Manner::default() };
         kernel.judge_with(tables, environment, &program, manner).map_err(|why| why.to_string())
     };
     let theirs = judge(STATISTICS)?;
-    let only_ours = match (&ours, theirs.accepted) {
+    let end = |log: &str| {
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    };
+    let (about, why) = match (&ours, theirs.accepted) {
         (Ok(verified), false) if theirs.log.contains(MISSED) && has_unused_callback(verified) => {
             count.linux_stumbles += 1;
             return Ok(None);
         }
         (Ok(verified), true) => {
             count.both += 1;
-            let same = theirs.log.contains(&format!("processed {} insns", verified.effort().processed));
-            count.other_effort += u32::from(!same);
-            return Ok(None);
+            let effort = verified.effort().to_string();
+            if theirs.log.contains(&effort) {
+                return Ok(None);
+            }
+            count.other_effort += 1;
+            (About::Effort, format!("we:\n{effort}\nLinux:\n{}", theirs.log))
         }
         (Err(_), false) => {
             count.neither += 1;
             return Ok(None);
         }
-        (Ok(_), false) => true,
-        (Err(_), true) => false,
+        (Ok(_), false) => {
+            count.only_ours += 1;
+            (About::OnlyOurs, end(&judge(1)?.log))
+        }
+        (Err(_), true) => {
+            count.only_linux += 1;
+            let rejection = verify_with(&program, environment, settings(1)).err();
+            (About::OnlyLinux, end(rejection.as_ref().map_or("", |rejection| &rejection.log)))
+        }
     };
-    let log = match verify_with(&program, environment, settings(1)) {
-        Ok(_) => judge(1)?.log,
-        Err(rejection) => rejection.log,
-    };
-    *(if only_ours { &mut count.only_ours } else { &mut count.only_linux }) += 1;
-    let lines: Vec<&str> = log.lines().collect();
-    let why = lines[lines.len().saturating_sub(12)..].join("\n");
-    Ok(Some(Disagreement { environment, program, only_ours, why }))
-}
-
-/// With that log, and as many CPUs as the running kernel knows of.
-fn settings(log: u8) -> Settings {
-    Settings { log, cpus: possible_cpus(), ..Settings::default() }
+    Ok(Some(Disagreement { environment, program, about, why }))
 }
 
 /// Whether the address of a function is loaded that no path comes to: what is never called does no harm.
@@ -159,13 +180,15 @@ fn has_unused_callback(verified: &Verified) -> bool {
     })
 }
 
-/// Runs the program that `make` makes, if our verifier accepts it, on a few packets, and holds every step against the
+/// Runs the program, if our verifier accepts it, on a few packets that `make` makes, and holds every step against the
 /// proof; nothing if it is refused.
 ///
 /// # Errors
 /// What is not as claimed, with the program.
-pub fn run(make: &mut Generator, length: usize) -> Result<Option<Followed>, String> {
-    let (environment, program) = make.border_program(length);
+pub fn run(
+    make: &mut Generator,
+    (environment, program): (&'static Environment, Program),
+) -> Result<Option<Followed>, String> {
     let Ok(verified) = verify(&program, environment, 0) else { return Ok(None) };
     let mut followed = Followed::default();
     for _ in 0..RUNS {

@@ -96,7 +96,7 @@ impl KeptStates {
 enum Alike {
     /// The same but for names.
     Exactly,
-    /// No number is outside the range it was in.
+    /// No number is outside the range it was in, and nothing was written where nothing was.
     Within,
     /// No number that decides something is outside the range it was in.
     Enough,
@@ -187,6 +187,8 @@ impl Verifier<'_> {
         let candidates: Vec<Kept> = self.kept.list(list).iter().rev().copied().collect();
         candidates.iter().for_each(|&at| self.clean(at));
         let mut length = 0;
+        // Of the state that was compared with last: where functions call back, Linux asks no other (`loop`).
+        let mut incomplete = false;
         for at in candidates {
             length += 1;
             let old = &self.kept.get(at).state;
@@ -200,7 +202,7 @@ impl Verifier<'_> {
                     return Ok(self.end_at(at, true));
                 }
                 if node.calls_back && within() {
-                    return Ok(self.end_at(at, false));
+                    return Ok(self.end_at(at, incomplete));
                 }
                 if !node.calls_back
                     && looks_like(old, &self.state)
@@ -213,7 +215,7 @@ impl Verifier<'_> {
                     keep = false;
                 }
             } else {
-                let incomplete = self.is_incomplete(at);
+                incomplete = self.is_incomplete(at);
                 if self.equal(old, if incomplete { Alike::Within } else { Alike::Enough }) {
                     return Ok(self.end_at(at, incomplete));
                 }
@@ -391,7 +393,7 @@ fn registers_equal(old: &Register, new: &Register, alike: Alike, identities: &mu
         return exactly(old, new, identities);
     }
     match old.kind {
-        Kind::Unset => true,
+        Kind::Unset => alike == Alike::Enough || new.kind == Kind::Unset,
         _ if old.kind != new.kind => false,
         Kind::Scalar => {
             !old.precise && alike == Alike::Enough
@@ -425,7 +427,7 @@ fn stacks_equal(old: &[Slot], new: &[Slot], alike: Alike, identities: &mut Ident
 }
 
 fn slots_equal(old: &Slot, new: Option<&Slot>, alike: Alike, identities: &mut Identities) -> bool {
-    if alike == Alike::Exactly && new.is_none_or(|new| new.bytes != old.bytes) {
+    if alike != Alike::Enough && new.is_none_or(|new| new.bytes != old.bytes) {
         return false;
     }
     for byte in 0..SLOT {

@@ -5,7 +5,7 @@
 //! step of it held against what the proof claims. It fails at the first program that only we accept and at the first
 //! claim that is not true, and at the end if the kernel alone accepts more than one of a hundred.
 
-use bpf64_tests::border::{Count, LENGTH, ask, run};
+use bpf64_tests::border::{About, Count, LENGTH, ask, run};
 use bpf64_tests::claims::Followed;
 use bpf64_tests::generate::Generator;
 use bpf64_tests::kernel_ebpf::Kernel;
@@ -41,11 +41,11 @@ fn main() -> ExitCode {
     while start.elapsed() < Duration::from_secs(seconds) {
         if let Some(kernel) = &kernel {
             match ask(kernel, &mut tables, &mut Generator::new(seed), &mut count) {
-                Ok(Some(disagreement)) if disagreement.only_ours => {
+                Ok(Some(disagreement)) if disagreement.about == About::OnlyOurs => {
                     eprintln!("seed {seed}: {disagreement}\nrepeat it with `fuzz-verifier 1 {seed}`");
                     return ExitCode::FAILURE;
                 }
-                Ok(Some(disagreement)) if count.only_linux <= SHOWN => {
+                Ok(Some(disagreement)) if count.only_linux + count.other_effort <= SHOWN => {
                     println!("seed {seed}: {disagreement}")
                 }
                 Ok(_) => {}
@@ -55,7 +55,9 @@ fn main() -> ExitCode {
                 }
             }
         }
-        match run(&mut Generator::new(seed), LENGTH) {
+        let mut make = Generator::new(seed);
+        let program = if seed % 4 == 0 { make.looping_program(LENGTH) } else { make.border_program(LENGTH) };
+        match run(&mut make, program) {
             Ok(more) => followed += more.unwrap_or_default(),
             Err(why) => {
                 eprintln!("seed {seed}: {why}\nrepeat it with `fuzz-verifier 1 {seed}`");

@@ -6,13 +6,18 @@
 //! program. What a jump brings to its target is not kept in mind.
 
 mod calls;
+mod loops;
+mod memory;
 mod pieces;
 
 use super::Generator;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::context::{Access, FieldKind};
-use bpf64_core::environment::{CGROUP_SKB, Environment, Random, SCHED_CLS, SOCKET_FILTER, World, XDP};
-use bpf64_core::isa::{AluOp, AtomicOp, CmpOp, Insn, Reg, Size, Src, SwapKind, WideImm, Width};
+use bpf64_core::environment::{
+    CGROUP_SKB, CGROUP_SKB_EGRESS, Environment, KPROBE, PERF_EVENT, RAW_TRACEPOINT, Random, SCHED_ACT,
+    SCHED_CLS, SOCKET_FILTER, TRACEPOINT, World, XDP,
+};
+use bpf64_core::isa::{AluOp, CmpOp, Insn, Reg, Size, Src, SwapKind, WideImm, Width};
 use bpf64_core::maps::MapDef;
 use bpf64_core::program::Program;
 use pieces::{Piece, To, joined};
@@ -27,6 +32,10 @@ enum Held {
     PacketMeta,
     PacketEnd,
     Frame,
+    /// Memory of a function that waits, of so many bytes, all of them written.
+    Outer(i16),
+    /// A key of the table of that number.
+    Key(usize),
     /// A value of the table of that number.
     Value(usize),
     ValueOrNull(usize),
@@ -58,12 +67,39 @@ struct Border<'a> {
     checked: Option<Reg>,
     /// The counters of the loops around.
     counters: Vec<Reg>,
+    /// Whether it is about loops whose rounds are not counted.
+    looping: bool,
 }
 
 impl Generator {
     /// A program of at most so many things done one after the other, and its type.
     pub fn border_program(&mut self, most: usize) -> (&'static Environment, Program) {
-        let environment = self.pick(&[&XDP, &SCHED_CLS, &SOCKET_FILTER, &CGROUP_SKB]);
+        self.program_of(most, false)
+    }
+
+    /// The same, most of it loops whose rounds are not counted: functions call back and change what is on the stack of
+    /// the function that waits, tables' values and the context from round to round.
+    pub fn looping_program(&mut self, most: usize) -> (&'static Environment, Program) {
+        self.program_of(most, true)
+    }
+
+    fn program_of(&mut self, most: usize, looping: bool) -> (&'static Environment, Program) {
+        let environment = self.pick(&[
+            &XDP,
+            &XDP,
+            &SCHED_CLS,
+            &SCHED_CLS,
+            &SOCKET_FILTER,
+            &SOCKET_FILTER,
+            &CGROUP_SKB,
+            &CGROUP_SKB,
+            &SCHED_ACT,
+            &CGROUP_SKB_EGRESS,
+            &TRACEPOINT,
+            &RAW_TRACEPOINT,
+            &KPROBE,
+            &PERF_EVENT,
+        ]);
         let slips = self.pick(&[0, 0, 1, 3]);
         let maps = calls::maps();
         let mut border = Border {
@@ -78,6 +114,7 @@ impl Generator {
             bound: 8,
             checked: None,
             counters: Vec::new(),
+            looping,
         };
         let mut functions = vec![border.main(most)];
         while functions.len() <= border.called.len() {
@@ -133,7 +170,11 @@ impl Border<'_> {
         self.group();
         for _ in 0..1 + self.make.below(most) {
             self.group();
-            self.something(false);
+            if self.make.percent(40) {
+                self.accumulate();
+            } else {
+                self.something(false);
+            }
         }
         self.end()
     }
@@ -277,7 +318,16 @@ impl Border<'_> {
     }
 
     fn something(&mut self, main: bool) {
-        match self.make.below(22) {
+        if self.looping && self.make.percent(40) {
+            match self.make.below(3) {
+                0 if main => self.may_go(main),
+                _ if main => self.repeat(),
+                0 => self.write_context(),
+                _ => self.accumulate(),
+            }
+            return;
+        }
+        match self.make.below(30) {
             0 | 1 => self.arithmetic(),
             2 => drop(self.small()),
             3 => {
@@ -302,6 +352,15 @@ impl Border<'_> {
             16 if main || self.slip() => self.call(),
             17 => self.null_check(),
             18 => self.move_pointer(),
+            20 => self.linked(),
+            21 => self.atomic(),
+            22 => self.known_constant(),
+            23 => self.write_context(),
+            24 if main => self.repeat(),
+            25 if main => self.may_go(main),
+            26 => self.table_inside(),
+            27 => self.never(),
+            28 => self.accumulate(),
             19 => self.packet_load(main),
             _ => self.helper(),
         }
@@ -348,9 +407,9 @@ impl Border<'_> {
         if !has_packet {
             return;
         }
-        let Some(context) = self.holding(|held| held == Held::Context) else { return };
         for wanted in [Held::Packet, Held::PacketEnd] {
             while !self.held.contains(&wanted) {
+                let Some(context) = self.holding(|held| held == Held::Context) else { return };
                 let dst = self.free();
                 self.field(dst, context, true);
                 if self.slip() || self.held[dst.index()] == Held::Number {
@@ -391,101 +450,77 @@ impl Border<'_> {
         }
     }
 
-    /// A load or a store, around where memory ends.
-    fn access(&mut self) {
-        let memory = |held| {
-            matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_) | Held::Record | Held::Frame)
-        };
-        let Some(base) = self.holding(memory) else { return };
-        let odd = self.slip();
-        let base = match self.held[base.index()] {
-            Held::Frame if !odd => Reg::R10,
-            Held::Packet | Held::PacketMeta if !odd => match self.checked {
-                Some(checked) if self.held[checked.index()] == Held::Packet => checked,
-                _ => return,
-            },
-            _ => base,
-        };
-        let size = self.make.pick(Size::ALL);
-        let bytes = size.bytes() as i16;
-        let end = match self.held[base.index()] {
-            Held::Value(map) => self.maps[map].value_size as i16,
-            Held::Record => 16,
-            Held::Frame => 0,
-            _ => self.bound,
-        };
-        let exact = if base == Reg::R10 { 97 } else { 90 };
-        let near = if self.make.percent(exact) { 0 } else { self.make.pick(&[-1, 1, -2, 2, 4]) };
-        let mut offset = end - bytes + near - if self.make.percent(50) { bytes } else { 0 };
-        if offset < 0 && end > 0 && !self.slip() {
-            offset = 0;
-        }
-        let writes = self.environment.packet.writable || !matches!(self.held[base.index()], Held::Packet);
-        match self.make.below(4) {
-            0 if self.make.percent(30)
-                && (!matches!(self.held[base.index()], Held::Packet) || self.slip()) =>
-            {
-                let (op, src) = (self.make.pick(AtomicOp::ALL), self.number());
-                let width = self.make.width();
-                self.insn(Insn::Atomic { width, op, base, offset, src });
-            }
-            0 | 1 if writes || self.slip() => {
-                let src = self.number();
-                self.insn(Insn::Store { size, base, offset, src: Src::Reg(src) });
-            }
-            _ => {
-                let dst = self.free();
-                let signed = size != Size::DW && self.make.percent(20);
-                self.insn(Insn::Load { size, signed, dst, base, offset });
-                self.held[dst.index()] = Held::Number;
-            }
-        }
-    }
-
-    fn spill(&mut self) {
-        let Some(src) = self.holding(|held| held != Held::Nothing) else { return };
-        let slot = self.make.below(SLOTS);
-        let whole = self.held[src.index()] != Held::Number || self.make.percent(50);
-        let size = if whole && !self.slip() { Size::DW } else { self.make.pick(Size::ALL) };
-        let offset = -8 * (slot as i16 + 1) + if self.slip() { self.make.pick(&[1, 2, 4]) } else { 0 };
-        self.insn(Insn::Store { size, base: Reg::R10, offset, src: Src::Reg(src) });
-        self.slots[slot] = self.held[src.index()];
-    }
-
-    fn fill(&mut self) {
-        let slot = self.make.below(SLOTS);
-        if self.slots[slot] == Held::Nothing && self.make.percent(70) {
+    /// A copy that is apart from a number by a constant; one of them is limited, and the other one leads into memory.
+    fn linked(&mut self) {
+        let (one, other, pointer) = (self.number(), self.free(), self.free());
+        if one == other || [one, other].contains(&pointer) {
             return;
         }
-        let dst = self.free();
-        let number = matches!(self.slots[slot], Held::Number | Held::Nothing);
-        let size = if number && self.make.percent(40) { self.make.pick(Size::ALL) } else { Size::DW };
-        let offset = -8 * (slot as i16 + 1) + if self.slip() { self.make.pick(&[1, 2, 4]) } else { 0 };
-        self.insn(Insn::Load { size, signed: false, dst, base: Reg::R10, offset });
-        self.held[dst.index()] = if number { Held::Number } else { self.slots[slot] };
-    }
-
-    /// The stack at a place that varies.
-    fn stack_somewhere(&mut self) {
-        let (by, base) = (self.small(), self.free());
-        if by == base {
-            return;
+        self.copy(other, one);
+        if self.make.percent(70) {
+            let (width, imm) = (self.make.width(), self.make.pick(&[1, 4, 8, -8]));
+            self.insn(Insn::Alu { width, op: AluOp::Add, dst: other, src: Src::Imm(imm) });
         }
-        self.copy(base, Reg::R10);
-        self.alu(AluOp::Add, base, Src::Reg(by));
-        let size = self.make.pick(&[Size::B, Size::B, Size::B, Size::B, Size::B, Size::H, Size::DW]);
-        let offset = self.make.pick(&[-64, -64, -64, -64, -40, -8, -512]);
+        if self.make.percent(20) {
+            let offset = -8 * (1 + self.make.below(SLOTS) as i16);
+            self.insn(Insn::Store { size: Size::DW, base: Reg::R10, offset, src: Src::Reg(other) });
+            self.slots[(-offset / 8 - 1) as usize] = Held::Number;
+        }
+        let (limited, used) = if self.make.percent(50) { (one, other) } else { (other, one) };
+        let most = self.make.pick(&[0, 1, 3, 8, 12, 16]);
+        let (width, op) =
+            (self.make.width(), self.make.pick(&[CmpOp::Gt, CmpOp::Gt, CmpOp::Ge, CmpOp::Ne, CmpOp::SGt]));
+        let later = To::Later(1 + self.make.below(3));
+        let branch = Insn::Branch { width, op, dst: limited, src: Src::Imm(most), offset: 0 };
+        self.piece(Piece::Jump(branch, later));
         if self.make.percent(50) {
-            let dst = self.free();
-            self.insn(Insn::Load { size, signed: false, dst, base, offset });
-            self.held[dst.index()] = Held::Number;
-        } else {
-            let src = Src::Reg(self.number());
-            self.insn(Insn::Store { size, base, offset, src });
+            let branch = Insn::Branch { width, op: CmpOp::SLt, dst: used, src: Src::Imm(0), offset: 0 };
+            self.piece(Piece::Jump(branch, later));
         }
-        if self.held[base.index()] == Held::Frame {
-            self.held[base.index()] = Held::Nothing;
+        let memory = |held| matches!(held, Held::Value(_) | Held::Frame | Held::Packet | Held::Outer(_));
+        let Some(base) = self.holding(memory) else { return };
+        if [one, other].contains(&base) {
+            return;
         }
+        self.copy(pointer, base);
+        self.alu(AluOp::Add, pointer, Src::Reg(used));
+        let size = self.make.pick(&[Size::B, Size::B, Size::H, Size::W]);
+        let offset = if self.held[base.index()] == Held::Frame { -32 } else { 0 };
+        self.insn(Insn::Load { size, signed: false, dst: pointer, base: pointer, offset });
+        self.held[pointer.index()] = Held::Number;
+    }
+
+    /// Code behind a comparison that is decided: nothing comes there, unless something jumps into it.
+    fn never(&mut self) {
+        let (dst, imm) = (self.free(), self.make.constant() as i32);
+        self.alu(AluOp::Mov, dst, Src::Imm(imm));
+        self.held[dst.index()] = Held::Number;
+        let (op, width) = (self.make.pick(&[CmpOp::Eq, CmpOp::Le, CmpOp::SGe]), self.make.width());
+        let branch = Insn::Branch { width, op, dst, src: Src::Imm(imm), offset: 0 };
+        self.piece(Piece::Jump(branch, To::Later(2)));
+        self.group();
+        let base = self.any();
+        match self.make.below(3) {
+            0 => self.insn(Insn::Load { size: Size::DW, signed: false, dst, base, offset: 0 }),
+            1 => self.insn(Insn::Store { size: Size::DW, base, offset: 0, src: Src::Imm(0) }),
+            _ => self.insn(Insn::Exit),
+        }
+        self.group();
+    }
+
+    /// A field of the context that may be written, or one that may not.
+    fn write_context(&mut self) {
+        let fields = &self.environment.context.fields;
+        let slip = self.slip();
+        let wanted: Vec<_> = fields.iter().filter(|field| slip || field.access == Access::Write).collect();
+        let Some(base) = self.holding(|held| held == Held::Context).filter(|_| !wanted.is_empty()) else {
+            return;
+        };
+        let field = self.make.pick(&wanted);
+        let whole = Size::ALL.iter().copied().find(|size| size.bytes() == field.size);
+        let size = if self.make.percent(5) { self.make.pick(Size::ALL) } else { whole.unwrap_or(Size::W) };
+        let src = if self.make.percent(70) { Src::Reg(self.number()) } else { Src::Imm(7) };
+        self.insn(Insn::Store { size, base, offset: field.offset as i16, src });
     }
 
     fn compare(&mut self) {
@@ -494,33 +529,6 @@ impl Border<'_> {
         let src = if self.make.percent(40) { Src::Reg(self.number()) } else { Src::Imm(imm) };
         let later = To::Later(1 + self.make.below(4));
         self.piece(Piece::Jump(Insn::Branch { width, op, dst, src, offset: 0 }, later));
-    }
-
-    /// A loop with a counter.
-    fn round(&mut self, main: bool) {
-        let counter = self.make.pick(&[Reg::R7, Reg::R8, Reg::R9]);
-        if self.counters.contains(&counter) {
-            return;
-        }
-        self.alu(AluOp::Mov, counter, Src::Imm(0));
-        self.held[counter.index()] = Held::Number;
-        self.counters.push(counter);
-        self.group();
-        let start = To::Group(self.groups.len() - 1);
-        for _ in 0..self.make.below(3) {
-            self.something(main);
-        }
-        self.counters.pop();
-        let step = self.make.pick(&[1, 1, 1, 2, 3]);
-        self.alu(AluOp::Add, counter, Src::Imm(step));
-        let most = step * self.make.pick(&[1, 2, 3, 5, 12]);
-        // A jump into the loop may bring any counter, and one that has passed its end never comes to `!=`.
-        let op = if self.make.percent(2) { CmpOp::Ne } else { self.make.pick(&[CmpOp::Lt, CmpOp::SLe]) };
-        let width = self.make.width();
-        self.piece(Piece::Jump(
-            Insn::Branch { width, op, dst: counter, src: Src::Imm(most), offset: 0 },
-            start,
-        ));
     }
 
     fn move_pointer(&mut self) {

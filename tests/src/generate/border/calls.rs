@@ -10,16 +10,25 @@ use bpf64_core::maps::{self, MapDef, function};
 const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 
 // The tables of every program, by number.
-const HASH: usize = 0;
-const ARRAY: usize = 1;
+pub(super) const HASH: usize = 0;
+pub(super) const ARRAY: usize = 1;
 const RINGBUF: usize = 2;
 const PERCPU: usize = 3;
 const QUEUE: usize = 4;
 const PROGRAMS: usize = 5;
 const EVENTS: usize = 6;
+/// Constant data, which the verifier knows.
+pub(super) const CONSTANTS: usize = 7;
+/// A table of tables.
+pub(super) const TABLES: usize = 8;
 
 /// The tables of every program.
 pub(super) fn maps() -> Vec<MapDef> {
+    let entry = |numbers: &[u32]| {
+        (vec![0; 4], numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())
+    };
+    let data = [8, 4, u32::MAX, 0x0001_000c];
+    let inner = Some(Box::new(MapDef::new("", maps::ARRAY, 4, 24, 4)));
     vec![
         MapDef::new("hash", maps::HASH, 8, 16, 4),
         MapDef::new("array", maps::ARRAY, 4, 24, 4),
@@ -28,6 +37,12 @@ pub(super) fn maps() -> Vec<MapDef> {
         MapDef::new("queue", maps::QUEUE, 0, 8, 4),
         MapDef::new("programs", maps::PROG_ARRAY, 4, 4, 2),
         MapDef::new("events", maps::PERF_EVENT_ARRAY, 4, 4, 2),
+        MapDef { constant: true, entries: vec![entry(&data)], ..MapDef::new("data", maps::ARRAY, 4, 16, 1) },
+        MapDef {
+            inner,
+            entries: vec![entry(&[ARRAY as u32])],
+            ..MapDef::new("tables", maps::ARRAY_OF_MAPS, 4, 4, 2)
+        },
     ]
 }
 
@@ -77,7 +92,7 @@ impl Border<'_> {
         self.clobber(Held::Number);
     }
 
-    fn clobber(&mut self, result: Held) {
+    pub(super) fn clobber(&mut self, result: Held) {
         self.held[..6].fill(Held::Nothing);
         self.held[0] = result;
     }
@@ -92,8 +107,9 @@ impl Border<'_> {
             function::RINGBUF_RESERVE,
             function::LOOKUP_PERCPU,
             26, // skb_load_bytes
-            5,  // ktime_get_ns
-            7,  // get_prandom_u32
+            function::TAIL_CALL,
+            5, // ktime_get_ns
+            7, // get_prandom_u32
         ];
         let ids: Vec<i32> = self
             .environment
