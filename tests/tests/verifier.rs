@@ -9,6 +9,7 @@ use bpf64_core::verifier::{Rejection, Settings, Verified, verify, verify_with};
 use bpf64_tests::kernel::{possible_cpus, skipped};
 use bpf64_tests::kernel_ebpf::{Kernel, Manner, ProgramType, Verdict};
 use bpf64_tests::property::check;
+use std::collections::BTreeSet;
 
 /// Asks whether the kernel can be asked.
 const PROBE: &str = env!("CARGO_BIN_EXE_probe-kernel");
@@ -190,11 +191,26 @@ fn objects_of_clang() {
     println!("{asked} programs of clang accepted, by the kernel too");
 }
 
+/// Reasons without a case: the running kernel says something else, or nothing, or text cannot declare what leads to it.
+const NO_CASE: [&str; 6] =
+    ["NotSupported", "NoTable", "NoConstant", "NotGivenOut", "StringOfCpu", "FormatNumbers"];
+
+/// Every reason for a refusal, by its name in the source.
+fn reasons() -> impl Iterator<Item = &'static str> {
+    let source = include_str!("../../core/src/verifier/rejection.rs");
+    let body = source.split("pub enum Reason {").nth(1).and_then(|rest| rest.split("\n}\n").next());
+    let variant = |line: &'static str| {
+        let name = line.strip_prefix("    ")?.split(|letter: char| !letter.is_alphanumeric()).next()?;
+        (!name.is_empty()).then_some(name)
+    };
+    body.expect("it is declared there").lines().filter_map(variant)
+}
+
 #[test]
 fn suite() {
     let kernel = Kernel::open(PROBE);
     let (mut refused, mut accepted) = (0, 0);
-    let mut wrong = String::new();
+    let (mut wrong, mut seen) = (String::new(), BTreeSet::new());
     for Case { name, text, refusal } in cases() {
         let loaded = match load(text.as_bytes(), &Format::Ebpf.into()) {
             Ok(loaded) => loaded,
@@ -204,6 +220,11 @@ fn suite() {
         let strict_alignment = text.contains("; strict alignment");
         let settings = Settings { log: 1, strict_alignment, cpus: possible_cpus() };
         let ours = verify_with(&program, &loaded.program_type, settings);
+        if let Err(rejection) = &ours {
+            let reason = format!("{:?}", rejection.reason);
+            let name = reason.split(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+            seen.insert(name.to_owned());
+        }
         let found = ours.as_ref().err().map(|rejection| {
             let at = program.origin(rejection.pc).text.clone().expect("it was text").start;
             (
@@ -232,6 +253,11 @@ fn suite() {
             wrong += &format!("{name}: {difference}\n");
         }
     }
+    let missing: Vec<&str> =
+        reasons().filter(|reason| !seen.contains(*reason) && !NO_CASE.contains(reason)).collect();
+    let shown: Vec<_> = NO_CASE.iter().filter(|reason| seen.contains(**reason)).collect();
+    assert!(shown.is_empty(), "they have a case: {shown:?}");
+    assert!(missing.is_empty(), "no case is refused for: {missing:?}");
     assert!(wrong.is_empty(), "{wrong}");
     match kernel {
         Ok(_) => println!("{accepted} accepted and {refused} refused, by the kernel too"),

@@ -271,6 +271,30 @@ fn comparisons_lose_no_number() {
 }
 
 #[test]
+fn unions_and_inclusions() {
+    let (mut included, mut all) = (0, 0);
+    pairs(|x, a, y, b| {
+        let union = a.union(b);
+        assert!(x.iter().chain(y).all(|&number| union.contains(number)), "{a}, {b}: {union}");
+        assert!(union.includes(a) && union.includes(b), "{a}, {b}: {union}");
+        assert!(a.includes(a), "{a}");
+        if a.includes(b) {
+            // Not only the numbers that it was made of: all that it may be.
+            let around = x
+                .iter()
+                .chain(y)
+                .flat_map(|&number| (0..=4).map(move |by| number.wrapping_add(by).wrapping_sub(2)));
+            let mut around = around.filter(|&number| b.contains(number));
+            assert!(around.all(|number| a.contains(number)), "{a} includes {b}");
+            included += 1;
+        }
+        all += 1;
+    });
+    println!("{included} of {all} include the other");
+    assert!(included > 0 && included < all);
+}
+
+#[test]
 fn a_register_compared_with_itself() {
     for base in BASES {
         for (numbers, known) in runs(base, PARTS[0]) {
