@@ -21,7 +21,7 @@ impl Reason {
             Reason::Graph(GraphError::Unreachable { .. }) => {
                 "nothing leads here; take the instruction out, or jump to it".into()
             }
-            Reason::NotSupported(what) => format!("{what} is not implemented here, which says nothing about the program"),
+            Reason::NotSupported(what) => format!("{what} not implemented here, which says nothing about the program"),
             Reason::NotReadable(reg) => format!(
                 "{reg} may hold nothing here; write it on every path first. Calls leave nothing in r1 to r5"
             ),
