@@ -215,6 +215,8 @@ pub struct Change {
 
 /// Told what a step does. `()` listens to nothing, which is how programs run at speed.
 pub trait Observer {
+    /// The instruction that is executed next. Only the running form says so, of what can be told of; who steps knows.
+    fn at(&mut self, _pc: Pc) {}
     /// A value was read from memory (registers are plain from the instruction).
     fn read(&mut self, place: Place, value: u64);
     /// A register or memory was written.

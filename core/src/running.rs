@@ -266,6 +266,7 @@ impl Runner {
     #[inline(never)]
     fn step(&mut self, observer: &mut impl Observer) -> Way {
         self.fresh = false;
+        observer.at(self.machine.pc);
         match self.machine.step(observer) {
             Ok(flow) => {
                 self.executed += 1;
@@ -282,6 +283,7 @@ impl Runner {
     /// The next instruction, which calls this function.
     fn call(&mut self, index: u32, observer: &mut impl Observer) -> Way {
         let pc = self.machine.pc;
+        observer.at(pc);
         match self.machine.call(observer, self.code.functions[index as usize], pc.next()) {
             Ok(next) => {
                 self.machine.pc = next;

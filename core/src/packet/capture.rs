@@ -1,6 +1,7 @@
 //! Captures: pcap in both byte orders and with either clock, and pcapng, read by the library `pcap-parser`.
 //!
-//! A damaged file gives the packets before the damage, and says where it starts.
+//! A damaged file gives the packets before the damage, and says where it starts. A [`Reader`] takes a file piece by piece,
+//! for those that do not fit into memory; [`Capture`] is a file that does.
 
 use crate::context::skb::Skb;
 use pcap_parser::PcapError;
@@ -20,8 +21,8 @@ use std::ops::Range;
 
 /// The longest packet that is read, in bytes: what `tcpdump` and Wireshark allow.
 pub const MAX_PACKET: usize = 262_144;
-/// The longest record that is believed when the file ends before it: a packet with its block around it.
-const MAX_RECORD: usize = MAX_PACKET + 65_536;
+/// The longest record that is believed when there is less of it: a packet with its block around it.
+pub const MAX_RECORD: usize = MAX_PACKET + 65_536;
 
 /// The packets of a capture.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,6 +59,14 @@ impl Captured<'_> {
     #[must_use]
     pub fn skb(&self) -> Skb {
         Skb::captured(self.bytes.to_vec(), self.wire_len, self.link_type)
+    }
+
+    /// The same in place of another packet, whose memory it takes.
+    pub fn replace(&self, skb: &mut Skb) {
+        let mut packet = std::mem::take(&mut skb.packet);
+        packet.clear();
+        packet.extend_from_slice(self.bytes);
+        *skb = Skb::captured(packet, self.wire_len, self.link_type);
     }
 }
 
@@ -140,6 +149,7 @@ const BIG: Order = Order {
 };
 
 /// What a section of pcapng says for its blocks.
+#[derive(Clone)]
 struct Section {
     order: &'static Order,
     /// Link types of the interfaces.
@@ -147,7 +157,7 @@ struct Section {
 }
 
 /// The parser of the records behind a header of pcap. Timestamps, in which the formats differ too, are not read.
-fn frame_parser(header: &PcapHeader) -> for<'a> fn(&'a [u8]) -> Parsed<'a, LegacyPcapBlock<'a>> {
+fn frame_parser(header: &PcapHeader) -> FrameParser {
     if header.is_modified_format() {
         parse_pcap_frame_modified
     } else if header.is_bigendian() {
@@ -155,6 +165,139 @@ fn frame_parser(header: &PcapHeader) -> for<'a> fn(&'a [u8]) -> Parsed<'a, Legac
     } else {
         parse_pcap_frame
     }
+}
+
+type FrameParser = for<'a> fn(&'a [u8]) -> Parsed<'a, LegacyPcapBlock<'a>>;
+
+/// What kind of file it is.
+#[derive(Clone)]
+enum Format {
+    Pcap(FrameParser, u32),
+    Pcapng(Section),
+}
+
+/// Reads a capture record after record, from as much of it as there is.
+#[derive(Clone, Default)]
+pub struct Reader {
+    /// Once it is known.
+    format: Option<Format>,
+    /// Where in the file the next record begins.
+    offset: usize,
+    packets: usize,
+}
+
+/// What is next in a capture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// A packet, and how many bytes of the input its record takes.
+    Packet(Captured<'a>, usize),
+    /// So many bytes of something else.
+    Other(usize),
+    /// It cannot be said yet: there is less than one record.
+    TooLittle,
+    /// The file is at its end.
+    End,
+}
+
+impl Reader {
+    /// What `input` begins with: the bytes from behind what was found before, as many as there are, and whether the file
+    /// ends with them. [`MAX_RECORD`] bytes are enough.
+    ///
+    /// # Errors
+    /// No capture, or one that is damaged here; nothing is found any more.
+    pub fn next<'a>(&mut self, input: &'a [u8], ends: bool) -> Result<Found<'a>, CaptureError> {
+        let packets = self.packets;
+        let Some(format) = &mut self.format else { return self.begin(input, ends) };
+        if input.is_empty() {
+            return Ok(if ends { Found::End } else { Found::TooLittle });
+        }
+        let read = match format {
+            Format::Pcap(parse, link_type) => parse(input).map(|(rest, frame)| {
+                (rest, captured(Some(link_type), frame.data, frame.caplen, frame.origlen).map(Some))
+            }),
+            Format::Pcapng(section) => block(input, section),
+        };
+        let damaged = CaptureError::Damaged { packets, offset: self.offset };
+        match read {
+            Ok((rest, Some(found))) => {
+                let taken = input.len() - rest.len();
+                self.offset += taken;
+                Ok(match found {
+                    Some(packet) => {
+                        self.packets += 1;
+                        Found::Packet(packet, taken)
+                    }
+                    None => Found::Other(taken),
+                })
+            }
+            Err(Stop::Incomplete(Needed::Size(missing))) if input.len() + missing.get() < MAX_RECORD => {
+                if ends {
+                    Err(CaptureError::CutOff { packets })
+                } else {
+                    Ok(Found::TooLittle)
+                }
+            }
+            Ok((_, None)) | Err(_) => Err(damaged),
+        }
+    }
+
+    /// Sees which format it is, and takes the header of the file.
+    fn begin<'a>(&mut self, input: &'a [u8], ends: bool) -> Result<Found<'a>, CaptureError> {
+        // Each parser of the library is called by name: its reader brings those of all blocks into the page.
+        let block = parse_sectionheaderblock(input);
+        if block.is_ok() {
+            self.format = Some(Format::Pcapng(Section { order: &LITTLE, interfaces: Vec::new() }));
+            return Ok(Found::Other(0));
+        }
+        match parse_pcap_header(input) {
+            Ok((rest, header)) => {
+                self.format = Some(Format::Pcap(frame_parser(&header), header.network.0 as u32));
+                self.offset = input.len() - rest.len();
+                Ok(Found::Other(self.offset))
+            }
+            // Of a block that begins a section there can be less than all, too.
+            Err(_) if !ends && matches!(block, Err(Stop::Incomplete(_))) && input.len() < MAX_RECORD => {
+                Ok(Found::TooLittle)
+            }
+            Err(Stop::Incomplete(_)) if !ends => Ok(Found::TooLittle),
+            Err(Stop::Incomplete(_)) if !input.is_empty() => Err(CaptureError::CutOff { packets: 0 }),
+            Err(_) => Err(CaptureError::NotACapture),
+        }
+    }
+}
+
+/// Reads a block of pcapng: a packet, something else, or `None` when it contradicts itself.
+fn block<'a>(input: &'a [u8], section: &mut Section) -> Parsed<'a, Option<Option<Captured<'a>>>> {
+    if input.starts_with(&SHB_MAGIC.to_le_bytes()) {
+        let (rest, header) = parse_sectionheaderblock(input)?;
+        let order = if header.big_endian() { &BIG } else { &LITTLE };
+        *section = Section { order, interfaces: Vec::new() };
+        return Ok((rest, Some(None)));
+    }
+    let Section { order, interfaces } = section;
+    let (rest, block) = (order.any)(input)?;
+    let found = match (order.kind)(block.block_type.to_le_bytes()) {
+        IDB_MAGIC => (order.interface)(input).ok().map(|(_, block)| {
+            interfaces.push(block.linktype.0 as u32);
+            None
+        }),
+        EPB_MAGIC => (order.enhanced)(input).ok().and_then(|(_, block)| {
+            captured(interfaces.get(block.if_id as usize), block.data, block.caplen, block.origlen).map(Some)
+        }),
+        SPB_MAGIC => (order.simple)(input).ok().and_then(|(_, block)| {
+            let caplen = block.origlen.min(block.data.len() as u32);
+            captured(interfaces.first(), block.data, caplen, block.origlen).map(Some)
+        }),
+        // Names, statistics, secrets: nothing a filter sees.
+        _ => Some(None),
+    };
+    Ok((rest, found))
+}
+
+/// `None` when the record contradicts itself.
+fn captured<'a>(link_type: Option<&u32>, data: &'a [u8], caplen: u32, wire_len: u32) -> Option<Captured<'a>> {
+    let bytes = data.get(..caplen as usize).filter(|bytes| bytes.len() <= MAX_PACKET)?;
+    Some(Captured { bytes, wire_len, link_type: *link_type? })
 }
 
 impl Capture {
@@ -173,91 +316,24 @@ impl Capture {
     }
 
     fn fill(&mut self, input: &[u8]) -> Result<(), CaptureError> {
-        // Each parser of the library is called by name: its reader brings those of all blocks into the page.
-        if parse_sectionheaderblock(input).is_ok() {
-            let mut section = Section { order: &LITTLE, interfaces: Vec::new() };
-            return self.records(input, 0, |capture, rest| capture.block(rest, &mut section));
-        }
-        match parse_pcap_header(input) {
-            Ok((rest, header)) => {
-                let parse = frame_parser(&header);
-                let link_type = header.network.0 as u32;
-                self.records(input, input.len() - rest.len(), |capture, rest| {
-                    let (rest, frame) = parse(rest)?;
-                    let good = capture.push(Some(&link_type), frame.data, frame.caplen, frame.origlen);
-                    Ok((rest, good))
-                })
-            }
-            Err(Stop::Incomplete(_)) if !input.is_empty() => Err(CaptureError::CutOff { packets: 0 }),
-            Err(_) => Err(CaptureError::NotACapture),
-        }
-    }
-
-    /// Reads records one after the other from byte `offset` on. `read` gives what is behind a record, and false when
-    /// the record contradicts itself.
-    fn records<'a>(
-        &mut self,
-        input: &'a [u8],
-        mut offset: usize,
-        mut read: impl FnMut(&mut Self, &'a [u8]) -> Parsed<'a, bool>,
-    ) -> Result<(), CaptureError> {
-        while offset < input.len() {
-            let packets = self.packets.len();
-            let rest = &input[offset..];
-            match read(self, rest) {
-                Ok((behind, true)) => {
-                    let end = input.len() - behind.len();
-                    for record in &mut self.packets[packets..] {
-                        record.in_file = offset..end;
-                    }
-                    offset = end;
+        let (mut reader, mut at) = (Reader::default(), 0);
+        loop {
+            match reader.next(&input[at..], true)? {
+                Found::Packet(packet, taken) => {
+                    self.push(packet, at..at + taken);
+                    at += taken;
                 }
-                Err(Stop::Incomplete(Needed::Size(missing))) if rest.len() + missing.get() < MAX_RECORD => {
-                    return Err(CaptureError::CutOff { packets });
-                }
-                Ok((_, false)) | Err(_) => return Err(CaptureError::Damaged { packets, offset }),
+                Found::Other(taken) => at += taken,
+                Found::TooLittle | Found::End => return Ok(()),
             }
         }
-        Ok(())
     }
 
-    /// Reads a block of pcapng.
-    fn block<'a>(&mut self, input: &'a [u8], section: &mut Section) -> Parsed<'a, bool> {
-        if input.starts_with(&SHB_MAGIC.to_le_bytes()) {
-            let (rest, header) = parse_sectionheaderblock(input)?;
-            let order = if header.big_endian() { &BIG } else { &LITTLE };
-            *section = Section { order, interfaces: Vec::new() };
-            return Ok((rest, true));
-        }
-        let Section { order, interfaces } = section;
-        let (rest, block) = (order.any)(input)?;
-        let good = match (order.kind)(block.block_type.to_le_bytes()) {
-            IDB_MAGIC => {
-                (order.interface)(input).map(|(_, block)| interfaces.push(block.linktype.0 as u32)).is_ok()
-            }
-            EPB_MAGIC => (order.enhanced)(input).is_ok_and(|(_, block)| {
-                self.push(interfaces.get(block.if_id as usize), block.data, block.caplen, block.origlen)
-            }),
-            SPB_MAGIC => (order.simple)(input).is_ok_and(|(_, block)| {
-                let caplen = block.origlen.min(block.data.len() as u32);
-                self.push(interfaces.first(), block.data, caplen, block.origlen)
-            }),
-            // Names, statistics, secrets: nothing a filter sees.
-            _ => true,
-        };
-        Ok((rest, good))
-    }
-
-    /// False when the record contradicts itself.
-    fn push(&mut self, link_type: Option<&u32>, data: &[u8], caplen: u32, wire_len: u32) -> bool {
-        let (Some(&link_type), Some(data)) = (link_type, data.get(..caplen as usize)) else { return false };
-        if data.len() > MAX_PACKET {
-            return false;
-        }
+    fn push(&mut self, packet: Captured<'_>, in_file: Range<usize>) {
+        let Captured { bytes, wire_len, link_type } = packet;
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(data);
-        self.packets.push(Record { bytes: start..self.bytes.len(), in_file: 0..0, wire_len, link_type });
-        true
+        self.bytes.extend_from_slice(bytes);
+        self.packets.push(Record { bytes: start..self.bytes.len(), in_file, wire_len, link_type });
     }
 
     /// How many packets there are.
@@ -362,6 +438,35 @@ mod tests {
         let cut = &file[..file.len() - 1];
         let capture = Capture::read(cut).unwrap();
         assert_eq!(Capture::read(&capture.only(cut, |_| true)).unwrap().len(), 1);
+    }
+
+    /// Whatever the pieces are, a reader finds in them what there is in the whole.
+    #[test]
+    fn a_capture_is_read_piece_by_piece() {
+        let file = legacy();
+        for (end, piece) in (0..=file.len()).flat_map(|end| [1, 7, 100].map(|piece| (end, piece))) {
+            let file = &file[..end];
+            let (mut reader, mut at, mut there, mut packets) = (Reader::default(), 0, 0, Vec::new());
+            let damage = loop {
+                match reader.next(&file[at..there], there == end) {
+                    Ok(Found::Packet(packet, taken)) => {
+                        packets.push(packet.bytes.to_vec());
+                        at += taken;
+                    }
+                    Ok(Found::Other(taken)) => at += taken,
+                    Ok(Found::TooLittle) => there = end.min(there + piece),
+                    Ok(Found::End) => break None,
+                    Err(error) => break Some(error),
+                }
+            };
+            match Capture::read(file) {
+                Ok(whole) => {
+                    let wanted: Vec<_> = whole.iter().map(|packet| packet.bytes.to_vec()).collect();
+                    assert_eq!((packets, damage), (wanted, whole.damage.clone()), "{end} by {piece}");
+                }
+                Err(error) => assert_eq!((packets.len(), damage), (0, Some(error)), "{end} by {piece}"),
+            }
+        }
     }
 
     #[test]

@@ -39,6 +39,17 @@ impl Output {
         self.text('\n')
     }
 
+    /// Writes part of a document.
+    pub(crate) fn part(&mut self, part: &impl Serialize) -> Result<(), Failure> {
+        serde_json::to_writer(&mut self.stdout, part).map_err(|error| Failure::Output(error.into()))
+    }
+
+    /// Writes the rest of a document of which something is written already, and the end of the line.
+    pub(crate) fn rest_of_document(&mut self, rest: &impl Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string(rest).map_err(|error| Failure::Output(error.into()))?;
+        self.text(format_args!("{}\n", text.strip_prefix('{').unwrap_or(&text)))
+    }
+
     /// The text in this style, where colours are wanted.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }

@@ -1,14 +1,17 @@
 //! The arguments that say which packet, or which capture, a program meets.
 
+pub(crate) mod stream;
+
 use super::failure::Failure;
 use super::input;
-use bpf64_core::context::skb::link_type;
+use bpf64_core::context::skb::{Skb, link_type};
 use bpf64_core::link::Packet;
 use bpf64_core::packet::capture::{Capture, CaptureError, MAX_PACKET};
 use data_encoding::{Encoding, Specification};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use stream::{Broken, Stream};
 
 /// The longest capture that is read: it is held in memory.
 const MAX_CAPTURE: usize = 1 << 30;
@@ -68,6 +71,17 @@ impl PacketArguments {
         self.packet.is_some() || self.pcap.is_some()
     }
 
+    /// The capture that was given, if one was and all of its packets are meant.
+    pub(crate) fn stream(&self, stdin_taken: bool) -> Result<Option<Stream>, Failure> {
+        match (&self.pcap, self.index) {
+            (Some(path), None) => {
+                stdin_once(path, stdin_taken)?;
+                Stream::open(path).map(Some)
+            }
+            (Some(_), Some(_)) | (None, _) => Ok(None),
+        }
+    }
+
     /// Reads what was given. `stdin_taken` says that the program already comes from there.
     pub(crate) fn read(&self, stdin_taken: bool) -> Result<Packets, Failure> {
         if let Some(packet) = &self.packet {
@@ -79,24 +93,34 @@ impl PacketArguments {
             return ethernet(bytes).map(Packets::One);
         }
         let Some(path) = &self.pcap else { return Ok(Packets::None) };
-        let (name, capture) = read_capture(path, stdin_taken)?;
-        let Some(index) = self.index else { return Ok(Packets::All(capture, name)) };
-        match capture.get(index) {
-            Some(found) => Ok(Packets::One(Packet {
-                bytes: found.bytes.to_vec(),
-                wire_len: found.wire_len,
-                link_type: found.link_type,
-            })),
-            None => Err(match capture.damage {
-                Some(damage) => in_file(&name, &damage),
-                None if capture.is_empty() => {
-                    Failure::not_understood(format!("there is no packet {index} in {name}; it has none"))
-                }
-                None => Failure::not_understood(format!(
-                    "there is no packet {index} in {name}; the last one is {}",
-                    capture.len() - 1
-                )),
-            }),
+        let Some(index) = self.index else {
+            let (name, capture) = read_capture(path, stdin_taken)?;
+            return Ok(Packets::All(capture, name));
+        };
+        stdin_once(path, stdin_taken)?;
+        one_of(Stream::open(path)?, index).map(Packets::One)
+    }
+}
+
+/// Packet `index` of a capture, counted from 0.
+fn one_of(mut stream: Stream, index: usize) -> Result<Packet, Failure> {
+    let (mut skb, mut before) = (Skb::default(), 0);
+    loop {
+        match stream.next(&mut skb) {
+            Ok(Some(seen)) if before == index => {
+                return Ok(Packet { bytes: skb.packet, wire_len: seen.wire_len, link_type: seen.link_type });
+            }
+            Ok(Some(_)) => before += 1,
+            Ok(None) => {
+                let last = match before.checked_sub(1) {
+                    None => "it has none".to_owned(),
+                    Some(last) => format!("the last one is {last}"),
+                };
+                let name = stream.name();
+                return Err(Failure::not_understood(format!("there is no packet {index} in {name}; {last}")));
+            }
+            Err(Broken::Damaged(damage)) => return Err(in_file(stream.name(), &damage)),
+            Err(Broken::Unreadable(failure)) => return Err(failure),
         }
     }
 }

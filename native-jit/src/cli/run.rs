@@ -22,7 +22,8 @@ use bpf64_core::environment::{Environment, MEMORY, ProgramType, SECCOMP, World};
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::Trap;
 use bpf64_core::maps::Table;
-use bpf64_core::verifier::verify;
+use bpf64_core::verifier::{Verified, verify};
+use capture::Feed;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
 use serde_json::Value;
@@ -33,6 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   bpf64 run filter.txt --pcap traffic.pcap              a line for every packet
   bpf64 run filter.txt --pcap traffic.pcap --index 6    one of them, in full
+  tcpdump -w - | bpf64 run filter.txt --pcap - -q       the totals of what comes, however much
   bpf64 run -e 'ldh [12]' -e 'ret a' --packet ffffffffffff0200000000010806
   bpf64 run profile.json --syscall openat --arg -100    what a seccomp profile does with a call
   bpf64 run profile.json more.json --matrix             what several do with every call";
@@ -61,6 +63,9 @@ pub(crate) struct Arguments {
     /// Run also what the verifier refuses: the interpreter checks every step
     #[arg(long)]
     unverified: bool,
+    /// Of a capture only the totals, no line for every packet
+    #[arg(long, short, requires = "pcap")]
+    quiet: bool,
     /// Run so often, and say how long a run takes
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=MAX_REPEAT))]
     repeat: u64,
@@ -140,22 +145,34 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         return Err(Failure::not_understood("only seccomp filters run together, and this program is none")
             .help("say `--syscall NAME` or `--matrix`, or run the programs one by one"));
     }
+    let mut stream = None;
     let (environment, packets) = match &arguments.mem {
         Some(_) if matches!(loaded.form, Form::Classic(..)) => {
             return Err(Failure::not_understood("a classic program sees a packet, not memory")
                 .help("give the bytes as `--packet HEX`"));
         }
         Some(digits) => (ProgramType::from(&MEMORY), Packets::One(packet::memory(digits)?)),
-        None => (loaded.program_type.clone(), arguments.packets.read(arguments.program.uses_stdin())?),
+        None => {
+            let stdin_taken = arguments.program.uses_stdin();
+            // Who runs over a capture several times has it held in memory.
+            stream = if arguments.repeat == 1 { arguments.packets.stream(stdin_taken)? } else { None };
+            let packets =
+                if stream.is_some() { Packets::None } else { arguments.packets.read(stdin_taken)? };
+            (loaded.program_type.clone(), packets)
+        }
     };
     let plain = !has_packet(&environment);
     let tables = arguments.entries.tables(&loaded.ebpf(), arguments.surroundings.cpus())?;
-    if !arguments.unverified && arguments.mem.is_none() {
-        prove(&source, &loaded, &environment, out)?;
-    }
-    let engine = Engine::new(&loaded, arguments.engine, environment)?;
+    let proof = match arguments.unverified || arguments.mem.is_some() {
+        true => None,
+        false => prove(&source, &loaded, &environment, out)?,
+    };
+    let engine = Engine::new(&loaded, arguments.engine, environment, proof)?;
     let Arguments { repeat, limit, ref surroundings, .. } = *arguments;
     let job = Job { engine, source: &source, context, surroundings, tables, repeat, limit };
+    if let Some(stream) = stream {
+        return capture::run(&job, Feed::Stream(stream), arguments.quiet, out);
+    }
     match packets {
         Packets::None if job.context.is_some() => single::run(&job, packet::memory("")?, out),
         Packets::None if plain => Err(Failure::not_understood("there is nothing for the program to see").help(
@@ -164,15 +181,20 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         Packets::None => Err(Failure::not_understood("there is no packet to run the program on")
             .help("give one as `--packet HEX` or `--packet @FILE`, many as `--pcap FILE`, or an empty one as `--packet ''`")),
         Packets::One(packet) => single::run(&job, packet, out),
-        Packets::All(capture, name) => capture::run(&job, &capture, &name, out),
+        Packets::All(capture, name) => capture::run(&job, Feed::Held(capture, name), arguments.quiet, out),
     }
 }
 
 /// Whether the verifier lets the program run: classic programs have had their checker.
-fn prove(source: &Source, loaded: &Loaded, environment: &Environment, out: &Output) -> Result<(), Failure> {
+fn prove(
+    source: &Source,
+    loaded: &Loaded,
+    environment: &Environment,
+    out: &Output,
+) -> Result<Option<Verified>, Failure> {
     const NOTE: &str = "note: `--unverified` runs it nevertheless, in the interpreter that checks every step";
-    let Form::Ebpf(program) = &loaded.form else { return Ok(()) };
-    verify(program, environment, 0).map(drop).map_err(|rejection| {
+    let Form::Ebpf(program) = &loaded.form else { return Ok(None) };
+    verify(program, environment, 0).map(Some).map_err(|rejection| {
         if !out.json {
             super::output::warn(NOTE);
         }

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::input;
 use super::output::{Output, warn};
 use super::program::ProgramArguments;
-use super::run::engine::{End, Engine, EngineName, Run};
+use super::run::engine::{End, Engine, EngineName, Ran};
 use super::run::single::told;
 use super::run::{Job, LIMIT, TrapDocument, r0_text};
 use super::surroundings::Surroundings;
@@ -16,6 +16,7 @@ use bpf64_core::environment::{ProgramType, Random, World};
 use bpf64_core::load::Form;
 use bpf64_core::maps::MAX_CPUS;
 use bpf64_core::trace::{Format, Symbols};
+use bpf64_core::verifier::verify;
 use events::{Event, Events};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -118,7 +119,9 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         return Err(Failure::not_understood("program and events cannot both come from standard input"));
     }
     let tables = arguments.entries.tables(&loaded.ebpf(), MAX_CPUS)?;
-    let engine = Engine::new(&loaded, arguments.engine, program_type)?;
+    // What is not proved runs too, a step at a time.
+    let proof = verify(&loaded.ebpf(), &program_type, 0).ok();
+    let engine = Engine::new(&loaded, arguments.engine, program_type, proof)?;
     // Every event says when, where and to whom it happened.
     let surroundings = &Surroundings::default();
     let limit = arguments.limit;
@@ -127,26 +130,26 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     let mut symbols = Symbols::default();
     let mut totals = Totals::default();
     let random = Random(arguments.seed);
-    let mut world = World { tables: job.tables.clone(), cpus: MAX_CPUS, random, ..World::default() };
+    let world = World { tables: job.tables.clone(), cpus: MAX_CPUS, random, ..World::default() };
+    let mut live = job.engine.start(world);
     while let Some(event) = events.next(&format, &mut symbols)? {
         if event.name.as_deref().is_some_and(|name| name != format.name) {
             totals.others += 1;
             continue;
         }
-        event.put(&mut world);
-        let run = job.engine.run(world, job.limit);
+        event.put(live.world_mut());
+        let run = live.run(job.limit);
         totals.count(&job, &event, &run, out)?;
         let given_up = matches!(run.end, End::Limit { .. });
         if !matches!(run.end, End::Returned { .. }) {
             totals.failure.get_or_insert(run.end);
         }
-        world = run.world;
         if given_up {
             // Every event would take as long.
             break;
         }
     }
-    report(&job, &totals, &world, &symbols, out)?;
+    report(&job, &totals, &live.into_world(), &symbols, out)?;
     match &totals.failure {
         None => Ok(Status::Done),
         Some(_) if out.json => Ok(Status::Refused),
@@ -161,7 +164,7 @@ fn read_format(arguments: &Arguments) -> Result<Format, Failure> {
 }
 
 impl Totals {
-    fn count(&mut self, job: &Job<'_>, event: &Event, run: &Run, out: &mut Output) -> Result<(), Failure> {
+    fn count(&mut self, job: &Job<'_>, event: &Event, run: &Ran, out: &mut Output) -> Result<(), Failure> {
         let kept = matches!(run.end, End::Returned { r0, .. } if r0 as u32 != 0);
         let index = self.events;
         self.events += 1;
@@ -186,7 +189,7 @@ impl Totals {
         if kept {
             out.text(format_args!("{}\n", input::tame(event.line.trim_end())))?;
         }
-        told(job, run, "          ", out)
+        told(job, &run.heard, "          ", out)
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn prepare(request: &Request) -> Result<(Loaded, World), String> {
 /// Runs the program on a packet, or on the record of a system call.
 pub(super) fn run(request: &Request) -> Result<String, String> {
     let (loaded, world) = prepare(request)?;
-    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone())
+    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone(), None)
         .map_err(|failure| failure.message())?;
     match engine.run(world, LIMIT).end {
         End::Returned { r0, .. } => document(&Ran { ret: r0 as u32 }),

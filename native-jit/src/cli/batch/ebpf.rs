@@ -180,7 +180,7 @@ pub(super) fn prepare(request: &Request) -> Result<Prepared, String> {
 /// Runs the program once.
 pub(super) fn run(request: &Request) -> Result<String, String> {
     let Prepared { loaded, world, unseen } = prepare(request)?;
-    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone())
+    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone(), None)
         .map_err(|failure| failure.message())?;
     let limit = request.limit.unwrap_or(LIMIT);
     let run = engine.run(world, limit);

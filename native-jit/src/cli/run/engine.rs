@@ -10,7 +10,8 @@ use bpf64_core::listing;
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::{Ending, Flow, Machine, Trap};
 use bpf64_core::program::{Pc, Program};
-use bpf64_core::verifier::verify;
+use bpf64_core::running::{Code, Runner};
+use bpf64_core::verifier::{Verified, verify};
 use bpf64_jit::runtime::{self as jit, Compiled};
 use bpf64_jit::{Options, compile};
 use clap::ValueEnum;
@@ -35,7 +36,8 @@ pub(in crate::cli) struct Engine {
 }
 
 enum On {
-    Interp(Rc<Program>),
+    /// With the running form, if it was proved to do no harm.
+    Interp(Rc<Program>, Option<Rc<Code>>),
     Classic(Rc<classic::Program>),
     Jit(Rc<Program>, Rc<Compiled>),
 }
@@ -61,6 +63,14 @@ pub(in crate::cli) enum End {
     },
 }
 
+/// What came of a run.
+pub(in crate::cli) struct Ran {
+    pub(in crate::cli) end: End,
+    pub(in crate::cli) executed: u64,
+    /// What it printed and sent.
+    pub(in crate::cli) heard: Heard,
+}
+
 /// A run that is over.
 pub(in crate::cli) struct Run {
     pub(in crate::cli) end: End,
@@ -72,7 +82,7 @@ pub(in crate::cli) struct Run {
 }
 
 /// Steps a machine to the end of its run, and listens.
-fn step(machine: &mut impl Machine, limit: u64) -> (End, u64, Heard) {
+fn step(machine: &mut impl Machine, limit: u64) -> Ran {
     let (mut executed, mut heard) = (0, Heard::default());
     let end = loop {
         let pc = machine.pc();
@@ -89,15 +99,74 @@ fn step(machine: &mut impl Machine, limit: u64) -> (End, u64, Heard) {
             Err(trap) => break End::Trapped(trap),
         }
     };
-    (end, executed, heard)
+    Ran { end, executed, heard }
+}
+
+/// A machine that runs a program over one packet after the other, each in the world as the one before has left it.
+pub(in crate::cli) struct Live<'a> {
+    engine: &'a Engine,
+    on: Machinery,
+}
+
+enum Machinery {
+    /// One machine for all runs.
+    Running(Box<Runner>),
+    /// A world in which a machine is set up for each.
+    Anew(World),
+}
+
+impl Live<'_> {
+    /// The world of the next run.
+    pub(in crate::cli) fn world_mut(&mut self) -> &mut World {
+        match &mut self.on {
+            Machinery::Running(runner) => runner.world_mut(),
+            Machinery::Anew(world) => world,
+        }
+    }
+
+    /// The world as the last run left it.
+    pub(in crate::cli) fn into_world(self) -> World {
+        match self.on {
+            Machinery::Running(runner) => runner.into_machine().world,
+            Machinery::Anew(world) => world,
+        }
+    }
+
+    /// Runs the program once.
+    pub(in crate::cli) fn run(&mut self, limit: u64) -> Ran {
+        match &mut self.on {
+            Machinery::Running(runner) => run(runner, limit),
+            Machinery::Anew(world) => {
+                let (ran, after) = self.engine.once(std::mem::take(world), limit);
+                *world = after;
+                ran
+            }
+        }
+    }
+}
+
+/// Runs a program's running form once.
+fn run(runner: &mut Runner, limit: u64) -> Ran {
+    let mut heard = Heard::default();
+    runner.restart();
+    let outcome = runner.run(limit, &mut heard);
+    let pc = runner.machine().pc();
+    let end = match outcome.end {
+        Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: Some(pc) },
+        Some(Err(trap)) => End::Trapped(trap),
+        None => End::Limit { pc },
+    };
+    Ran { end, executed: outcome.executed, heard }
 }
 
 impl Engine {
-    /// The program on the machine of that name.
+    /// The program on the machine of that name. With a proof that it does no harm the interpreter runs it in its running
+    /// form, without one it looks at every step; converted programs are proved here.
     pub(in crate::cli) fn new(
         loaded: &Loaded,
         name: EngineName,
         environment: ProgramType,
+        proof: Option<Verified>,
     ) -> Result<Self, Failure> {
         let on = match (name, &loaded.form) {
             (EngineName::Jit, _) => {
@@ -105,7 +174,15 @@ impl Engine {
                 let compiled = compiled(&program, &environment)?;
                 On::Jit(Rc::new(program), Rc::new(compiled))
             }
-            (EngineName::Interp, _) => On::Interp(Rc::new(loaded.ebpf())),
+            (EngineName::Interp, form) => {
+                let program = loaded.ebpf();
+                let proof = match form {
+                    Form::Classic(..) => verify(&program, &environment, 0).ok(),
+                    Form::Ebpf(_) => proof,
+                };
+                let code = proof.map(|proof| Rc::new(Code::new(&proof, environment.clone())));
+                On::Interp(Rc::new(program), code)
+            }
             (EngineName::Classic, Form::Classic(program, _)) => On::Classic(Rc::new(program.clone())),
             (EngineName::Classic, Form::Ebpf(_)) => {
                 return Err(Failure::not_understood(
@@ -117,18 +194,32 @@ impl Engine {
         Ok(Engine { loaded: loaded.clone(), environment, on })
     }
 
+    /// A machine for many runs, the first of them in this world.
+    pub(in crate::cli) fn start(&self, world: World) -> Live<'_> {
+        let on = match &self.on {
+            On::Interp(_, Some(code)) => Machinery::Running(Box::new(Runner::new(Rc::clone(code), world))),
+            On::Interp(_, None) | On::Classic(_) | On::Jit(..) => Machinery::Anew(world),
+        };
+        Live { engine: self, on }
+    }
+
     /// Runs the program once.
     pub(in crate::cli) fn run(&self, world: World, limit: u64) -> Run {
+        let mut live = self.start(world);
+        let Ran { end, executed, heard } = live.run(limit);
+        Run { end, executed, heard, world: live.into_world() }
+    }
+
+    /// Runs the program once, on a machine that is set up for it. The world after it, too.
+    fn once(&self, world: World, limit: u64) -> (Ran, World) {
         match &self.on {
-            On::Interp(program) => {
+            On::Interp(program, _) => {
                 let mut machine = interp::Machine::new(Rc::clone(program), self.environment.clone(), world);
-                let (end, executed, heard) = step(&mut machine, limit);
-                Run { end, executed, world: machine.world, heard }
+                (step(&mut machine, limit), machine.world)
             }
             On::Classic(program) => {
                 let mut machine = classic::interp::Machine::new(Rc::clone(program), world);
-                let (end, executed, heard) = step(&mut machine, limit);
-                Run { end, executed, world: machine.world, heard }
+                (step(&mut machine, limit), machine.world)
             }
             On::Jit(program, compiled) => {
                 let environment = self.environment.clone();
@@ -142,7 +233,7 @@ impl Engine {
                 };
                 let executed = outcome.executed.unwrap_or_default();
                 let heard = Heard::of(machine.take_printed(), machine.take_sent());
-                Run { end, executed, world: machine.into_world(), heard }
+                (Ran { end, executed, heard }, machine.into_world())
             }
         }
     }
@@ -165,7 +256,7 @@ impl Engine {
     /// The number of an instruction as listings show it.
     pub(in crate::cli) fn slot(&self, pc: Pc) -> u32 {
         match &self.on {
-            On::Interp(program) | On::Jit(program, _) => program.slot(pc).0,
+            On::Interp(program, _) | On::Jit(program, _) => program.slot(pc).0,
             On::Classic(_) => pc.0,
         }
     }
@@ -173,11 +264,11 @@ impl Engine {
     /// Where the instruction stands in the program's text. None for what ran past the last one.
     pub(in crate::cli) fn span(&self, pc: Pc) -> Option<Span> {
         match &self.on {
-            On::Interp(program) | On::Jit(program, _) if pc.index() < program.insns().len() => {
+            On::Interp(program, _) | On::Jit(program, _) if pc.index() < program.insns().len() => {
                 let origin = program.origin(pc);
                 origin.text.clone().or_else(|| self.loaded.span(origin.classic?))
             }
-            On::Interp(_) | On::Jit(..) => None,
+            On::Interp(..) | On::Jit(..) => None,
             On::Classic(_) => self.loaded.span(pc),
         }
     }
@@ -191,13 +282,13 @@ impl Engine {
         let names = self.environment.functions;
         match (&self.on, &self.loaded.form) {
             (On::Classic(program), _) => classic(program, pc),
-            (On::Interp(program) | On::Jit(program, _), _) if pc.index() >= program.insns().len() => None,
-            (On::Interp(program) | On::Jit(program, _), Form::Classic(from, _))
+            (On::Interp(program, _) | On::Jit(program, _), _) if pc.index() >= program.insns().len() => None,
+            (On::Interp(program, _) | On::Jit(program, _), Form::Classic(from, _))
                 if program.origin(pc).classic.is_some() =>
             {
                 program.origin(pc).classic.and_then(|pc| classic(from, pc))
             }
-            (On::Interp(program) | On::Jit(program, _), _) => Some(format!(
+            (On::Interp(program, _) | On::Jit(program, _), _) => Some(format!(
                 "{}: {}",
                 program.slot(pc).0,
                 listing::insn(program, pc, names, listing::Style::Kernel)
@@ -209,8 +300,8 @@ impl Engine {
     pub(in crate::cli) fn count(&self, executed: u64) -> String {
         let (set, note) = match (&self.on, &self.loaded.form) {
             (On::Classic(_), _) => ("classic", ""),
-            (On::Interp(_) | On::Jit(..), Form::Classic(..)) => ("eBPF", ", converted from classic"),
-            (On::Interp(_) | On::Jit(..), Form::Ebpf(_)) => ("eBPF", ""),
+            (On::Interp(..) | On::Jit(..), Form::Classic(..)) => ("eBPF", ", converted from classic"),
+            (On::Interp(..) | On::Jit(..), Form::Ebpf(_)) => ("eBPF", ""),
         };
         let plural = if executed == 1 { "" } else { "s" };
         format!("{executed} {set} instruction{plural}{note}")

@@ -32,6 +32,10 @@ impl Heard {
 }
 
 impl Observer for Heard {
+    fn at(&mut self, pc: Pc) {
+        self.pc = pc;
+    }
+
     fn read(&mut self, _: Place, _: u64) {}
 
     fn wrote(&mut self, _: Place, _: u64, _: u64) {}

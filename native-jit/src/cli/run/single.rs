@@ -1,6 +1,7 @@
 //! One packet: everything about the run.
 
 use super::engine::{End, Run};
+use super::heard::Heard;
 use super::{Job, TrapDocument, r0_text};
 use crate::cli::Status;
 use crate::cli::failure::Failure;
@@ -112,22 +113,27 @@ fn describe(job: &Job<'_>, before: &Skb, run: &Run, out: &mut Output) -> Result<
         let way = if sent.ingress { "into" } else { "to" };
         out.text(format_args!("sent      {way} {}: {}\n", sent.ifindex, HEXLOWER.encode(&sent.packet)))?;
     }
-    told(job, run, "", out)?;
+    told(job, &run.heard, "", out)?;
     tables::show(&run.world.tables, out)
 }
 
 /// What the program printed, each line with the instruction that printed it.
-pub(in crate::cli) fn told(job: &Job<'_>, run: &Run, indent: &str, out: &mut Output) -> Result<(), Failure> {
-    let longest = run.heard.printed.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
+pub(in crate::cli) fn told(
+    job: &Job<'_>,
+    heard: &Heard,
+    indent: &str,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let longest = heard.printed.iter().map(|(_, line)| line.chars().count()).max().unwrap_or(0);
     let width = longest.min(WIDEST);
-    for (pc, line) in &run.heard.printed {
+    for (pc, line) in &heard.printed {
         match job.engine.describe(*pc) {
             Some(by) => out.text(format_args!("{indent}printed   {:width$}  by {by}\n", tame(line)))?,
             None => out.text(format_args!("{indent}printed   {}\n", tame(line)))?,
         }
     }
-    if run.heard.lost > 0 {
-        out.text(format_args!("{indent}          … and {} more\n", run.heard.lost))?;
+    if heard.lost > 0 {
+        out.text(format_args!("{indent}          … and {} more\n", heard.lost))?;
     }
     Ok(())
 }

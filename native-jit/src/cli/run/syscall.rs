@@ -304,7 +304,7 @@ pub(super) fn run(
     let surroundings = &Surroundings::default();
     let mut jobs = Vec::with_capacity(filters.programs.len());
     for (source, loaded) in &filters.programs {
-        let engine = Engine::new(loaded, how.engine, ProgramType::from(&SECCOMP))?;
+        let engine = Engine::new(loaded, how.engine, ProgramType::from(&SECCOMP), None)?;
         let (context, tables) = (None, Vec::new());
         let (repeat, limit) = (how.repeat, how.limit);
         jobs.push(Job { engine, source, context, surroundings, tables, repeat, limit });
