@@ -112,7 +112,7 @@ enum Machinery {
     /// One machine for all runs.
     Running(Box<Runner>),
     /// A world in which a machine is set up for each.
-    Anew(World),
+    Anew(Box<World>),
 }
 
 impl Live<'_> {
@@ -128,7 +128,7 @@ impl Live<'_> {
     pub(in crate::cli) fn into_world(self) -> World {
         match self.on {
             Machinery::Running(runner) => runner.into_machine().world,
-            Machinery::Anew(world) => world,
+            Machinery::Anew(world) => *world,
         }
     }
 
@@ -137,8 +137,8 @@ impl Live<'_> {
         match &mut self.on {
             Machinery::Running(runner) => run(runner, limit),
             Machinery::Anew(world) => {
-                let (ran, after) = self.engine.once(std::mem::take(world), limit);
-                *world = after;
+                let (ran, after) = self.engine.once(std::mem::take(&mut **world), limit);
+                **world = after;
                 ran
             }
         }
@@ -198,7 +198,7 @@ impl Engine {
     pub(in crate::cli) fn start(&self, world: World) -> Live<'_> {
         let on = match &self.on {
             On::Interp(_, Some(code)) => Machinery::Running(Box::new(Runner::new(Rc::clone(code), world))),
-            On::Interp(_, None) | On::Classic(_) | On::Jit(..) => Machinery::Anew(world),
+            On::Interp(_, None) | On::Classic(_) | On::Jit(..) => Machinery::Anew(Box::new(world)),
         };
         Live { engine: self, on }
     }
