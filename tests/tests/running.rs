@@ -8,6 +8,7 @@ use bpf64_core::program::{Pc, Program};
 use bpf64_core::running::{Code, Runner};
 use bpf64_core::verifier::verify;
 use bpf64_tests::generate::Generator;
+use bpf64_tests::input::Input;
 use bpf64_tests::property::{as_usual, check};
 use std::rc::Rc;
 
@@ -124,54 +125,109 @@ impl Left {
     }
 }
 
-/// A program that is accepted on its own: the registers it reads are set first.
-fn program(make: &mut Generator, environment: &'static Environment) -> (Program, Machine) {
-    let (program, input) = make.accepted_program_for(environment, 30);
+/// The program with the registers set that it reads.
+fn with_registers(program: &Program, input: &Input) -> Program {
     let set = input.registers.iter().map(|&(dst, value)| Insn::LoadImm { dst, imm: WideImm::Const(value) });
     let insns = set.chain(program.insns().iter().copied()).collect();
-    let program = Program::new(insns, Vec::new()).expect("jumps are as far as they were");
-    let machine = Machine::new(Rc::new(program.clone()), environment, input.world);
-    (program, machine)
+    let maps = program.maps().iter().map(|map| (**map).clone()).collect();
+    let program = Program::new(insns, Vec::new()).and_then(|program| program.with_maps(maps));
+    program.expect("jumps are as far as they were").with_functions(Vec::new())
+}
+
+/// Where programs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Numbers, the packet, the stack, functions of the program.
+    Plain,
+    /// Tables, functions of the environment, functions that are called back, tail calls.
+    Tables,
+    /// Near the border of what is accepted: loops, atomics, pointers that move.
+    Border,
+    /// What compilers write.
+    Idioms,
+}
+
+const KINDS: [Kind; 4] = [Kind::Plain, Kind::Tables, Kind::Border, Kind::Idioms];
+
+/// A program, its type, and the world it meets.
+fn subject(make: &mut Generator, kind: Kind) -> (Program, &'static Environment, World) {
+    match kind {
+        Kind::Plain => {
+            let environment = make.pick(&[&SOCKET_FILTER, &SCHED_CLS, &XDP]);
+            let (program, input) = make.accepted_program_for(environment, 30);
+            (with_registers(&program, &input), environment, input.world)
+        }
+        Kind::Tables => {
+            let environment = make.pick(&[&SOCKET_FILTER, &SCHED_CLS, &XDP]);
+            let (program, others, input) = make.program_with_tables(environment, 30);
+            let programs = others.iter().map(|other| Rc::new(with_registers(other, &input))).collect();
+            (with_registers(&program, &input), environment, World { programs, ..input.world })
+        }
+        Kind::Border => {
+            let (environment, program) = make.border_program(20);
+            (program, environment, make.packet_world())
+        }
+        Kind::Idioms => {
+            let (program, input) = make.idioms(12);
+            (with_registers(&program, &input), &SCHED_CLS, input.world)
+        }
+    }
+}
+
+/// Runs it in both forms and in all ways. How many instructions it executes; `None` if it is not verified.
+fn agree(make: &mut Generator, kind: Kind) -> Result<Option<u64>, String> {
+    let (program, environment, world) = subject(make, kind);
+    let Ok(verified) = verify(&program, environment, 0) else { return Ok(None) };
+    if world.programs.iter().any(|other| verify(other, environment, 0).is_err()) {
+        return Ok(None);
+    }
+    let machine = Machine::new(Rc::new(program.clone()), environment, world);
+    let code = Rc::new(Code::new(&verified, environment));
+    let whole = stepped(machine.clone(), LIMIT);
+    if whole.outcome.end.is_none() {
+        return Ok(None);
+    }
+    let same = |found: Left, wanted: &Left, how: &str| {
+        if found == *wanted {
+            return Ok(());
+        }
+        let listing: String = program.insns().iter().map(|insn| format!("{insn}\n")).collect();
+        Err(format!("{how}, {}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name))
+    };
+    same(ran(&code, machine.clone(), LIMIT), &whole, "at once")?;
+    let mut other = machine.world.skb.packet.clone();
+    other.truncate(make.below(other.len() + 1));
+    other.extend(make.bytes(20));
+    let wanted = stepped(machine.clone(), LIMIT).seen_by_others();
+    same(again(&code, machine.clone(), other, LIMIT), &wanted, "after another packet")?;
+    let budget = 1 + make.below(40) as u64;
+    same(sliced(&code, machine.clone(), budget), &whole, &format!("in slices of {budget}"))?;
+    // Wherever the limit falls, both stand at the same place.
+    let limit = make.below(whole.outcome.executed as usize + 2) as u64;
+    let stopped = stepped(machine.clone(), limit);
+    same(ran(&code, machine, limit), &stopped, &format!("up to {limit}"))?;
+    Ok(Some(whole.outcome.executed))
 }
 
 #[test]
 fn running_form_and_stepping_form_agree() {
-    let (mut accepted, mut refused, mut instructions) = (0u32, 0u32, 0);
-    check("running form", 300, |make| {
-        let environment = make.pick(&[&SOCKET_FILTER, &SCHED_CLS, &XDP]);
-        let (program, machine) = program(make, environment);
-        let Ok(verified) = verify(&program, environment, 0) else {
-            refused += 1;
-            return Ok(());
-        };
-        accepted += 1;
-        let code = Rc::new(Code::new(&verified, environment));
-        let whole = stepped(machine.clone(), LIMIT);
-        instructions += whole.outcome.executed;
-        let same = |found: Left, wanted: &Left, how: &str| {
-            if found == *wanted {
-                return Ok(());
+    for kind in KINDS {
+        let (mut accepted, mut refused, mut instructions) = (0u32, 0u32, 0);
+        check(&format!("running form, {kind:?}"), 150, |make| {
+            match agree(make, kind)? {
+                Some(executed) => {
+                    accepted += 1;
+                    instructions += executed;
+                }
+                None => refused += 1,
             }
-            let listing: String = program.insns().iter().map(|insn| format!("{insn}\n")).collect();
-            Err(format!("{how}, {}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name))
-        };
-        same(ran(&code, machine.clone(), LIMIT), &whole, "at once")?;
-        if matches!(whole.outcome.end, Some(Ok(_))) {
-            let mut other = machine.world.skb.packet.clone();
-            other.truncate(make.below(other.len() + 1));
-            other.extend(make.bytes(20));
-            let wanted = stepped(machine.clone(), LIMIT).seen_by_others();
-            same(again(&code, machine.clone(), other, LIMIT), &wanted, "after another packet")?;
+            Ok(())
+        });
+        println!(
+            "{kind:?}: {accepted} verified programs of {instructions} instructions in all, {refused} refused"
+        );
+        if as_usual() {
+            assert!(accepted > refused / 4, "too few programs are verified for this to test much");
         }
-        let budget = 1 + make.below(40) as u64;
-        same(sliced(&code, machine.clone(), budget), &whole, &format!("in slices of {budget}"))?;
-        // Wherever the limit falls, both stand at the same place.
-        let limit = make.below(whole.outcome.executed as usize + 2) as u64;
-        let stopped = stepped(machine.clone(), limit);
-        same(ran(&code, machine, limit), &stopped, &format!("up to {limit}"))
-    });
-    println!("{accepted} verified programs of {instructions} instructions in all, {refused} refused");
-    if as_usual() {
-        assert!(accepted > refused / 2, "too few programs are verified for this to test much");
     }
 }
