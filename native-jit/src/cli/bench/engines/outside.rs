@@ -39,7 +39,12 @@ pub(super) fn kernel(task: &Task) -> Result<Prepared, Unfit> {
     let started = Instant::now();
     let loaded = load(environment, &task.program)?;
     let compile = Some(started.elapsed());
-    let packet = task.world.skb.packet.clone();
+    let skb = &task.world.skb;
+    let mut packet = skb.packet.clone();
+    if environment.tested_behind_ethernet() && skb.link_header.is_none() {
+        // It takes the header away that this packet has lost already.
+        packet.splice(0..0, [0; ETHERNET_HEADER]);
+    }
     let own_clock = *environment == ProgramType::from(&XDP);
     let run = repeated(loaded, packet, own_clock);
     // A test run gives the low half of r0.
@@ -51,6 +56,9 @@ fn load(environment: &Environment, program: &Program) -> Result<Loaded, Unfit> {
         .or_else(|_| kernel::load(environment, program, Log::Nothing))
         .map_err(|refusal| Unfit::NotTaken(refusal.to_string().into()))
 }
+
+/// Bytes of the Ethernet header.
+const ETHERNET_HEADER: usize = 14;
 
 /// The kernel has the loop. Entering it takes microseconds, with a program at a driver milliseconds: there the time is
 /// what the kernel says, whole nanoseconds a run, rounded down, so half of one too few on the average.
