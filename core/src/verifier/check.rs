@@ -52,6 +52,9 @@ impl Verifier<'_> {
                 | Kind::RecordOrNull(_)
                 | Kind::Code(_) => Ok(()),
             },
+            Requirement::KeptAddress { base, offset, size } => {
+                Err(Reason::AddressOverwritten { base, offset: offset.into(), size: size.bytes() })
+            }
             Requirement::SamePointers(base) => self.check_same_pointers(frame.get(base).kind),
             Requirement::Packet => self.check_packet(),
             Requirement::Callable(Callee::Helper(id)) => self.check_function(id),

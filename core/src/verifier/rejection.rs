@@ -79,6 +79,15 @@ pub enum Reason {
     OffsetUnbounded(PointerName),
     /// The least that a number may be takes a pointer too far.
     OffsetOut(PointerName, i64),
+    /// An atomic operation that loads into the register of its address.
+    AddressOverwritten {
+        /// That register.
+        base: Reg,
+        /// The instruction's offset.
+        offset: i32,
+        /// Bytes.
+        size: usize,
+    },
     /// An access that is not aligned.
     Misaligned {
         /// What is accessed, with a space behind it.
@@ -368,7 +377,7 @@ impl Reason {
             Reason::NegativeOffset(_) | Reason::BehindPacket(_) | Reason::OutsidePacket { .. } => {
                 "outside-packet"
             }
-            Reason::Misaligned { .. } => "misaligned",
+            Reason::Misaligned { .. } | Reason::AddressOverwritten { .. } => "misaligned",
             Reason::Stack { .. } | Reason::StackUnbounded(..) => "outside-stack",
             Reason::StackVaries { .. } => "stack-varies",
             Reason::SpillSize | Reason::FillSize => "part-of-pointer",

@@ -23,6 +23,9 @@ pub(super) enum Requirement {
     Access(Memory),
     /// Memory may be accessed by atomic operations; what Linux calls those.
     AtomicMemory(&'static str, Reg),
+    /// What an atomic operation loads does not overwrite the address that it is loaded from: Linux forgets the register
+    /// before it looks at it.
+    KeptAddress { base: Reg, offset: i16, size: Size },
     /// The same instruction is not used with pointers that need other code.
     SamePointers(Reg),
     /// There is a packet that can be loaded from.
@@ -183,7 +186,11 @@ pub(super) fn requirements(insn: Insn, environment: &Environment, list: &mut Vec
             }
             list.push(AtomicMemory("stores into", base));
             if op.fetches() {
-                list.push(Writable(if op == AtomicOp::Cmpxchg { Reg::R0 } else { src }));
+                let loaded = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
+                list.push(Writable(loaded));
+                if loaded == base {
+                    list.push(KeptAddress { base, offset, size: width.size() });
+                }
             }
             let read = Memory { to_nowhere: true, ..Memory::read(base, offset, width.size()).aligned() };
             list.extend([Access(read), Access(Memory::write(base, offset, width.size(), None).aligned())]);

@@ -11,6 +11,10 @@ impl fmt::Display for Reason {
         match self {
             Reason::Graph(error) => error.fmt(f),
             Reason::NotSupported(what) => write!(f, "{what} not supported here"),
+            // Linux has forgotten the register already, and looks for the fault in its alignment.
+            Reason::AddressOverwritten { offset, size, .. } => {
+                write!(f, "misaligned access off (0x0; 0xffffffffffffffff)+0+{offset} size {size}")
+            }
             Reason::NotReadable(reg) => write!(f, "R{} !read_ok", r(reg)),
             Reason::FramePointer => f.write_str("frame pointer is read only"),
             Reason::DivisionByZero => f.write_str("div by zero"),

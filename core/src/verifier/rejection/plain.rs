@@ -22,6 +22,10 @@ impl Reason {
                 "nothing leads here; take the instruction out, or jump to it".into()
             }
             Reason::NotSupported(what) => format!("{what} not implemented here, which says nothing about the program"),
+            Reason::AddressOverwritten { base, .. } => format!(
+                "what is loaded would overwrite {base}, which holds the address; copy the address to another register and \
+                 use that"
+            ),
             Reason::NotReadable(reg) => format!(
                 "{reg} may hold nothing here; write it on every path first. Calls leave nothing in r1 to r5"
             ),
