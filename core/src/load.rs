@@ -4,6 +4,7 @@
 
 mod assembly;
 pub mod detect;
+#[cfg(feature = "elf")]
 pub mod elf;
 mod hex;
 pub mod numbers;
@@ -145,6 +146,11 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
             .map(Form::Ebpf)
             .map_err(|error| vec![program_fault(&error, 0..0)])?,
         Format::RawClassic => rows::from_bytes(input)?,
+        #[cfg(not(feature = "elf"))]
+        Format::Elf => {
+            return Err(vec![Diagnostic::new(0..0, "this is an object file, which is not read here")]);
+        }
+        #[cfg(feature = "elf")]
         Format::Elf => {
             let (program, named) = elf::load(input, request).map_err(|fault| vec![fault])?;
             program_type = named;

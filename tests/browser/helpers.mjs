@@ -66,7 +66,7 @@ export async function close() {
   console.log("# the browser does not end; leaving it behind");
   setTimeout(() => process.exit(), 500);
 }
-after(close);
+if (process.argv[1]?.endsWith(".test.mjs")) after(close);
 
 /**
  * Defines a test of the page: `pageTest(name, options, async ({ page, t, faults }) => …)`.

@@ -1,6 +1,7 @@
 // The x86-64 level: the JIT's own output, in the page, tied to the levels above it.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 
 import { SCHEMES, SIZES, assertAccessible, screenshot } from "./helpers.mjs";
 import { playTest } from "./page.mjs";
@@ -89,6 +90,15 @@ playTest("a compiler that cannot be fetched says so", { tolerate: [/ERR_FAILED/]
   await play.at("x86-fault").filter({ hasText: /Check the connection/ }).waitFor();
   await play.press("step");
   await play.stands(1);
+});
+
+playTest("an object file is read by the same module, and becomes a listing", {}, async ({ play }) => {
+  const object = (name) => readFile(new URL(`../objects/${name}`, import.meta.url));
+  await play.open("several.o", await object("several.o"));
+  await play.notice(/several\.o: this is `first`.* it also holds `second`/);
+  await play.eventually(async () => (await play.text()).startsWith(".type xdp"), true);
+  await play.open("cut.o", (await object("several.o")).subarray(0, 100));
+  await play.notice(/cut\.o: the object file is damaged/);
 });
 
 for (const size of Object.keys(SIZES)) {

@@ -44,11 +44,12 @@ const start = (play, page) =>
   page.evaluate(() => {
     const entries = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
     const bytes = (wanted) => entries.filter(wanted).reduce((sum, entry) => sum + entry.encodedBodySize, 0);
+    const usable = performance.getEntriesByName("interactive")[0].startTime;
     return {
       paint: performance.getEntriesByName("first-paint")[0].startTime,
-      usable: performance.getEntriesByName("interactive")[0].startTime,
+      usable,
       kilobytes: bytes(() => true) / 1000,
-      before: bytes((entry) => !/editor/.test(entry.name)) / 1000,
+      before: bytes((entry) => entry.entryType === "navigation" || entry.responseEnd < usable) / 1000,
     };
   });
 

@@ -1,5 +1,5 @@
-//! The compiler's worker, as the page holds it: started when somebody looks at the x86-64 level, replaced when it is
-//! still busy with a text that nobody has any more.
+//! The worker of the module that compiles and reads object files, as the page holds it: started when somebody looks at the
+//! x86-64 level or opens an object file, replaced when it is still busy with what nobody wants any more.
 
 use bpf64_x86::{Reply, Request, decode, encode};
 use gloo_timers::callback::Timeout;
@@ -28,8 +28,17 @@ pub struct Compiler {
 #[derive(Default)]
 struct Desk {
     worker: Option<Employee>,
-    /// The text it is busy with, and when that has taken too long.
-    busy: Option<(u32, Timeout)>,
+    /// What it is busy with, and when that has taken too long.
+    busy: Option<(Job, Timeout)>,
+}
+
+/// What is asked of it.
+#[derive(Clone)]
+enum Job {
+    /// The code of the text of that number.
+    Code(u32),
+    /// What the object file of that name holds.
+    Object(String),
 }
 
 struct Employee {
@@ -54,24 +63,27 @@ impl Compiler {
         Compiler { desk: Rc::default(), tell: Rc::new(tell) }
     }
 
-    /// Asks for the code of a text. What was asked before and is not answered yet is given up.
+    /// Asks for something. What was asked before and is not answered yet is given up.
     pub fn ask(&self, request: &Request) {
         self.give_up();
-        let order = request.order;
+        let job = match request {
+            Request::Code(text) => Job::Code(text.order),
+            Request::Object { name, .. } => Job::Object(name.clone()),
+        };
         if self.desk.borrow().worker.is_none() {
             match self.hire() {
                 Ok(worker) => self.desk.borrow_mut().worker = Some(worker),
-                Err(_) => return self.fail(order, "This browser starts no worker for it."),
+                Err(_) => return self.fail(job, "This browser starts no worker for it."),
             }
         }
         let bytes = Uint8Array::from(&encode(request)[..]);
-        let this = self.clone();
+        let (this, late_job) = (self.clone(), job.clone());
         let late = Timeout::new(PATIENCE, move || {
             this.desk.borrow_mut().worker = None;
-            this.fail(order, "Compiling takes too long; it was given up.");
+            this.fail(late_job, "This takes too long, and was given up.");
         });
         let mut desk = self.desk.borrow_mut();
-        desk.busy = Some((order, late));
+        desk.busy = Some((job, late));
         if let Some(employee) = &desk.worker {
             // Fails only for what cannot be sent at all; bytes can.
             let _ = employee.worker.post_message(&bytes);
@@ -86,9 +98,13 @@ impl Compiler {
         }
     }
 
-    fn fail(&self, order: u32, why: &str) {
+    fn fail(&self, job: Job, why: &str) {
         self.desk.borrow_mut().busy = None;
-        (self.tell)(Reply { order, code: Err(why.to_owned()) });
+        let why = why.to_owned();
+        (self.tell)(match job {
+            Job::Code(order) => Reply::Code { order, code: Err(why) },
+            Job::Object(name) => Reply::Object { name, listing: Err(why) },
+        });
     }
 
     fn hire(&self) -> Result<Employee, JsValue> {
@@ -111,10 +127,10 @@ impl Compiler {
             };
             // This closure is part of it, and must not end within its own call.
             Timeout::new(0, move || drop(dead)).forget();
-            if let Some((order, _)) = busy {
+            if let Some((job, _)) = busy {
                 this.fail(
-                    order,
-                    "The compiler could not be loaded, or has ended unexpectedly. Check the connection.",
+                    job,
+                    "What does this could not be loaded, or has ended unexpectedly. Check the connection",
                 );
             }
         });

@@ -33,7 +33,8 @@ use bpf64_core::machine::Place;
 use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
-pub use code::{Code, CodeRow};
+use bpf64_x86::Reply;
+pub use code::{Code, CodeRow, ObjectFile};
 pub use events::{Events, TraceEvent};
 pub use graph::{Graph, GraphAction};
 pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
@@ -127,6 +128,8 @@ pub struct State {
     pub visit: Option<usize>,
     /// The x86-64 level, of the last text that the compiler has answered.
     pub code: Option<Rc<Code>>,
+    /// An object file that was opened and is not read yet.
+    pub object: Option<Rc<ObjectFile>>,
     /// What came of the capture's packets.
     pub judged: Rc<Judged>,
     /// How many captures were opened.
@@ -263,7 +266,7 @@ pub enum Action {
     /// The worker has found something out.
     Report(Report),
     /// The compiler has answered.
-    Compiled(bpf64_x86::Reply),
+    Compiled(Reply),
     /// One of the visits of an instruction is looked at, or all together.
     Visit(Option<usize>),
     /// The worker is to stop what it does.
@@ -391,6 +394,7 @@ impl Default for State {
             seen: None,
             visit: None,
             code: None,
+            object: None,
             judged: Rc::default(),
             captures: 0,
             stops: 0,
@@ -436,7 +440,8 @@ impl State {
                 }
             }
             Action::Report(report) => self.hear(report),
-            Action::Compiled(reply) => self.take_code(reply),
+            Action::Compiled(Reply::Code { order, code }) => self.take_code(order, code),
+            Action::Compiled(Reply::Object { name, listing }) => self.take_object(&name, listing),
             Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;

@@ -1,17 +1,34 @@
-//! The x86-64 level of the page: a program as text in, the JIT's code for it as rows out.
+//! What the page has done elsewhere: its x86-64 level, a program as text in and the JIT's code for it as rows out; and
+//! object files, bytes in and a listing out.
 //!
-//! A wasm module of its own in a worker of its own, so that nobody downloads the code generator and the disassembler who
-//! does not look at machine code, and nobody waits for them. It shares no memory with the page: it reads, verifies and
-//! compiles the text by itself. Without the feature `module` only the messages are left, for the page's end.
+//! A wasm module of its own in a worker of its own, so that nobody downloads the code generator, the disassembler and the
+//! reader of object files who does not want them, and nobody waits for them. It shares no memory with the page: it reads,
+//! verifies and compiles the text by itself. Without the feature `module` only the messages are left, for the page's end.
 
 #[cfg(feature = "module")]
 pub mod module;
+#[cfg(feature = "module")]
+mod object;
 
 use serde::{Deserialize, Serialize};
 
-/// The program whose code is wanted.
+/// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub enum Request {
+    /// The code of a program.
+    Code(Text),
+    /// The text of an object file's first program that can be read.
+    Object {
+        /// The file's name.
+        name: String,
+        /// The file.
+        bytes: Vec<u8>,
+    },
+}
+
+/// A program as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
     /// The number of the text; the reply has it too.
     pub order: u32,
     /// The text.
@@ -24,11 +41,30 @@ pub struct Request {
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reply {
-    /// The number of the text.
-    pub order: u32,
-    /// The code in its order, or a sentence about why there is none.
-    pub code: Result<Vec<Row>, String>,
+pub enum Reply {
+    /// Of a program.
+    Code {
+        /// The number of the text.
+        order: u32,
+        /// The code in its order, or a sentence about why there is none.
+        code: Result<Vec<Row>, String>,
+    },
+    /// Of an object file.
+    Object {
+        /// The file's name.
+        name: String,
+        /// What it holds, or a sentence about why it cannot be read.
+        listing: Result<Listing, String>,
+    },
+}
+
+/// A program of an object file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Its text.
+    pub source: String,
+    /// Which it is, and which others the file holds; nothing when it is alone.
+    pub others: Option<String>,
 }
 
 /// A row of the listing.

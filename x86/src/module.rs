@@ -1,6 +1,6 @@
-//! What the module does: reads, verifies, compiles, disassembles.
+//! What the module does with a program: reads, verifies, compiles, disassembles.
 
-use crate::{Line, Reply, Request, Row, decode, encode};
+use crate::{Line, Reply, Request, Row, Text, decode, encode, object};
 use bpf64_core::classic;
 use bpf64_core::environment::Environment;
 use bpf64_core::load::{self, Form, Format, load};
@@ -15,10 +15,16 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[must_use]
 pub fn answer(request: &[u8]) -> Vec<u8> {
     let Some(request) = decode::<Request>(request) else { return Vec::new() };
-    encode(&Reply { order: request.order, code: code_of(&request) })
+    encode(&match request {
+        Request::Code(text) => Reply::Code { order: text.order, code: code_of(&text) },
+        Request::Object { name, bytes } => {
+            let listing = object::listing(&bytes);
+            Reply::Object { name, listing }
+        }
+    })
 }
 
-fn code_of(request: &Request) -> Result<Vec<Row>, String> {
+fn code_of(request: &Text) -> Result<Vec<Row>, String> {
     let asked = load::Request {
         format: Format::named(&request.language),
         program_type: Environment::named(&request.program_type).map(Into::into),
@@ -73,17 +79,18 @@ fn about(code: &Code, group: &listing::Group<'_>) -> (Option<u32>, Option<String
 mod tests {
     use super::*;
 
-    fn ask(source: &str) -> Reply {
+    fn ask(source: &str) -> Result<Vec<Row>, String> {
         let (language, program_type) = (String::new(), String::new());
-        let request = Request { order: 3, source: source.to_owned(), language, program_type };
-        decode(&answer(&encode(&request))).unwrap()
+        let request = Request::Code(Text { order: 3, source: source.to_owned(), language, program_type });
+        match decode(&answer(&encode(&request))).unwrap() {
+            Reply::Code { order: 3, code } => code,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn a_program_becomes_code_with_its_reasons() {
-        let reply = ask("ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0");
-        let rows = reply.code.unwrap();
-        assert_eq!(reply.order, 3);
+        let rows = ask("ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0").unwrap();
         let insns: Vec<_> = rows
             .iter()
             .filter_map(|row| match &row.line {
@@ -102,9 +109,9 @@ mod tests {
 
     #[test]
     fn what_has_no_code_says_why() {
-        let refused = ask("r0 = *(u8 *)(r9 + 0)\nexit").code.unwrap_err();
+        let refused = ask("r0 = *(u8 *)(r9 + 0)\nexit").unwrap_err();
         assert!(refused.starts_with("Only proved programs"), "{refused}");
-        assert!(ask("ldh [12").code.is_err());
+        assert!(ask("ldh [12").is_err());
         assert!(answer(b"\xff").is_empty());
     }
 }

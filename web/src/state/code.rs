@@ -5,7 +5,7 @@ use crate::levels::{Key, Level};
 use crate::work::Order;
 use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
-use bpf64_x86::{Line, Reply};
+use bpf64_x86::Line;
 use std::rc::Rc;
 
 /// The machine code of a program.
@@ -15,6 +15,15 @@ pub struct Code {
     pub order: Order,
     /// Its rows, or a sentence about why there are none.
     pub rows: Result<Rc<[Rc<CodeRow>]>, Rc<str>>,
+}
+
+/// An object file that was opened, and is being read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectFile {
+    /// Its name.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Rc<[u8]>,
 }
 
 /// A row of the x86-64 listing.
@@ -49,7 +58,7 @@ impl State {
         (self.source.to_string(), language, program_type)
     }
 
-    pub(super) fn take_code(&mut self, Reply { order, code }: Reply) {
+    pub(super) fn take_code(&mut self, order: Order, code: Result<Vec<bpf64_x86::Row>, String>) {
         let Some(levels) = self.levels.as_ref().filter(|_| order == self.order) else { return };
         let row = |bpf64_x86::Row { pc, line }| {
             let of = pc.and_then(|pc| levels.ebpf_rows.get(pc as usize));
@@ -80,7 +89,7 @@ impl State {
 mod tests {
     use super::*;
     use crate::state::{Action, Settings, reduce};
-    use bpf64_x86::Row;
+    use bpf64_x86::{Reply, Row};
 
     fn told(state: &State, order: Order) -> State {
         let insn = |address, text: &str| Line::Insn { address, bytes: vec![0xc3], text: text.to_owned() };
@@ -89,7 +98,7 @@ mod tests {
             Row { pc: Some(3), line: insn(0, "movzx eax, word ptr [r8+0xc]") },
             Row { pc: None, line: insn(5, "ret") },
         ];
-        reduce(state, Action::Compiled(Reply { order, code: Ok(rows) }))
+        reduce(state, Action::Compiled(Reply::Code { order, code: Ok(rows) }))
     }
 
     #[test]

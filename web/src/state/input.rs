@@ -1,12 +1,12 @@
 //! What comes in from outside: captures, files, packets, bytes that are typed.
 
-use super::{Action, Dock, OpenCapture, PacketInput, State};
+use super::{Action, Dock, ObjectFile, OpenCapture, PacketInput, State};
 use crate::packet_text;
 use bpf64_core::classic;
 use bpf64_core::context::skb::link_type;
 use bpf64_core::explain::field;
 use bpf64_core::listing::{Listing, Style};
-use bpf64_core::load::{self, Form, Loaded, elf};
+use bpf64_core::load::{self, Form, Loaded};
 use bpf64_core::packet::Capture;
 use std::rc::Rc;
 
@@ -82,6 +82,9 @@ impl State {
             return self.open_capture(name, bytes, 0);
         }
         match std::str::from_utf8(bytes) {
+            _ if bytes.starts_with(b"\x7fELF") => {
+                self.object = Some(Rc::new(ObjectFile { name, bytes: bytes.into() }));
+            }
             Ok(text) if !text.contains('\0') => {
                 if !self.open_trace(&name, text) {
                     self.apply(Action::Edit(text.to_owned()));
@@ -89,7 +92,6 @@ impl State {
             }
             _ => match load::load(bytes, &load::Request::default()) {
                 Ok(loaded) => self.apply(Action::Edit(written(&loaded))),
-                Err(_) if bytes.starts_with(b"\x7fELF") => self.open_object(&name, bytes),
                 Err(faults) => {
                     let fault = faults.first().map(ToString::to_string).unwrap_or_default();
                     self.notice = Some(format!("{name}: {fault}.").into());
@@ -98,37 +100,16 @@ impl State {
         }
     }
 
-    /// The first program of an object file that can be read, and which others there are.
-    fn open_object(&mut self, name: &str, bytes: &[u8]) {
-        let entries = elf::programs(bytes).unwrap_or_default();
-        let load_entry = |entry: &elf::Entry| {
-            let (section, function) = (Some(&*entry.section), Some(&*entry.function));
-            load::load(bytes, &load::Request { section, function, ..load::Request::default() })
-        };
-        let mut fault = String::new();
-        for (number, entry) in entries.iter().enumerate() {
-            match load_entry(entry) {
-                Ok(loaded) => {
-                    self.apply(Action::Edit(written(&loaded)));
-                    let others = entries.iter().enumerate().filter(|(other, _)| *other != number);
-                    let others: Vec<String> =
-                        others.map(|(_, entry)| format!("`{}`", entry.function)).collect();
-                    self.notice = (!others.is_empty()).then(|| {
-                        format!("{name}: this is {entry}; it also holds {}.", others.join(", ")).into()
-                    });
-                    return;
-                }
-                Err(faults) if fault.is_empty() => {
-                    fault = faults.first().map(ToString::to_string).unwrap_or_default();
-                }
-                Err(_) => {}
+    /// What the module that reads object files has made of one.
+    pub(super) fn take_object(&mut self, name: &str, listing: Result<bpf64_x86::Listing, String>) {
+        self.object = None;
+        match listing {
+            Ok(listing) => {
+                self.apply(Action::Edit(listing.source));
+                self.notice = listing.others.map(|others| format!("{name}: {others}").into());
             }
+            Err(fault) => self.notice = Some(format!("{name}: {fault}.").into()),
         }
-        if fault.is_empty() {
-            let whole = load::load(bytes, &load::Request::default());
-            fault = whole.err().and_then(|faults| Some(faults.first()?.to_string())).unwrap_or_default();
-        }
-        self.notice = Some(format!("{name}: {fault}.").into());
     }
 
     pub(super) fn select_packet(&mut self, index: usize) {

@@ -175,22 +175,22 @@ fn program_files_become_the_source() {
 }
 
 #[test]
-fn an_object_file_becomes_a_listing() {
-    let object = include_bytes!("../../../tests/objects/globals-v3.o");
-    let state = arp([Action::OpenFile("globals.o".to_owned(), Rc::from(&object[..]))]);
-    assert!(state.source.starts_with(".type sched_cls\n.map .data array key=4 value=20 max=1 data=0x03"));
-    assert!(state.source.contains("\nmeasure:\n; int measure(struct sk_buff *skb)\n"));
-    assert_eq!((&*state.problems, state.notice.as_deref()), (&[][..], None));
-    // Of several programs the first is shown, and the others are named.
-    let object = include_bytes!("../../../tests/objects/several.o");
-    let state = arp([Action::OpenFile("several.o".to_owned(), Rc::from(&object[..]))]);
-    assert!(state.source.starts_with(".type xdp\n.map runs array"), "{}", state.source);
-    let notice = "several.o: this is `first` (section xdp, type xdp); it also holds `second`, `third`, `fourth`, `fifth`.";
-    assert_eq!(state.notice.as_deref(), Some(notice));
+fn an_object_file_is_read_elsewhere() {
+    let opened = arp([Action::OpenFile("a.o".to_owned(), Rc::from(*b"\x7fELF and so on"))]);
+    assert_eq!((&*opened.source, opened.object.as_ref().map(|object| &*object.name)), (ARP, Some("a.o")));
+    let told = |listing| {
+        reduce(&opened, Action::Compiled(bpf64_x86::Reply::Object { name: "a.o".to_owned(), listing }))
+    };
+    let others = Some("this is `f`; it also holds `g`.".to_owned());
+    let read = told(Ok(bpf64_x86::Listing { source: "r0 = 7\nexit\n".to_owned(), others }));
+    assert_eq!((read.result(), read.object.as_ref()), (Some(7), None));
+    assert_eq!(read.notice.as_deref(), Some("a.o: this is `f`; it also holds `g`."));
     // What is damaged is said, and nothing else changes.
-    let damaged = reduce(&state, Action::OpenFile("cut.o".to_owned(), Rc::from(&object[..100])));
-    assert_eq!(damaged.source, state.source);
-    assert!(damaged.notice.is_some_and(|notice| notice.starts_with("cut.o: the object file is damaged")));
+    let damaged = told(Err("the object file is damaged".to_owned()));
+    assert_eq!(
+        (&*damaged.source, damaged.notice.as_deref()),
+        (ARP, Some("a.o: the object file is damaged."))
+    );
 }
 
 #[test]

@@ -412,7 +412,7 @@ fn use_worker(page: &Page) {
     use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
 }
 
-/// Has the text compiled as long as its machine code is looked at.
+/// Has the text compiled as long as its machine code is looked at, and object files read.
 #[hook]
 fn use_compiler(page: &Page) {
     let compiler = {
@@ -422,12 +422,24 @@ fn use_compiler(page: &Page) {
     {
         let (compiler, state) = (Rc::clone(&compiler), Rc::clone(&page.state));
         let wanted = state.shown().x86 && !state.graph.shown && state.levels.is_some();
-        use_effect_with((state.order, wanted), move |&(order, wanted)| {
-            if !wanted {
+        let object = state.object.clone();
+        use_effect_with((state.order, wanted, object), move |(order, wanted, object)| {
+            let (order, wanted) = (*order, *wanted);
+            if let Some(object) = object {
+                compiler.ask(&bpf64_x86::Request::Object {
+                    name: object.name.clone(),
+                    bytes: object.bytes.to_vec(),
+                });
+            } else if !wanted {
                 compiler.give_up();
             } else if state.code.as_ref().is_none_or(|code| code.order != order) {
                 let (source, language, program_type) = state.text();
-                compiler.ask(&bpf64_x86::Request { order, source, language, program_type });
+                compiler.ask(&bpf64_x86::Request::Code(bpf64_x86::Text {
+                    order,
+                    source,
+                    language,
+                    program_type,
+                }));
             }
         });
     }

@@ -101,6 +101,8 @@ impl WasmRust {
                 command.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
                 command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
                 command.args(["build", "--target", TARGET, "-Zbuild-std=std,panic_abort"]);
+                // Sorting and printing of the library in their small forms: 6 kB of the page.
+                command.arg("-Zbuild-std-features=optimize_for_size");
                 command
             }
         }

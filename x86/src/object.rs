@@ -1,0 +1,60 @@
+//! What the module does with an object file: its first program that can be read becomes a text for the editor.
+
+use crate::Listing;
+use bpf64_core::listing::{self, Style};
+use bpf64_core::load::{Loaded, Request, elf, load};
+
+/// The first program of an object file that can be read, and which others there are.
+pub(crate) fn listing(bytes: &[u8]) -> Result<Listing, String> {
+    let entries = elf::programs(bytes).unwrap_or_default();
+    let mut fault = None;
+    for (number, entry) in entries.iter().enumerate() {
+        let (section, function) = (Some(&*entry.section), Some(&*entry.function));
+        match load(bytes, &Request { section, function, ..Request::default() }) {
+            Ok(loaded) => {
+                let others = entries.iter().enumerate().filter(|(other, _)| *other != number);
+                let others: Vec<String> = others.map(|(_, entry)| format!("`{}`", entry.function)).collect();
+                let others = (!others.is_empty())
+                    .then(|| format!("this is {entry}; it also holds {}.", others.join(", ")));
+                return Ok(Listing { source: written(loaded), others });
+            }
+            Err(faults) => fault = fault.or_else(|| faults.first().map(ToString::to_string)),
+        }
+    }
+    match (fault, load(bytes, &Request::default())) {
+        (Some(fault), _) => Err(fault),
+        // An object whose program has no name.
+        (None, Ok(loaded)) => Ok(Listing { source: written(loaded), others: None }),
+        (None, Err(faults)) => Err(faults.first().map(ToString::to_string).unwrap_or_default()),
+    }
+}
+
+fn written(loaded: Loaded) -> String {
+    let program_type = loaded.program_type.clone();
+    let program = loaded.ebpf();
+    listing::Listing { program: &program, program_type: &program_type, style: Style::Kernel, source: true }
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_file_becomes_a_listing() {
+        let found = listing(include_bytes!("../../tests/objects/globals-v3.o")).unwrap();
+        assert!(found.source.starts_with(".type sched_cls\n.map .data array key=4 value=20 max=1 data=0x03"));
+        assert!(found.source.contains("\nmeasure:\n; int measure(struct sk_buff *skb)\n"));
+        assert_eq!(found.others, None);
+        // Of several programs the first is shown, and the others are named.
+        let object = include_bytes!("../../tests/objects/several.o");
+        let found = listing(object).unwrap();
+        assert!(found.source.starts_with(".type xdp\n.map runs array"), "{}", found.source);
+        let others =
+            "this is `first` (section xdp, type xdp); it also holds `second`, `third`, `fourth`, `fifth`.";
+        assert_eq!(found.others.as_deref(), Some(others));
+        // What is damaged is said.
+        let damaged = listing(&object[..100]).unwrap_err();
+        assert!(damaged.starts_with("the object file is damaged"), "{damaged}");
+    }
+}
