@@ -141,7 +141,7 @@ mod tests {
     fn the_rest() {
         let mem = Mem::at(Gpr::R12, 16);
         type Write = fn(&mut Assembler, Mem);
-        let cases: [(&str, Write); 20] = [
+        let cases: [(&str, Write); 21] = [
             ("add rax, 0x7f", |asm, _| asm.alu_imm(Alu::Add, Wide::Q, Gpr::Rax, 127)),
             ("cmp rax, 0x12345", |asm, _| asm.alu_imm(Alu::Cmp, Wide::Q, Gpr::Rax, 0x12345)),
             ("cmp word ptr [r12+0x10], 0x8", |asm, mem| asm.alu_imm(Alu::Cmp, Wide::W, mem, 8)),
@@ -152,6 +152,7 @@ mod tests {
             ("xchg [r12+0x10], edi", |asm, mem| asm.xchg(Wide::D, mem, Gpr::Rdi)),
             ("test dil, 0x1", |asm, _| asm.test_imm(Wide::B, Gpr::Rdi, 1)),
             ("bt r9, 0x21", |asm, _| asm.bt_imm(Wide::Q, Gpr::R9, 33)),
+            ("bt r9d, r10d", |asm, _| asm.bt(Wide::D, Gpr::R9, Gpr::R10)),
             ("dec r8d", |asm, _| asm.step(Wide::D, Gpr::R8, true)),
             ("neg r14", |asm, _| asm.unary(Unary::Neg, Wide::Q, Gpr::R14)),
             ("mulx rdx, r8, r9", |asm, _| asm.mulx(Gpr::Rdx, Gpr::R8, Gpr::R9)),

@@ -11,6 +11,11 @@
 //!
 //! `unsafe` is in two files below: `memory` makes bytes executable, `native` jumps to them and is jumped to.
 
+#![cfg_attr(
+    not(all(target_arch = "x86_64", target_os = "linux")),
+    allow(dead_code, reason = "elsewhere there is never a machine to be used")
+)]
+
 mod arena;
 mod host;
 mod memory;

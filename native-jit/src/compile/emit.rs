@@ -23,7 +23,7 @@ use crate::x64::{Assembler, Gpr, Label, Mem, Set, Wide};
 use bpf64_core::domain::Scalar;
 use bpf64_core::environment::Environment;
 use bpf64_core::helpers;
-use bpf64_core::isa::{Callee, Insn, Reg, Size, Width};
+use bpf64_core::isa::{AluOp, Callee, Insn, Reg, Size, Src, Width};
 use bpf64_core::program::{Pc, Program};
 
 /// The code of a program while it is being written.
@@ -280,6 +280,7 @@ impl<'a> Emitter<'a> {
             Insn::Alu { width: Width::W32, .. }
             | Insn::Neg { width: Width::W32, .. }
             | Insn::MovSx { width: Width::W32, .. } => true,
+            Insn::Alu { op: AluOp::Rsh, src: Src::Imm(32..64), .. } => true,
             Insn::Alu { .. } | Insn::Neg { .. } | Insn::MovSx { .. } => false,
             Insn::Swap { size, .. } => size != Size::DW,
             Insn::Load { size, signed, base, offset, .. } => {

@@ -303,6 +303,11 @@ impl Assembler {
         self.byte(bit);
     }
 
+    /// `BT r/m, r`: `0F A3 /r`. Of a register, the bit's number counts modulo the width.
+    pub fn bt(&mut self, wide: Wide, register: Gpr, bit: Gpr) {
+        self.simple(wide, Map::Two, 0xa3, bit.number(), register);
+    }
+
     /// `INC r/m` (`FF /0`) or `DEC r/m` (`FF /1`).
     pub fn step(&mut self, wide: Wide, rm: impl Into<Rm>, down: bool) {
         self.simple(wide, Map::One, 0xff, down.into(), rm);

@@ -182,7 +182,9 @@ impl Generator {
     }
 
     fn turn(&mut self) -> Vec<Insn> {
-        match self.below(8) {
+        match self.below(10) {
+            8 => self.extend_by_shifts(),
+            9 => self.look_at_bit(),
             0..=3 => self.load_and_compare(),
             4 => self.divide(),
             5 => {
@@ -218,6 +220,38 @@ impl Generator {
                 vec![Insn::Store { size, base: Reg::R10, offset, src }]
             }
         }
+    }
+
+    /// The lower half of a number, as it was extended before there were operations of 32 bits.
+    fn extend_by_shifts(&mut self) -> Vec<Insn> {
+        let (moment, sum, to) = (self.pick(&MOMENTS), self.pick(&SUMS), self.pick(&SUMS));
+        let back = self.pick(&[AluOp::Rsh, AluOp::Rsh, AluOp::Arsh]);
+        let mut insns = vec![alu(self.either_width(), AluOp::Mov, moment, sum)];
+        if self.percent(30) {
+            insns.push(alu(self.either_width(), AluOp::Add, moment, self.small()));
+        }
+        insns.extend([alu(Width::W64, AluOp::Lsh, moment, 32), alu(Width::W64, back, moment, 32)]);
+        insns.push(alu(self.either_width(), AluOp::Add, to, moment));
+        insns
+    }
+
+    /// A bit of a number, by a place that is known or not.
+    fn look_at_bit(&mut self) -> Vec<Insn> {
+        let (moment, width) = (self.pick(&MOMENTS), self.either_width());
+        let mut insns = vec![alu(self.either_width(), AluOp::Mov, moment, self.pick(&SUMS))];
+        let place = self.operand(AluOp::Rsh, width);
+        insns.push(alu(width, AluOp::Rsh, moment, place));
+        insns.push(alu(self.either_width(), AluOp::And, moment, 1));
+        let skipped = vec![alu(Width::W64, AluOp::Add, self.pick(&SUMS), self.small())];
+        let op = self.pick(&[CmpOp::Eq, CmpOp::Ne, CmpOp::Set, CmpOp::Gt]);
+        let src = Src::Imm(self.below(2) as i32);
+        let offset = over(&skipped);
+        insns.push(Insn::Branch { width: self.either_width(), op, dst: moment, src, offset });
+        insns.extend(skipped);
+        if self.percent(20) {
+            insns.push(alu(Width::W64, AluOp::Sub, self.pick(&SUMS), moment));
+        }
+        insns
     }
 
     /// A load, perhaps a byte swap, perhaps a mask, and one or two comparisons, each of which decides over a sum.

@@ -4,7 +4,7 @@
 use super::alu::extended;
 use super::branch::condition;
 use super::{Emitter, Op, never, wide, wide_of};
-use crate::x64::{Alu, Gpr, Mem, Shift, Wide};
+use crate::x64::{Alu, Cond, Gpr, Mem, Shift, Wide};
 use bpf64_core::isa::{AluOp, CmpOp, Insn, Reg, Size, Src, SwapKind, Width};
 
 /// What a comparison with memory is.
@@ -51,6 +51,10 @@ impl Emitter<'_> {
             }
             Insn::Alu { width, op: AluOp::And, dst, src: Src::Imm(mask) } => {
                 self.mask_and_test(width, dst, mask)
+            }
+            Insn::Alu { width, op: AluOp::Rsh, dst, src } => self.bit_test(width, dst, src),
+            Insn::Alu { width: Width::W64, op: AluOp::Lsh, dst, src: Src::Imm(32) } => {
+                self.extension(0, dst, self.reg(dst))
             }
             _ => None,
         }
@@ -198,6 +202,11 @@ impl Emitter<'_> {
         else {
             return None;
         };
+        if (wide_op, op, again, operand) == (Width::W64, AluOp::Lsh, dst, Src::Imm(32))
+            && let Some(written) = self.extension(1, dst, self.reg(src))
+        {
+            return Some(written);
+        }
         if again != dst || (width, wide_op) == (Width::W32, Width::W64) || operand == Src::Reg(dst) {
             return None;
         }
@@ -249,6 +258,56 @@ impl Emitter<'_> {
             _ => return None,
         }
         Some(2)
+    }
+
+    /// `r <<= 32; r >>= 32`, so many ops on: the lower half of a register is extended. Before there were operations of 32
+    /// bits, that was how.
+    fn extension(&mut self, by: usize, dst: Reg, from: Gpr) -> Option<usize> {
+        let &Op { insn: Insn::Alu { width: Width::W64, op, dst: again, src: Src::Imm(32) }, .. } =
+            self.next(by + 1)?
+        else {
+            return None;
+        };
+        if again != dst || !matches!(op, AluOp::Rsh | AluOp::Arsh) {
+            return None;
+        }
+        for behind in 1..=by + 1 {
+            self.mark(crate::code::Mark::Insn(self.ops[self.at + behind].pc));
+        }
+        let to = self.reg(dst);
+        if op == AluOp::Arsh {
+            self.asm.movsx(Wide::D, Wide::Q, to, from);
+        } else if to == from && self.narrow.has(from) {
+            self.note(|| format!("no zero extension: the upper half of {from} is 0"));
+        } else {
+            self.asm.mov(Wide::D, to, from);
+        }
+        Some(by + 2)
+    }
+
+    /// `r >>= n; r &= 1; if r != 0`, where nobody wants `r` itself.
+    fn bit_test(&mut self, width: Width, dst: Reg, bit: Src) -> Option<usize> {
+        let masked = |op: &Op| matches!(op.insn, Insn::Alu { op: AluOp::And, dst: reg, src: Src::Imm(1), .. } if reg == dst);
+        if !self.next(1).is_some_and(masked) || bit == Src::Reg(dst) || !self.dead(2, dst) {
+            return None;
+        }
+        let (_, op, imm, target) = self.next_branch(2, dst)?;
+        let set = match (op, imm) {
+            (CmpOp::Ne | CmpOp::Gt, 0) | (CmpOp::Eq | CmpOp::Set, 1) => Cond::B,
+            (CmpOp::Eq, 0) | (CmpOp::Ne, 1) => Cond::Ae,
+            _ => return None,
+        };
+        for behind in 1..=2 {
+            self.mark(crate::code::Mark::Insn(self.ops[self.at + behind].pc));
+        }
+        let register = self.reg(dst);
+        match bit {
+            Src::Imm(bit @ 0..32) => self.asm.bt_imm(Wide::D, register, bit as u8),
+            Src::Imm(bit) => self.asm.bt_imm(wide(width), register, bit as u8),
+            Src::Reg(bit) => self.asm.bt(wide(width), register, self.reg(bit)),
+        }
+        self.asm.jcc(set, self.label_of(target));
+        Some(3)
     }
 
     /// `r &= mask; if r != 0`, where nobody wants `r` itself.
