@@ -20,6 +20,7 @@ mod arena;
 mod host;
 mod memory;
 mod native;
+pub mod profile;
 
 use crate::abi::{Status, Word};
 use crate::code::Code;

@@ -24,6 +24,7 @@ use bpf64_core::machine::Trap;
 use bpf64_core::maps::Table;
 use bpf64_core::verifier::{Verified, verify};
 use capture::Feed;
+use clap::ValueEnum;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
 use serde_json::Value;
@@ -60,6 +61,9 @@ pub(crate) struct Arguments {
     /// The machine
     #[arg(long, value_name = "NAME", default_value = "interp")]
     engine: EngineName,
+    /// Name compiled functions for `perf`: in /tmp/perf-PID.map, or with their code in jit-PID.dump here
+    #[arg(long, value_name = "FORM")]
+    perf: Option<Perf>,
     /// Run also what the verifier refuses: the interpreter checks every step
     #[arg(long)]
     unverified: bool,
@@ -74,6 +78,15 @@ pub(crate) struct Arguments {
     limit: u64,
     #[command(flatten)]
     surroundings: Surroundings,
+}
+
+/// What `perf` is told of compiled code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Perf {
+    /// Names, which `perf report` finds by itself
+    Map,
+    /// Names and code: `perf record -k mono`, then `perf inject --jit`
+    Dump,
 }
 
 /// So often that the clock's precision no longer matters, and that even a long program ends some day.
@@ -168,6 +181,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         false => prove(&source, &loaded, &environment, out)?,
     };
     let engine = Engine::new(&loaded, arguments.engine, environment, proof)?;
+    // As long as this is there, the dump is mapped.
+    let _profile = arguments.perf.map(|form| engine.announce(form, &source.name)).transpose()?;
     let Arguments { repeat, limit, ref surroundings, .. } = *arguments;
     let job = Job { engine, source: &source, context, surroundings, tables, repeat, limit };
     if let Some(stream) = stream {

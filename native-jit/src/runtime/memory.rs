@@ -17,7 +17,7 @@ pub(super) struct Executable {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod system {
     use super::RunError;
-    use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+    use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
     use std::ffi::c_void;
 
     /// The size of a page.
@@ -42,6 +42,17 @@ mod system {
 
         fn usable(&self) -> usize {
             self.length - 2 * PAGE
+        }
+    }
+
+    impl Region {
+        /// The first page of a file, as if it were code to be executed.
+        pub(super) fn of_file(file: &std::fs::File) -> Result<Self, RunError> {
+            let rights = ProtFlags::READ | ProtFlags::EXEC;
+            // SAFETY: no address is asked for, so that nothing that is mapped already is touched; nobody looks at it.
+            let start = unsafe { mmap(std::ptr::null_mut(), PAGE, rights, MapFlags::PRIVATE, file, 0) };
+            let start = start.map_err(|error| RunError::Memory(error.into()))?;
+            Ok(Region { start, length: PAGE })
         }
     }
 
@@ -93,6 +104,25 @@ pub(super) use system::Region;
 #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
 #[derive(Debug)]
 pub(super) enum Region {}
+
+/// A file that is mapped as code is, which is how profilers learn of it.
+#[derive(Debug)]
+pub(super) struct Announced {
+    _region: Region,
+}
+
+impl Announced {
+    /// Maps the file.
+    pub(super) fn new(file: &std::fs::File) -> Result<Self, RunError> {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        return Region::of_file(file).map(|region| Announced { _region: region });
+        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+        {
+            let _ = file;
+            Err(RunError::Unsupported)
+        }
+    }
+}
 
 impl Executable {
     /// The code, executable.
