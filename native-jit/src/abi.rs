@@ -45,6 +45,8 @@ pub enum Word {
     ExitTo,
     /// Whether the run goes on: a [`Status`].
     Status,
+    /// How many tail calls there may still be.
+    TailCalls,
     /// How often `may_goto` falls through; below 0, never again.
     MayGoto,
     /// Instructions that may be executed; below 0, too many were.
@@ -84,7 +86,8 @@ pub enum Status {
     Outside = 4,
 }
 
-/// Tables whose addresses are in the block, before the words.
+/// Tables whose addresses are in the block, before the words: those of their values, or where they hold programs, of a
+/// list with the address of each program's code, or 0.
 pub const TABLES: usize = bpf64_core::maps::MAX_MAPS;
 /// Words before the context, those of tables included.
 pub const WORDS: usize = TABLES + Word::Packet as usize + 1;

@@ -22,6 +22,8 @@ pub struct Code {
     pub marks: Vec<(u32, Mark)>,
     /// The functions of the environment that are called.
     pub callees: Vec<&'static helpers::Function>,
+    /// Whether it may go on in other programs, or call back.
+    pub goes_on: bool,
     /// Whether it writes to the context.
     pub stores_context: bool,
     /// Whether it asks for the metadata before the packet.

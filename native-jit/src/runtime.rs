@@ -30,7 +30,7 @@ use bpf64_core::helpers::{Implementation, Next, Turn};
 use bpf64_core::interp::{DEEPEST, MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_BUDGET, STACK_SIZE};
 use bpf64_core::isa::Reg;
 use bpf64_core::machine::{Ending, Region, Sent, Trap, TrapKind};
-use bpf64_core::maps::{MapDef, Table};
+use bpf64_core::maps::{Holds, MapDef, Table};
 use bpf64_core::program::Pc;
 use host::Running;
 use memory::Executable;
@@ -88,6 +88,11 @@ impl Compiled {
         self.memory.address()
     }
 
+    /// The address of `main`, for a program that goes on here.
+    fn start(&self) -> u64 {
+        self.address() + u64::from(self.code.functions[0].1)
+    }
+
     /// The place of an address in the code.
     fn offset(&self, address: u64) -> Option<u32> {
         let offset = address.checked_sub(self.address())?;
@@ -123,6 +128,8 @@ pub struct Machine {
     tells: bool,
     /// The addresses of the tables' memory.
     tables: Vec<u64>,
+    /// Of those that hold programs, where these begin.
+    targets: Vec<Option<Vec<u64>>>,
     /// The packet with what is before it in one piece, for programs that know of that.
     joined: Vec<u8>,
     /// Keys that are handed to callbacks.
@@ -132,7 +139,6 @@ pub struct Machine {
     /// Whether addresses in the block have to be found anew.
     stale: bool,
     trap: Option<Trap>,
-    tail_calls: u32,
     printed: Vec<(Pc, String)>,
     sent: Vec<Sent>,
 }
@@ -163,7 +169,7 @@ impl Machine {
         let mut programs = vec![first];
         programs.extend(others);
         let code = |is: fn(&Code) -> bool| programs.iter().any(|program| is(&program.code));
-        let resets = code(|code| code.budget || code.may_goto || !code.callees.is_empty());
+        let resets = code(|code| code.budget || code.may_goto || code.goes_on || !code.callees.is_empty());
         let tells = code(|code| code.stores_context || code.reads_meta);
         let first = &programs[0];
         let entry = ([0; 2], first.address() + u64::from(first.code.entry));
@@ -177,12 +183,12 @@ impl Machine {
             resets,
             tells,
             tables: Vec::new(),
+            targets: Vec::new(),
             joined: Vec::new(),
             keys,
             known: context,
             stale: true,
             trap: None,
-            tail_calls: 0,
             printed: Vec::new(),
             sent: Vec::new(),
         }
@@ -228,7 +234,7 @@ impl Machine {
             self.arena.set(Word::MayGoto, MAY_GOTO_BUDGET.into());
             self.arena.set(Word::Budget, limit.min(i64::MAX as u64));
             self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
-            self.tail_calls = 0;
+            self.arena.set(Word::TailCalls, MAX_TAIL_CALLS.into());
         }
         let (arguments, entry) = self.entry;
         let r0 = native::enter(self, entry, arguments);
@@ -267,7 +273,13 @@ impl Machine {
         for table in &mut self.world.tables {
             self.tables.push(table.bytes_mut().as_mut_ptr().expose_provenance() as u64);
         }
-        for (map, &address) in self.tables.iter().take(crate::abi::TABLES).enumerate() {
+        self.targets = self.world.tables.iter().map(|table| self.targets_of(table)).collect();
+        let addresses = self.tables.iter().zip(&self.targets).take(crate::abi::TABLES);
+        for (map, (&values, targets)) in addresses.enumerate() {
+            let address = match targets {
+                Some(targets) => targets.as_ptr().expose_provenance() as u64,
+                None => values,
+            };
             self.arena.set_table(map, address);
         }
         self.arena.set(Word::Call, native::door());
@@ -278,6 +290,20 @@ impl Machine {
         self.arena.set(Word::Cpus, cpus.into());
         self.arena.set(Word::Cpu, self.world.cpu.min(cpus - 1).into());
         self.find_packet();
+    }
+
+    /// Of a table of programs, where each begins, or 0. Nothing but [`Machine::find_memory`] follows a change, since
+    /// programs cannot make one.
+    fn targets_of(&self, table: &Table) -> Option<Vec<u64>> {
+        let def = table.def();
+        (def.kind.holds() == Holds::Programs).then(|| {
+            let target = |index: u32| {
+                let number = def.kind.read(table, &index.to_le_bytes()).ok()?;
+                let number = u32::from_le_bytes(*number.first_chunk()?);
+                self.programs.get(number as usize + 1).map(|program| program.start())
+            };
+            (0..def.max_entries).map(|index| target(index).unwrap_or(0)).collect()
+        })
     }
 
     /// The same for the packet.
@@ -415,11 +441,12 @@ impl Machine {
                 }
                 Next::TailCall { program } => {
                     let Some(target) = self.programs.get(program as usize + 1) else { return Ok(0) };
-                    if self.tail_calls >= MAX_TAIL_CALLS {
+                    let left = self.arena.get(Word::TailCalls);
+                    if left == 0 {
                         return Ok(0);
                     }
-                    self.tail_calls += 1;
-                    let target = target.address() + u64::from(target.code.functions[0].1);
+                    self.arena.set(Word::TailCalls, left - 1);
+                    let target = target.start();
                     self.arena.set(Word::Target, target);
                     self.arena.set(Word::Status, Status::TailCall as u64);
                     return Ok(0);

@@ -150,9 +150,12 @@ impl<'a> Emitter<'a> {
         self.outside = self.asm.label();
         self.narrow = Set::NONE;
         (self.swapped, self.flags) = (None, None);
-        for op in self.ops {
-            let label = op.leader.then(|| self.asm.label());
+        // What is jumped to has a label, and so has what comes behind a loop, to say where that ends.
+        let mut behind_loop = false;
+        for (at, op) in self.ops.iter().enumerate() {
+            let label = (op.leader || behind_loop).then(|| self.asm.label());
             self.labels.push(label);
+            behind_loop = op.insn.jump_offset().is_some() && op.target as usize <= at;
         }
         self.asm.put(self.entries[self.number]);
         self.mark(Mark::Enter(self.functions[self.number].pc));
@@ -162,6 +165,8 @@ impl<'a> Emitter<'a> {
             let op = self.ops[self.at];
             if op.leader {
                 self.leader(&op);
+            } else if let Some(end) = self.labels[self.at] {
+                self.asm.put(end);
             }
             self.mark(Mark::Insn(op.pc));
             self.budget();
@@ -234,9 +239,10 @@ impl<'a> Emitter<'a> {
                 self.branch(width, compare, dst, src, op.target)
             }
             Insn::MayGoto { .. } => self.may_goto(op.target),
-            Insn::Call(Callee::Helper(id)) => match op.find {
-                Some(find) => self.find(find),
-                None => self.call_helper(op.pc, id)?,
+            Insn::Call(Callee::Helper(id)) => match (op.find, op.goes_on) {
+                (Some(find), _) => self.find(find),
+                (None, Some(map)) => self.go_on(map),
+                (None, None) => self.call_helper(op.pc, id)?,
             },
             Insn::Call(Callee::Local(_)) => self.call_local(op.target),
             Insn::Call(Callee::Platform(_)) => return Err(CompileError::Unresolved { pc: op.pc }),
@@ -389,6 +395,7 @@ impl<'a> Emitter<'a> {
             callback: callback.map(address),
             marks: self.marks.iter().map(|&(position, mark)| (laid.position(position), mark)).collect(),
             callees: self.callees,
+            goes_on: self.needs.controls,
             stores_context: self.stores_context,
             reads_meta: self.reads_meta,
             loads_packet: self.needs.loads_packet,

@@ -1,4 +1,4 @@
-//! Lookups in place: where a kind of table says how its values lie, code finds them without a call.
+//! Lookups and tail calls in place: where a kind of table says how its values lie, code finds them without a call.
 //!
 //! The key is most often put into the frame just before, only so that it has an address. Then it is taken from where it
 //! came from, and where nobody else looks at the frame, it is not put there at all.
@@ -10,7 +10,7 @@ use super::plan::Op;
 use bpf64_core::environment::Environment;
 use bpf64_core::helpers::{Arg, Ret};
 use bpf64_core::isa::{AluOp, Callee, Insn, Reg, Size, Src, Width};
-use bpf64_core::maps::Layout;
+use bpf64_core::maps::{Holds, Layout};
 use bpf64_core::program::Program;
 
 /// A lookup in place of a call.
@@ -43,6 +43,7 @@ const KEY: i64 = 4;
 pub(super) fn find(ops: &mut [Op], program: &Program, environment: &Environment, known: &Known<'_>) {
     let mut any = false;
     for at in 0..ops.len() {
+        ops[at].goes_on = programs(&ops[at], program, environment, known);
         if let Some(find) = lookup(ops, at, program, environment, known) {
             ops[at].find = Some(find);
             any = true;
@@ -57,6 +58,18 @@ pub(super) fn find(ops: &mut [Op], program: &Program, environment: &Environment,
 pub(super) fn layout(program: &Program, map: u16) -> Option<Layout> {
     let def = program.maps().get(usize::from(map))?;
     def.kind.layout(def)
+}
+
+/// The table whose programs a call goes on in.
+fn programs(op: &Op, program: &Program, environment: &Environment, known: &Known<'_>) -> Option<u16> {
+    let Insn::Call(Callee::Helper(id)) = op.insn else { return None };
+    let prototype = environment.function(id)?.prototype;
+    if !prototype.goes_on || prototype.args[..3] != [Arg::Context, Arg::Map, Arg::Anything] {
+        return None;
+    }
+    let map = known.table(op, Reg::R2)?;
+    let def = program.maps().get(usize::from(map))?;
+    (def.kind.holds() == Holds::Programs).then_some(map)
 }
 
 fn lookup(

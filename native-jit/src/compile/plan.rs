@@ -26,6 +26,8 @@ pub(super) struct Op {
     pub(super) cell: Option<Gpr>,
     /// The lookup that stands in place of the call.
     pub(super) find: Option<Find>,
+    /// The table of programs that a call goes on in, if it is known.
+    pub(super) goes_on: Option<u16>,
     /// Whether nobody sees what it does.
     pub(super) gone: bool,
 }
@@ -55,6 +57,7 @@ impl Op {
             names: KEPT,
             cell: None,
             find: None,
+            goes_on: None,
             gone: false,
         }
     }

@@ -3,7 +3,7 @@
 use super::Emitter;
 use crate::abi::{self, BLOCK, FRAME, Status, Word};
 use crate::code::{CompileError, Mark};
-use crate::x64::{Alu, Cond, Gpr, Label, Mem, Wide};
+use crate::x64::{Alu, Cond, Gpr, Label, Mem, Rm, Wide};
 use bpf64_core::helpers::Implementation;
 use bpf64_core::interp::STACK_SIZE;
 use bpf64_core::program::Pc;
@@ -41,14 +41,19 @@ impl Emitter<'_> {
             self.asm.alu_imm(Alu::Cmp, Wide::D, self.word(Word::Status), Status::TailCall as i32);
             self.asm.jcc(Cond::Ne, stay);
             self.asm.mov_to_imm(Wide::D, self.word(Word::Status), Status::Running as i32);
-            self.asm.mov(Wide::Q, Gpr::Rdx, BLOCK);
-            self.asm.lea(Wide::Q, Gpr::Rdi, Mem::at(BLOCK, abi::TO_CONTEXT));
-            self.give_back_kept();
-            self.asm.jmp_rm(Word::Target.from(Gpr::Rdx));
+            self.leave_to(Word::Target.from(Gpr::Rdx));
             self.asm.put(stay);
         }
         self.find_packet(BLOCK);
         Ok(())
+    }
+
+    /// Another program takes over from this function, to return for it. Changes rcx, rdx and rdi before it looks where.
+    pub(super) fn leave_to(&mut self, target: impl Into<Rm>) {
+        self.asm.mov(Wide::Q, Gpr::Rdx, BLOCK);
+        self.asm.lea(Wide::Q, Gpr::Rdi, Mem::at(BLOCK, abi::TO_CONTEXT));
+        self.give_back_kept();
+        self.asm.jmp_rm(target);
     }
 
     /// What calls need that is there once: a stub for each function, code common to those, and the way out.

@@ -1,14 +1,37 @@
-//! Lookups in place of calls.
+//! Lookups and tail calls in place of calls.
 
 use super::super::find::{Find, Key, layout};
 use super::{Emitter, never};
-use crate::abi::{Word, table};
+use crate::abi::{FRAME, SCRATCH, Word, table};
 use crate::code::Mark;
 use crate::x64::{Alu, Cond, Gpr, Label, Mem, Shift, Wide};
 use bpf64_core::isa::{CmpOp, Insn, Reg, Src, Width};
 use bpf64_core::maps::Layout;
 
 impl Emitter<'_> {
+    /// A tail call: this function gives back what it keeps, and the program at index r3 of the table returns for it.
+    pub(super) fn go_on(&mut self, map: u16) {
+        let count = self.program.maps()[usize::from(map)].max_entries;
+        self.note(|| "goes on without a call".to_owned());
+        let (stay, index) = (self.asm.label(), self.reg(Reg::R3));
+        let left = self.word(Word::TailCalls);
+        self.asm.alu_imm(Alu::Cmp, Wide::D, index, count as i32);
+        self.asm.jcc(Cond::Ae, stay);
+        self.asm.mov(Wide::D, Gpr::Rax, index);
+        self.asm.mov(Wide::Q, SCRATCH, table(map, self.needs.block_in));
+        self.asm.mov(Wide::Q, Gpr::Rax, Mem { base: SCRATCH, index: Some((Gpr::Rax, 3)), disp: 0 });
+        self.asm.test(Wide::Q, Gpr::Rax, Gpr::Rax);
+        self.asm.jcc(Cond::E, stay);
+        self.asm.alu_imm(Alu::Cmp, Wide::D, left, 0);
+        self.asm.jcc(Cond::E, stay);
+        self.asm.step(Wide::D, left, true);
+        if self.needs.framed {
+            self.asm.mov_to(Wide::Q, self.word(Word::Frame), FRAME);
+        }
+        self.leave_to(Gpr::Rax);
+        self.asm.put(stay);
+    }
+
     /// Finds the value: its address, or 0, into r0.
     pub(super) fn find(&mut self, find: Find) {
         if find.certain {
