@@ -418,7 +418,8 @@ impl Machine {
                         value: function,
                         expected: "the address of a function",
                     })?;
-                    let limit = MAX_FRAMES + self.tail_calls as usize * (MAX_FRAMES - 1);
+                    let left = self.arena.get(Word::TailCalls) as usize;
+                    let limit = MAX_FRAMES + (MAX_TAIL_CALLS as usize - left) * (MAX_FRAMES - 1);
                     let deepest = self.arena.stack_address() + (limit * STACK_SIZE) as u64;
                     if frame >= deepest {
                         return Err(TrapKind::CallDepth { limit });
