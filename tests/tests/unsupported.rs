@@ -55,6 +55,12 @@ const CASES: &[Case] = &[
     // Kernel functions, by their number among the kernel's types.
     ("xdp", "call platform[1234]\nr0 = 2\nexit", KERNEL),
     ("sched_cls", "call platform[1]\nr0 = 0\nexit", KERNEL),
+    // As Linux lists them, where that number is also the one of another function.
+    ("xdp", "call bpf_iter_num_new#5\nr0 = 2\nexit", KERNEL),
+    // Memory described by the kernel (dynptr_from_mem, ringbuf_reserve_dynptr, dynptr_read).
+    ("xdp", "call bpf_dynptr_from_mem#197\nr0 = 2\nexit", FUNCTION),
+    ("xdp", "call 198\nr0 = 2\nexit", FUNCTION),
+    ("xdp", "call 201\nr0 = 2\nexit", FUNCTION),
 ];
 
 #[test]

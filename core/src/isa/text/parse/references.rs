@@ -159,10 +159,14 @@ impl<'s> Cursor<'_, 's> {
                 let plain = name.strip_prefix("bpf_").unwrap_or(name);
                 // In what bpftool prints the number may be an address; a name that is known counts more.
                 let written = if self.take("#") { Some(self.signed32()?) } else { None };
-                let number = self.names.number(plain).or(written);
-                match number {
-                    Some(id) => Ok(Insn::Call(Callee::Helper(id))),
-                    None => {
+                match (self.names.number(plain), written) {
+                    (Some(id), _) => Ok(Insn::Call(Callee::Helper(id))),
+                    // The number of another function, so it counts the kernel's own functions in BTF.
+                    (None, Some(id)) if plain != "unknown" && self.names.name(id).is_some() => {
+                        Ok(Insn::Call(Callee::Platform(id)))
+                    }
+                    (None, Some(id)) => Ok(Insn::Call(Callee::Helper(id))),
+                    (None, None) => {
                         *target = Some((Target::Function(name), token.span.clone()));
                         local
                     }
