@@ -502,6 +502,17 @@ impl AtomicOp {
     pub const fn fetches(self) -> bool {
         self.bits() & 1 == 1
     }
+
+    /// The register that the old value goes into, if the operand is in `src`: that one, or r0 if values are compared
+    /// (RFC 9669, section 5.3).
+    #[must_use]
+    pub const fn loads_into(self, src: Reg) -> Option<Reg> {
+        match self {
+            AtomicOp::Cmpxchg => Some(Reg::R0),
+            _ if self.fetches() => Some(src),
+            _ => None,
+        }
+    }
 }
 
 impl From<Reg> for Src {

@@ -10,7 +10,7 @@
 use super::state::{Frame, Kind, Register};
 use crate::cfg::Graph;
 use crate::domain::Scalar;
-use crate::isa::{AtomicOp, Insn, Reg};
+use crate::isa::{Insn, Reg};
 use crate::program::{Pc, Program};
 
 /// What is known of a register.
@@ -260,10 +260,7 @@ pub(super) fn written(insn: Insn) -> Option<Option<usize>> {
         | Insn::Load { dst, .. }
         | Insn::LoadAcquire { dst, .. } => Some(Some(dst.index())),
         Insn::Store { .. } | Insn::StoreRelease { .. } => Some(None),
-        Insn::Atomic { op, src, .. } => {
-            let dst = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
-            Some(op.fetches().then_some(dst.index()))
-        }
+        Insn::Atomic { op, src, .. } => Some(op.loads_into(src).map(Reg::index)),
         Insn::LoadPacket { .. }
         | Insn::Jump { .. }
         | Insn::JumpLong { .. }

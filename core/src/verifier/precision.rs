@@ -320,8 +320,15 @@ impl Verifier<'_> {
                 }
             }
             Insn::Store { base, src, .. } => stored(wanted, base, src, step)?,
-            Insn::StoreRelease { base, src, .. } | Insn::Atomic { base, src, .. } => {
+            Insn::StoreRelease { base, src, .. } => stored(wanted, base, Src::Reg(src), step)?,
+            Insn::Atomic { op, base, src, .. } => {
                 stored(wanted, base, Src::Reg(src), step)?;
+                // What it loaded was in the slot. Linux looks for the register before it instead, and so takes a number
+                // that it decided by for one that does not matter; both are looked for here.
+                let loads = op.loads_into(src).is_some_and(|reg| wanted.has(reg));
+                if let Some((frame, slot)) = step.and_then(|step| step.slot).filter(|_| loads) {
+                    wanted.insert(Location { frame, at: At::Slot(slot) });
+                }
             }
             Insn::Branch { dst, src: Src::Reg(src), .. } => {
                 if wanted.has(dst) || wanted.has(src) {

@@ -185,8 +185,7 @@ pub(super) fn requirements(insn: Insn, environment: &Environment, list: &mut Vec
                 list.push(Readable(Reg::R0));
             }
             list.push(AtomicMemory("stores into", base));
-            if op.fetches() {
-                let loaded = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
+            if let Some(loaded) = op.loads_into(src) {
                 list.push(Writable(loaded));
                 if loaded == base {
                     list.push(KeptAddress { base, offset, size: width.size() });

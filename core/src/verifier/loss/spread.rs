@@ -3,7 +3,7 @@
 use super::{Entered, Linked, Losses, Lost, SLOTS, add};
 use crate::cfg::{self, Graph};
 use crate::domain::Scalar;
-use crate::isa::{AluOp, AtomicOp, Callee, CmpOp, Insn, Reg, Size, Src, Width};
+use crate::isa::{AluOp, Callee, CmpOp, Insn, Reg, Size, Src, Width};
 use crate::program::{Pc, Program};
 use crate::verifier::facts::{Fact, Facts, Pointee};
 use crate::verifier::state::{FRAMES, SLOT};
@@ -119,8 +119,7 @@ impl Spread<'_> {
                 store(&mut after, size, (of(base), offset), Src::Reg(src));
             }
             Insn::Atomic { width, op, base, offset, src } => {
-                if op.fetches() {
-                    let dst = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
+                if let Some(dst) = op.loads_into(src) {
                     let loaded = Scalar::loaded(width.size(), false);
                     self.load(next, &mut after, (of(base), offset), loaded, dst);
                 }
