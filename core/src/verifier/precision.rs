@@ -253,7 +253,12 @@ impl Verifier<'_> {
         );
         let mut at = self.state.parent;
         while let Some(kept) = at {
-            let state = &mut self.kept.get_mut(kept).state;
+            let kept = self.kept.get_mut(kept);
+            // A loop may come here in each of its rounds; once is enough for what is behind it.
+            if std::mem::replace(&mut kept.all_precise, true) {
+                break;
+            }
+            let state = &mut kept.state;
             for (number, frame) in state.frames.iter_mut().enumerate() {
                 for (index, register) in frame.registers[..10].iter_mut().enumerate() {
                     if register.is_scalar() && !std::mem::replace(&mut register.precise, true) {

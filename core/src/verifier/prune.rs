@@ -22,6 +22,8 @@ pub(super) struct KeptState {
     dropped: bool,
     /// What nobody reads any more was forgotten.
     cleaned: bool,
+    /// Whether every number of it, and of those that it came from, was made precise.
+    pub(super) all_precise: bool,
 }
 
 /// All states that are kept.
@@ -52,7 +54,14 @@ impl KeptStates {
     }
 
     fn add(&mut self, list: u32, state: State) -> Kept {
-        let kept = Some(Box::new(KeptState { state, hits: 0, misses: 0, dropped: false, cleaned: false }));
+        let kept = Some(Box::new(KeptState {
+            state,
+            hits: 0,
+            misses: 0,
+            dropped: false,
+            cleaned: false,
+            all_precise: false,
+        }));
         let at = match self.free.pop() {
             Some(at) => {
                 self.all[at as usize] = kept;
