@@ -112,6 +112,14 @@ editorTest("problems are underlined, marked, and told on hover", async ({ page }
   await screenshot(page, "editor-problems");
 });
 
+editorTest("a word that the page knows is explained on hover", async ({ page }) => {
+  await page.evaluate(() => globalThis.editor.setText("ldh [12]\nret #0"));
+  await page.locator(".cm-line").nth(1).hover({ position: { x: 12, y: 8 } });
+  await page.getByText("what ret does").waitFor();
+  await page.getByText("in line 2").waitFor();
+  await assertAccessible(page);
+});
+
 editorTest("lines are marked, and the current one comes into view", async ({ page, calls }) => {
   await page.evaluate(() => {
     globalThis.editor.setText(Array.from({ length: 200 }, (_, line) => `line ${line + 1}`).join("\n"));
