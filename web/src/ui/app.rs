@@ -219,12 +219,15 @@ fn open_address(page: Page) {
 }
 
 /// Opens the link that the address of the open page was changed to; without one, the first example.
-fn follow_address(page: Page) {
-    let fragment = browser::fragment();
-    if fragment.is_empty() {
-        return show_example(page, &EXAMPLES[0]);
+fn follow_address(page: Page, event: &web_sys::Event) {
+    // Not what the address is now: the page may have written its own since.
+    let url = event.dyn_ref().map(web_sys::HashChangeEvent::new_url).unwrap_or_default();
+    match url.split_once('#') {
+        Some((_, fragment)) if !fragment.is_empty() => {
+            page.dispatch.emit(Action::OpenLink(fragment.to_owned()))
+        }
+        _ => show_example(page, &EXAMPLES[0]),
     }
-    page.dispatch.emit(Action::OpenLink(fragment));
 }
 
 /// Connects keys, dropped files and the address, for as long as the page lives.
@@ -251,7 +254,7 @@ fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
         };
         let listeners = [
             listen("keydown", keys),
-            listen("hashchange", on(|page, _| follow_address(page.clone()))),
+            listen("hashchange", on(|page, event| follow_address(page.clone(), &event))),
             // Without this the browser would leave the page for the dropped file.
             listen("dragover", on(|_, event| event.prevent_default())),
             listen("drop", on(dropped)),
