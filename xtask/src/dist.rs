@@ -46,8 +46,8 @@ pub(crate) fn default_folder() -> PathBuf {
     workspace::path("target/dist")
 }
 
-/// Builds the page into `out`, prints what it weighs, and fails if that is too much. A draft is neither compressed nor
-/// weighed.
+/// Builds the page into `out`, prints what it weighs, and fails if that is too much, where all of the page is compiled
+/// alike. A draft is neither compressed nor weighed.
 pub(crate) fn build(out: &Path, care: Care) -> Outcome {
     check_replaceable(out)?;
     let _lock = workspace::exclusive()?;
@@ -71,6 +71,12 @@ pub(crate) fn build(out: &Path, care: Care) -> Outcome {
 
     print!("\n{sizes}");
     println!("the page is in {}\n", workspace::shown(out));
+    if !rust.builds_std() {
+        println!(
+            "skipped: the budget, which is for a standard library that is compiled small along with the page\n"
+        );
+        return Ok(());
+    }
     sizes.check_budget()
 }
 
