@@ -10,9 +10,8 @@ mod known;
 mod message;
 mod prove;
 
+pub use bpf64_x86::{decode, encode};
 pub use desk::Desk;
 pub use judge::{CHUNK, Judgement, accepts};
 pub use known::{Known, Span};
-pub use message::{
-    KnownHere, Order, Place, Proof, Ran, Refusal, Report, Request, TableRows, Visit, decode, encode,
-};
+pub use message::{KnownHere, Order, Place, Proof, Ran, Refusal, Report, Request, TableRows, Visit};
