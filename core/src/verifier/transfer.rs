@@ -333,21 +333,21 @@ impl Verifier<'_> {
             self.changed.register(reg);
         }
         let pointer = *self.state.frame().get(base);
-        let dst = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
+        let loads = op.loads_into(src);
         if op == AtomicOp::Cmpxchg {
-            self.changed.register(dst);
+            self.changed.register(Reg::R0);
         }
         let Some(reach) = reach(pointer, offset, size) else {
-            if op.fetches() {
+            if let Some(dst) = loads {
                 self.put(dst, Register::scalar(Scalar::loaded(size, false)));
             }
             return Ok(());
         };
-        if op.fetches() {
+        if let Some(dst) = loads {
             self.put(dst, Register::unknown());
         }
         self.touch_stack(reach, size);
-        if op.fetches() {
+        if let Some(dst) = loads {
             self.read_stack(reach, size, dst);
             let loaded = *self.state.frame().get(dst);
             if loaded.is_scalar() && size != Size::DW {
