@@ -1,6 +1,6 @@
 //! The eBPF machine: the stepping form of the interpreter.
 //!
-//! Every operator's result comes from [`isa::eval`]; what is here is the machine around it: registers, memory,
+//! Every operator's result comes from [`isa::eval`](eval); what is here is the machine around it: registers, memory,
 //! calls, and how a run ends. It trusts nothing: a program that was never verified traps, it cannot go wrong.
 
 mod frames;
@@ -9,7 +9,7 @@ mod memory;
 
 use crate::context::skb::Skb;
 use crate::environment::{Argument, ProgramType, World};
-use crate::isa::{self, AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, eval};
+use crate::isa::{AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, eval};
 use crate::machine::{Ending, Flow, Observer, Place, Region, Trap, TrapKind};
 use crate::maps::Table;
 use crate::program::{Pc, Program};
@@ -239,14 +239,14 @@ impl Machine {
             }
             Insn::Atomic { width, op, base, offset, src } => {
                 let (address, size) = (self.address(base, offset), width.size());
-                let result = if op == isa::AtomicOp::Cmpxchg { Reg::R0 } else { src };
-                if op.fetches() && result == Reg::R10 {
+                let result = op.loads_into(src);
+                if result == Some(Reg::R10) {
                     return Err(TrapKind::FramePointer);
                 }
                 let old = self.load(observer, address, size)?;
                 let new = eval::atomic(width, op, old, self.get(src), self.get(Reg::R0));
                 self.store(observer, address, size, new)?;
-                if op.fetches() {
+                if let Some(result) = result {
                     self.set(observer, result, old)?;
                 }
             }

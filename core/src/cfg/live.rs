@@ -72,11 +72,8 @@ fn used(insn: Insn, arguments: &impl Fn(i32) -> Option<u32>) -> (Registers, Regi
         Insn::StoreRelease { base, src, .. } => (set(base).and(set(src)), Registers::NONE),
         Insn::Atomic { op, base, src, .. } => {
             let both = set(base).and(set(src));
-            match op {
-                AtomicOp::Cmpxchg => (both.and(set(Reg::R0)), set(Reg::R0)),
-                op if op.fetches() => (both, set(src)),
-                _ => (both, Registers::NONE),
-            }
+            let compared = if op == AtomicOp::Cmpxchg { set(Reg::R0) } else { Registers::NONE };
+            (both.and(compared), op.loads_into(src).map_or(Registers::NONE, set))
         }
         Insn::Branch { dst, src, .. } => (set(dst).and(src.into()), Registers::NONE),
         Insn::Jump { .. } | Insn::JumpLong { .. } | Insn::MayGoto { .. } => {

@@ -166,6 +166,7 @@ fn store(size: Size, src: Src, base: Reg, offset: i16) -> String {
 
 fn atomic(width: Width, op: AtomicOp, address: &str, src: Reg) -> String {
     let memory = format!("the {} at {address}", bytes(width.size()));
+    let loaded = op.loads_into(src).map(|reg| name(width, reg));
     let (src, r0) = (name(width, src), name(width, Reg::R0));
     let text = match op {
         AtomicOp::Add | AtomicOp::FetchAdd => format!("adds {src} to {memory}"),
@@ -175,8 +176,7 @@ fn atomic(width: Width, op: AtomicOp, address: &str, src: Reg) -> String {
         AtomicOp::Xchg => format!("puts {src} into {memory}"),
         AtomicOp::Cmpxchg => format!("puts {src} into {memory} if they are {r0}"),
     };
-    let result = if op == AtomicOp::Cmpxchg { r0 } else { src };
-    let fetched = if op.fetches() { format!("; {result} becomes what was there") } else { String::new() };
+    let fetched = loaded.map_or(String::new(), |loaded| format!("; {loaded} becomes what was there"));
     format!("{text}, in one step{fetched}")
 }
 

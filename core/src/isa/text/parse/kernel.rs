@@ -231,8 +231,9 @@ impl<'s> Cursor<'_, 's> {
         let src = self.memory_register(size)?;
         self.expect(")")?;
         self.holds(dst_at, dst_width, dst, size)?;
-        let result = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
-        if dst != result {
+        if let Some(result) = op.loads_into(src)
+            && dst != result
+        {
             return Err(Diagnostic::new(
                 self.tokens[at].span.clone(),
                 format!("`{name}` gives its result in {result}"),

@@ -108,10 +108,10 @@ impl<'s> Cursor<'_, 's> {
         let src = self.memory_register(width.size())?;
         self.expect(")")?;
         self.holds(dst_at, dst_width, dst, width.size())?;
-        let wanted = if op == AtomicOp::Cmpxchg { Reg::R0 } else { src };
-        if dst != wanted || result.is_some_and(|result| result != Reg::R0) {
+        let wanted = op.loads_into(src);
+        if wanted != Some(dst) || result.is_some_and(|result| Some(result) != wanted) {
             let name = self.tokens[at].text;
-            let message = format!("`{name}` gives its result in {wanted}");
+            let message = format!("`{name}` gives its result in {}", wanted.unwrap_or(src));
             return Err(Diagnostic::new(self.tokens[at].span.clone(), message));
         }
         Ok(Insn::Atomic { width, op, base, offset, src })
