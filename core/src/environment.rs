@@ -14,7 +14,7 @@ pub use types::{
 pub use world::{Process, Random, Redirect, Stacks, Stretch, World};
 
 use crate::context::Description;
-use crate::helpers::{Function, Functions};
+use crate::helpers::{self, Function, Functions};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, RangeInclusive};
@@ -175,6 +175,12 @@ impl Environment {
     #[must_use]
     pub fn function(&self, id: i32) -> Option<&'static Function> {
         self.functions.iter().copied().flatten().find(|function| function.id == id)
+    }
+
+    /// The name of the function numbered `id`, also if programs of this type do not have it.
+    #[must_use]
+    pub fn name(&self, id: i32) -> Option<&'static str> {
+        self.function(id).map(|function| function.name).or_else(|| helpers::name_in_linux(id))
     }
 
     /// Whether bpf(2)'s test run shows a packet to programs of this type from behind its Ethernet header on

@@ -3,6 +3,7 @@
 //! Numbers and names are Linux's (include/uapi/linux/bpf.h, without the `bpf_`). The kernel's own conversion of
 //! classic programs calls functions that have no number; theirs are [`classic`].
 
+pub mod absent;
 pub mod checksum;
 pub mod classic;
 pub mod events;
@@ -214,13 +215,23 @@ const FORMERLY: [(&str, &str); 4] = [
     ("memcmp", "strncmp"),
 ];
 
-/// The number of the last of Linux 6.18's functions.
-pub const LAST: i32 = 211;
-
 /// The function numbered `id` of any program type.
 #[must_use]
 pub fn anywhere(id: i32) -> Option<&'static Function> {
     crate::environment::ALL.iter().find_map(|environment| environment.function(id))
+}
+
+/// The number of Linux's function of that name, which programs of any type may have, or which only Linux has.
+#[must_use]
+pub fn number_in_linux(name: &str) -> Option<i32> {
+    let of_any_type = crate::environment::ALL.iter().find_map(|environment| environment.functions.number(name));
+    of_any_type.filter(|&id| id < CLASSIC).or_else(|| absent::number(name))
+}
+
+/// The name of Linux's function of that number, which programs of any type may have, or which only Linux has.
+#[must_use]
+pub fn name_in_linux(id: i32) -> Option<&'static str> {
+    anywhere(id).map(|function| function.name).or_else(|| absent::name(id))
 }
 
 /// Whether Linux takes a license as compatible with the GPL (`license_is_gpl_compatible`).
@@ -253,6 +264,10 @@ impl FunctionNames for Symbols<'_> {
         self.functions.number(name)
     }
 
+    fn elsewhere(&self, name: &str) -> Option<i32> {
+        self.functions.elsewhere(name)
+    }
+
     fn all(&self) -> Vec<&str> {
         self.functions.all()
     }
@@ -273,6 +288,10 @@ impl FunctionNames for Functions {
         };
         number(name)
             .or_else(|| FORMERLY.iter().find(|(old, _)| *old == name).and_then(|(_, new)| number(new)))
+    }
+
+    fn elsewhere(&self, name: &str) -> Option<i32> {
+        number_in_linux(name)
     }
 
     fn all(&self) -> Vec<&str> {

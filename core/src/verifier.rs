@@ -31,7 +31,7 @@ mod transfer;
 mod visits;
 
 pub use facts::{Fact, Facts, Pointee};
-pub use rejection::{Access, PointerName, Reason, Region, Rejection};
+pub use rejection::{Access, PointerName, Reason, Region, Rejection, Unsupported};
 pub use visits::{Visit, Visits};
 
 use crate::cfg::{Graph, Summary};
@@ -472,8 +472,7 @@ impl<'a> Verifier<'a> {
 
     /// An instruction as the log shows it.
     fn listed(&self, pc: Pc) -> String {
-        let environment = self.environment;
-        let names = |id| environment.function(id).map(|function| function.name);
+        let names = |id| self.environment.name(id);
         Listed { insn: self.program.insn(pc), names: &names }.to_string()
     }
 
@@ -502,7 +501,7 @@ impl<'a> Verifier<'a> {
 
     fn log_insn(&mut self, pc: Pc) {
         let environment = self.environment;
-        let names = |id| environment.function(id).map(|function| function.name);
+        let names = |id| environment.name(id);
         self.log.insn(self.program.slot(pc).0, self.program.insn(pc), &names);
     }
 

@@ -2,7 +2,7 @@
 
 use bpf64_core::context::{Access, FieldKind};
 use bpf64_core::environment::{ALL, Environment};
-use bpf64_core::helpers::{Arg, CLASSIC, Function, Ret};
+use bpf64_core::helpers::{Arg, CLASSIC, Function, Ret, number_in_linux};
 use bpf64_core::isa::{AluOp, Callee, CmpOp, Insn, Reg, Size, Src, WideImm, Width};
 use bpf64_core::maps::{self, MapDef};
 use bpf64_core::program::Program;
@@ -287,6 +287,29 @@ fn types_have_the_functions_that_linux_gives_them() {
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
     println!("{} functions in {} types, {have} of them there", known.len(), types().count());
+}
+
+/// Linux lists a function by its name, whether the program's type has it or not.
+#[test]
+fn every_function_is_known_by_its_name() {
+    let kernel = match Kernel::open(PROBE) {
+        Ok(kernel) => kernel,
+        Err(why) => return skipped("the running kernel", &why),
+    };
+    let environment = types().next().expect("there are types");
+    let log = |id| {
+        let insns = vec![Insn::Call(Callee::Helper(id)), mov(Reg::R0, 0), Insn::Exit];
+        judge(&kernel, environment, &Program::new(insns, Vec::new()).expect("it has no jumps"), 2).log
+    };
+    let mut known = 0;
+    for id in (1..).take_while(|&id| !log(id).contains("call unknown#")) {
+        let name = environment.name(id).unwrap_or_default();
+        assert!(log(id).contains(&format!("call bpf_{name}#{id}")), "{id} is {name} here\n{}", log(id));
+        assert_eq!(number_in_linux(name), Some(id));
+        known += 1;
+    }
+    println!("{known} functions known by their names");
+    assert_eq!(environment.name(known + 1), None);
 }
 
 /// Every argument of every function, given everything that there is.

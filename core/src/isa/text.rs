@@ -40,6 +40,11 @@ pub trait FunctionNames {
     fn name(&self, id: i32) -> Option<&str>;
     /// The number of function `name`.
     fn number(&self, name: &str) -> Option<i32>;
+    /// The number of a function of that name which these programs cannot call, if there is such a one: what calls it is
+    /// understood, and refused for that.
+    fn elsewhere(&self, _name: &str) -> Option<i32> {
+        None
+    }
     /// Every name, for suggestions.
     fn all(&self) -> Vec<&str>;
     /// The name of the table that wide loads call `index`.

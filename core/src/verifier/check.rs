@@ -7,11 +7,11 @@ mod memory;
 pub(super) use arguments::{Usage, argument};
 
 use super::Verifier;
-use super::rejection::Reason;
+use super::rejection::{Reason, Unsupported};
 use super::require::Requirement;
 use super::state::{FRAMES, Kind, Register};
 use crate::domain::Scalar;
-use crate::helpers;
+use crate::helpers::{self, absent};
 use crate::isa::{Callee, Reg, Src};
 
 /// No pointer may be moved farther than this (`BPF_MAX_VAR_OFF`).
@@ -59,7 +59,7 @@ impl Verifier<'_> {
             Requirement::Packet => self.check_packet(),
             Requirement::Callable(Callee::Helper(id)) => self.check_function(id),
             Requirement::Callable(Callee::Platform(_)) => {
-                Err(Reason::NotSupported("calling kernel functions is"))
+                Err(Reason::NotSupported(Unsupported::KernelFunction))
             }
             Requirement::Callable(Callee::Local(_)) if self.state.frames.len() >= FRAMES => {
                 Err(Reason::TooManyFrames(self.state.frames.len() + 1))
@@ -135,11 +135,11 @@ impl Verifier<'_> {
         if self.environment.function(id).is_some() {
             return Ok(());
         }
-        match helpers::anywhere(id) {
-            Some(function) => Err(Reason::OtherType(function.name, id)),
-            None if (1..=helpers::LAST).contains(&id) => Err(Reason::NotSupported("that function is")),
-            None => Err(Reason::UnknownFunction(id)),
-        }
+        Err(match (helpers::anywhere(id), absent::name(id)) {
+            (Some(function), _) => Reason::OtherType(function.name, id),
+            (None, Some(name)) => Reason::NotSupported(Unsupported::Function(id, name)),
+            (None, None) => Reason::UnknownFunction(id),
+        })
     }
 
     /// The program's result is one of those that its type knows (`check_return_code`).

@@ -42,6 +42,33 @@ pub enum Region {
     Memory(u32),
 }
 
+/// What Linux has and this does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsupported {
+    /// The function of that number and name.
+    Function(i32, &'static str),
+    /// Calls of the kernel's own functions.
+    KernelFunction,
+    /// Addresses of sockets.
+    Socket,
+    /// Loads from what a table's handle points to.
+    Handle,
+    /// Addresses of the kernel's variables.
+    Variable,
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unsupported::Function(id, name) => write!(f, "the function bpf_{name}#{id} is"),
+            Unsupported::KernelFunction => f.write_str("calling kernel functions is"),
+            Unsupported::Socket => f.write_str("addresses of sockets are"),
+            Unsupported::Handle => f.write_str("looking into a map's handle is"),
+            Unsupported::Variable => f.write_str("addresses of the kernel's variables are"),
+        }
+    }
+}
+
 /// What kind of pointer something was done with, by Linux's name: `ctx`, `fp`.
 pub type PointerName = &'static str;
 
@@ -52,7 +79,7 @@ pub enum Reason {
     /// The graph alone.
     Graph(GraphError),
     /// Something that is not implemented here.
-    NotSupported(&'static str),
+    NotSupported(Unsupported),
     /// A register is read that holds nothing.
     NotReadable(Reg),
     /// r10 is written.
@@ -255,8 +282,6 @@ pub enum Reason {
     ArgumentWritten(Reg, PointerName),
     /// What is handed back was moved.
     HandedBackMoved(Reg),
-    /// What is handed back was not given out.
-    NotGivenOut(Reg),
     /// A function is given two things that must be given back.
     TwoReferences {
         /// The second.
@@ -283,8 +308,6 @@ pub enum Reason {
     SizeUnbounded(Reg),
     /// A number that has to be a constant.
     NotConstant(Reg),
-    /// A string that lies where each CPU has its own.
-    StringOfCpu(Reg),
     /// A string in a table that may be changed.
     StringChanges(Reg),
     /// A string whose place is not known.
@@ -405,15 +428,14 @@ impl Reason {
             Reason::KeyWritten(_) | Reason::ArgumentWritten(..) => "read-only",
             Reason::MaybeNull(..) => "null-not-checked",
             Reason::ArgumentKind { .. } | Reason::ArgumentInPacket => "argument",
-            Reason::HandedBackMoved(_) | Reason::NotGivenOut(_) | Reason::TwoReferences { .. } => "reference",
+            Reason::HandedBackMoved(_) | Reason::TwoReferences { .. } => "reference",
             Reason::Leak { .. } => "reference-leak",
             Reason::SizeNegative(_)
             | Reason::SizeZero { .. }
             | Reason::NoBytes
             | Reason::SizeUnbounded(_) => "argument-size",
             Reason::NotConstant(_) => "not-constant",
-            Reason::StringOfCpu(_)
-            | Reason::StringChanges(_)
+            Reason::StringChanges(_)
             | Reason::StringMoves(_)
             | Reason::StringEndless
             | Reason::BadFormat
@@ -428,9 +450,21 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// What Linux says of it, as a sentence of ours.
+    #[must_use]
+    pub fn in_linux(&self) -> String {
+        match self {
+            Reason::NotSupported(_) => "what Linux says of it, only Linux can tell".to_owned(),
+            Reason::NoConstant | Reason::FormatNumbers => "the kernel refuses it without a word".to_owned(),
+            _ => format!("the kernel says: {self}"),
+        }
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (the kernel says: {})", self.reason.explanation(), self.reason)
+        write!(f, "{} ({})", self.reason.explanation(), self.reason.in_linux())
     }
 }
 

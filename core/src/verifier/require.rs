@@ -1,7 +1,7 @@
 //! What an instruction requires, told without looking at any state. In Linux's order, since the first thing that does
 //! not hold is the one a refusal names.
 
-use super::rejection;
+use super::rejection::{self, Unsupported};
 use crate::environment::Environment;
 use crate::helpers::{Arg, Function, Given};
 use crate::isa::{AluOp, AtomicOp, Callee, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};
@@ -53,7 +53,7 @@ pub(super) enum Requirement {
     /// What the program leaves in r0 means something.
     Result,
     /// It is implemented here.
-    Implemented(&'static str),
+    Implemented(Unsupported),
 }
 
 /// An access to memory.
@@ -132,7 +132,7 @@ pub(super) fn requirements(insn: Insn, environment: &Environment, list: &mut Vec
         Insn::LoadImm { dst, imm } => {
             list.push(Writable(dst));
             match imm {
-                WideImm::Variable { .. } => list.push(Implemented("addresses of the kernel's variables are")),
+                WideImm::Variable { .. } => list.push(Implemented(Unsupported::Variable)),
                 WideImm::Const(_)
                 | WideImm::MapFd(_)
                 | WideImm::MapIndex(_)

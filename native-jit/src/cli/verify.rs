@@ -7,7 +7,7 @@ use super::program::ProgramArguments;
 use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::program::Program;
-use bpf64_core::verifier::{Reason, Rejection, verify};
+use bpf64_core::verifier::{Rejection, verify};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::rc::Rc;
@@ -109,10 +109,7 @@ pub(super) fn refusal(
         Form::Ebpf(_) => origin.text.clone(),
         Form::Classic(..) => origin.classic.and_then(|pc| loaded.span(pc)),
     };
-    let kernel = match reason {
-        Reason::NotSupported(_) => "what Linux says of it, only Linux can tell".to_owned(),
-        _ => format!("the kernel says: {reason}"),
-    };
+    let kernel = reason.in_linux();
     match span {
         Some(span) if source.text().is_some() => {
             let fault = Diagnostic::new(span, reason.explanation()).help(kernel).refusing(slot.0);

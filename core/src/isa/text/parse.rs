@@ -178,6 +178,13 @@ fn resolve(
     let complete = faults.is_empty();
     for (Statement { mut insn, target, span, .. }, next) in statements.into_iter().zip(&slots[1..]) {
         if let Some((target, target_span)) = target {
+            if let Target::Function(name) = target
+                && labels.get(name).is_none()
+                && let Some(id) = names.elsewhere(name.strip_prefix("bpf_").unwrap_or(name))
+            {
+                parsed.insns.push((Insn::Call(Callee::Helper(id)), span));
+                continue;
+            }
             let suggest = complete && faults.len() < SUGGESTIONS;
             // Jumps count from the next instruction, addresses from the slot behind their own first one.
             let from = if matches!(insn, Insn::LoadImm { .. }) { next - 1 } else { *next };

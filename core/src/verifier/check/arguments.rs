@@ -6,7 +6,7 @@ use crate::helpers::{Arg, Function, Ret, print};
 use crate::isa::Reg;
 use crate::maps::{Holds, MapDef};
 use crate::verifier::Verifier;
-use crate::verifier::rejection::{Access, PointerName, Reason, Region};
+use crate::verifier::rejection::{Access, PointerName, Reason, Region, Unsupported};
 use crate::verifier::state::{Kind, Register, Table};
 
 /// What memory may be (`mem_types`), those that are not here counted.
@@ -126,9 +126,7 @@ impl Verifier<'_> {
             }
             check_moved(arg, reg, register)?;
         }
-        if arg == Arg::Record && register.reference == 0 && !register.is_zero() {
-            return Err(Reason::NotGivenOut(reg));
-        }
+        // A record that is one is held: of one that was handed back, no address is left (`release`).
         if register.reference != 0 {
             let before = (0..at).map(argument).map(|reg| self.state.frame().get(reg).reference);
             let used = |at: usize| expected_of(function, at);
@@ -220,16 +218,13 @@ impl Verifier<'_> {
         let pointer = self.state.frame().get(reg);
         let Kind::Value(table) = pointer.kind else { return Ok(()) };
         let def = self.table(table);
-        if def.kind.per_cpu() && def.kind.preset() {
-            return Err(Reason::StringOfCpu(reg));
-        }
         if !def.constant {
             return Err(Reason::StringChanges(reg));
         }
         if pointer.value.as_constant().is_none() {
             return Err(Reason::StringMoves(reg));
         }
-        if !def.kind.preset() {
+        if !def.kind.preset() || def.kind.per_cpu() {
             return Err(Reason::NoDirectValue);
         }
         let size = i64::from(def.value_size) - i64::from(pointer.offset);
@@ -280,7 +275,7 @@ impl Verifier<'_> {
     pub(super) fn check_table_kind(&self, function: &Function) -> Result<(), Reason> {
         match self.given_table(function).map(|table| self.table(table).kind) {
             Some(kind) if kind.holds() == Holds::Sockets && function.prototype.ret == Ret::MapValueOrNull => {
-                Err(Reason::NotSupported("addresses of sockets are"))
+                Err(Reason::NotSupported(Unsupported::Socket))
             }
             Some(kind) if !function.is_for(kind) => {
                 Err(Reason::TableKind { kind: kind.number(), function: function.name, id: function.id })

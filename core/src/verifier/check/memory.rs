@@ -6,7 +6,7 @@ use crate::domain::Tnum;
 use crate::isa::{Reg, Size};
 use crate::maps::{MapDef, flag};
 use crate::verifier::Verifier;
-use crate::verifier::rejection::{Access, Reason, Region};
+use crate::verifier::rejection::{Access, Reason, Region, Unsupported};
 use crate::verifier::require::Memory;
 use crate::verifier::state::{Kind, Range, Register, SLOT, STACK};
 
@@ -123,7 +123,7 @@ impl Verifier<'_> {
             Kind::Record(there) => {
                 check_region(base, pointer, Region::Memory(there), fixed, size.bytes() as i64, false)
             }
-            Kind::Map(_) => Err(Reason::NotSupported("looking into a map's handle is")),
+            Kind::Map(_) => Err(Reason::NotSupported(Unsupported::Handle)),
             kind @ (Kind::Scalar
             | Kind::Unset
             | Kind::PacketEnd
@@ -151,7 +151,7 @@ impl Verifier<'_> {
                 Err(Reason::ContextAccess { offset, size: bytes })
             }
             FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Ok(()),
-            FieldKind::Socket => Err(Reason::NotSupported("addresses of sockets are")),
+            FieldKind::Socket => Err(Reason::NotSupported(Unsupported::Socket)),
         }
     }
 

@@ -164,9 +164,6 @@ impl fmt::Display for Reason {
                 "R{} must have zero offset when passed to release func or trusted arg to kfunc",
                 r(reg)
             ),
-            Reason::NotGivenOut(reg) => {
-                write!(f, "R{} must be referenced when passed to release function", r(reg))
-            }
             Reason::TwoReferences { reg, second, first } => {
                 write!(f, "more than one arg with ref_obj_id R{} {second} {first}", r(reg))
             }
@@ -181,9 +178,6 @@ impl fmt::Display for Reason {
                 write!(f, "R{} unbounded memory access, use 'var &= const' or 'if (var < const)'", r(reg))
             }
             Reason::NotConstant(reg) => write!(f, "R{} is not a known constant'", r(reg)),
-            Reason::StringOfCpu(reg) => {
-                write!(f, "R{} points to percpu_array map which cannot be used as const string", r(reg))
-            }
             Reason::StringChanges(reg) => write!(f, "R{} does not point to a readonly map'", r(reg)),
             Reason::StringMoves(reg) => write!(f, "R{} is not a constant address'", r(reg)),
             Reason::StringEndless => f.write_str("string is not zero-terminated"),

@@ -145,7 +145,6 @@ impl Reason {
             Reason::HandedBackMoved(reg) => {
                 format!("{reg} was moved; hand the address back as it was given out")
             }
-            Reason::NotGivenOut(reg) => format!("{reg} was not given out, or has been handed back already"),
             Reason::TwoReferences { .. } => {
                 "a call takes one thing that must be handed back, not two; copy one to the stack".into()
             }
@@ -158,7 +157,6 @@ impl Reason {
                 "the size in {reg} may be larger than any memory; mask it, or compare it with a limit"
             ),
             Reason::NotConstant(reg) => format!("{reg} has to be the same number on every run; put a constant there"),
-            Reason::StringOfCpu(_) => "the string has to be the same on every CPU; put it into a constant map".into(),
             Reason::StringChanges(_) => {
                 "the string has to be constant; put it into a map that is declared `constant`".into()
             }

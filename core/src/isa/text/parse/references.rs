@@ -159,7 +159,11 @@ impl<'s> Cursor<'_, 's> {
                 let plain = name.strip_prefix("bpf_").unwrap_or(name);
                 // In what bpftool prints the number may be an address; a name that is known counts more.
                 let written = if self.take("#") { Some(self.signed32()?) } else { None };
-                match (self.names.number(plain), written) {
+                let named = self.names.number(plain).or_else(|| {
+                    // Without a number, it may be one of the text's own functions.
+                    written.and_then(|_| self.names.elsewhere(plain))
+                });
+                match (named, written) {
                     (Some(id), _) => Ok(Insn::Call(Callee::Helper(id))),
                     // The number of another function, so it counts the kernel's own functions in BTF.
                     (None, Some(id)) if plain != "unknown" && self.names.name(id).is_some() => {
