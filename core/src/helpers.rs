@@ -224,7 +224,8 @@ pub fn anywhere(id: i32) -> Option<&'static Function> {
 /// The number of Linux's function of that name, which programs of any type may have, or which only Linux has.
 #[must_use]
 pub fn number_in_linux(name: &str) -> Option<i32> {
-    let of_any_type = crate::environment::ALL.iter().find_map(|environment| environment.functions.number(name));
+    let of_any_type =
+        crate::environment::ALL.iter().find_map(|environment| environment.functions.number(name));
     of_any_type.filter(|&id| id < CLASSIC).or_else(|| absent::number(name))
 }
 

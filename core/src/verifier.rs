@@ -7,7 +7,8 @@
 //!
 //! Four places: what an instruction requires (`require`), what proves it (`check`), how it moves the state
 //! (`transfer`), what a refusal is (`rejection`). Beside them: when paths may end early (`prune`), which numbers that
-//! depends on (`precision`), loops whose rounds are not counted (`cycles`), the log (`trace`), what holds at each instruction in the end (`facts`, `loss`).
+//! depends on (`precision`), loops whose rounds are not counted (`cycles`), the log (`trace`), what was known
+//! of what is refused (`known`), what holds at each instruction in the end (`facts`, `loss`).
 //!
 //! The judge is Linux 6.18, a program loaded with full privileges: the same programs are accepted, with the same
 //! number of instructions looked at, and the log says the same.
@@ -16,6 +17,7 @@ mod check;
 mod cycles;
 mod depth;
 mod facts;
+mod known;
 mod links;
 mod liveness;
 mod loss;
@@ -31,7 +33,9 @@ mod transfer;
 mod visits;
 
 pub use facts::{Fact, Facts, Pointee};
-pub use rejection::{Access, PointerName, Reason, Region, Rejection, Unsupported};
+pub use rejection::{
+    Access, ContextField, Known, Places, PointerName, Reason, Region, Rejection, Source, Unsupported,
+};
 pub use visits::{Visit, Visits};
 
 use crate::cfg::{Graph, Summary};
@@ -183,13 +187,25 @@ fn prove(
             let mut log = Log::new(settings.log);
             log.add(1, format_args!("{error}\n{}\n", Effort::default()));
             let reason = Reason::Graph(error);
-            return Err(Box::new(Rejection { pc: error.pc(), reason, log: log.into_text(), processed: 0 }));
+            return Err(Box::new(Rejection {
+                pc: error.pc(),
+                reason,
+                known: Vec::new(),
+                log: log.into_text(),
+                processed: 0,
+            }));
         }
     };
     if let Err((pc, reason)) = addresses(program) {
         let mut log = Log::new(settings.log);
         log.add(1, format_args!("{reason}\n{}\n", Effort::default()));
-        return Err(Box::new(Rejection { pc, reason, log: log.into_text(), processed: 0 }));
+        return Err(Box::new(Rejection {
+            pc,
+            reason,
+            known: Vec::new(),
+            log: log.into_text(),
+            processed: 0,
+        }));
     }
     let mut verifier = Verifier::new(program, environment, &graph, settings);
     verifier.visits = visits;
@@ -200,6 +216,7 @@ fn prove(
         visits.failed(&verifier.state, program.maps());
     }
     let effort = verifier.effort();
+    let known = result.as_ref().err().map_or(Vec::new(), |reason| verifier.known_of(reason));
     let mut log = verifier.log;
     match result {
         Ok(()) => {
@@ -214,7 +231,7 @@ fn prove(
                 log.add(1, format_args!("{reason}\n"));
             }
             log.add(1, format_args!("{effort}\n"));
-            Err(Box::new(Rejection { pc, reason, log: log.into_text(), processed: effort.processed }))
+            Err(Box::new(Rejection { pc, reason, known, log: log.into_text(), processed: effort.processed }))
         }
     }
 }
@@ -277,6 +294,8 @@ struct Verifier<'a> {
     kept_at: (u32, u32),
     /// The last identity that was given to a number.
     ids: u32,
+    /// Identities of what may be 0, each with the call that gave it; in their order.
+    found: Vec<(u32, Pc)>,
     /// Whether the current instruction was written down in the path's history.
     noted: bool,
     /// The kind of pointer that each access was seen with first.
@@ -325,6 +344,7 @@ impl<'a> Verifier<'a> {
             jumps: 0,
             kept_at: (0, 0),
             ids: 0,
+            found: Vec::new(),
             noted: false,
             pointers: vec![None; program.insns().len()],
             stacks: vec![0; graph.functions().len()],

@@ -199,7 +199,7 @@ impl Verifier<'_> {
     }
 
     /// The state whose path is followed: a kept one, or the current one.
-    fn path(&self, at: Option<Kept>) -> &State {
+    pub(super) fn path(&self, at: Option<Kept>) -> &State {
         at.map_or(&self.state, |at| &self.kept.get(at).state)
     }
 
@@ -446,7 +446,7 @@ fn stored(wanted: &mut Wanted, base: Reg, src: Src, step: Option<&Step>) -> Resu
 
 /// The instruction before `pc` on the way of `state`, of whose written steps `left` were not gone back yet
 /// (`get_prev_insn_idx`).
-fn before(state: &State, pc: Pc, left: &mut usize) -> Option<Pc> {
+pub(super) fn before(state: &State, pc: Pc, left: &mut usize) -> Option<Pc> {
     if pc == state.first && (*left == 0 || *left == 1 && state.history[0].pc == pc) {
         return None;
     }

@@ -1,7 +1,10 @@
-//! Why a program is refused: data here, Linux's words in `kernel`, ours in `plain`.
+//! Why a program is refused: data here, what it is about in `about`, Linux's words in `kernel`, ours in `plain`.
 
+mod about;
 mod kernel;
 mod plain;
+
+pub use plain::Places;
 
 use crate::cfg::GraphError;
 use crate::domain::Tnum;
@@ -16,10 +19,75 @@ pub struct Rejection {
     pub pc: Pc,
     /// What is wrong with it.
     pub reason: Reason,
+    /// What was known of the registers that it is about.
+    pub known: Vec<Known>,
     /// The log, as much of it as was asked for.
     pub log: String,
     /// Instructions that were looked at before.
     pub processed: u32,
+}
+
+/// What was known of a register on the path that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The register.
+    pub reg: Reg,
+    /// What it holds, in words; nothing if it holds nothing.
+    pub what: Option<String>,
+    /// Where it got that.
+    pub source: Source,
+}
+
+/// Where a register got what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// At the program's start, or nowhere.
+    Start,
+    /// By the instruction at that slot.
+    Set(Slot),
+    /// By the call of a function at that slot.
+    Call {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        name: &'static str,
+    },
+    /// Where the function that runs was entered, by the call at that slot.
+    Entered(Slot),
+    /// It held an address in the packet, until a call at that slot may have moved the packet.
+    Moved {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        name: &'static str,
+    },
+    /// The call at that slot gave 0 on this path, instead of an address.
+    Nothing {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        name: &'static str,
+    },
+    /// It held the address of a record, until a call at that slot handed the record back.
+    HandedBack {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        name: &'static str,
+    },
+}
+
+/// A field of the context, as a refusal tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextField {
+    /// Its name.
+    pub name: String,
+    /// Bytes from the beginning of the context.
+    pub offset: usize,
+    /// Bytes.
+    pub size: usize,
+    /// Whether programs may read it, and write it.
+    pub may: [bool; 2],
 }
 
 /// Whether memory is read or written.
@@ -73,7 +141,7 @@ impl fmt::Display for Unsupported {
 pub type PointerName = &'static str;
 
 /// What is wrong. [`fmt::Display`] gives Linux's words, without the number of the instruction;
-/// [`Reason::explanation`] ours.
+/// [`Rejection::explanation`] ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The graph alone.
@@ -185,10 +253,14 @@ pub enum Reason {
     ReturnedStack,
     /// An access to bytes of the context that cannot be accessed so.
     ContextAccess {
+        /// Reading or writing.
+        access: Access,
         /// Bytes from its beginning.
         offset: i32,
         /// Bytes.
         size: usize,
+        /// The field that is there, if there is one.
+        field: Option<ContextField>,
     },
     /// The pointer to the context was moved.
     ModifiedPointer(PointerName, Reg, i32),
@@ -339,6 +411,8 @@ pub enum Reason {
         function: &'static str,
         /// Its number.
         id: i32,
+        /// The kinds that it takes.
+        takes: Vec<&'static str>,
     },
     /// The function is for programs under the GPL.
     License,
@@ -372,85 +446,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// A word for it, for scripts.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Reason::Graph(GraphError::TooManyFunctions { .. }) => "too-many-functions",
-            Reason::Graph(GraphError::LeavesFunction { .. }) => "jump-out-of-function",
-            Reason::Graph(GraphError::RunsOver { .. }) => "runs-over-the-end",
-            Reason::Graph(GraphError::TailCall { .. }) => "tail-call",
-            Reason::Graph(GraphError::Unreachable { .. }) => "unreachable",
-            Reason::NotSupported(_) => "not-supported",
-            Reason::NotReadable(_) => "unset-register",
-            Reason::FramePointer => "frame-pointer-written",
-            Reason::DivisionByZero => "division-by-zero",
-            Reason::Shift(_) => "shift-too-long",
-            Reason::Arithmetic32(_)
-            | Reason::TwoPointers(..)
-            | Reason::PointerOperator(..)
-            | Reason::PointerFromNumber(_)
-            | Reason::StackSubtraction(_) => "pointer-arithmetic",
-            Reason::OffsetTooLarge(..)
-            | Reason::PointerOffset(..)
-            | Reason::OffsetUnbounded(_)
-            | Reason::OffsetOut(..) => "pointer-out-of-bounds",
-            Reason::FixedPointer(..) => "pointer-arithmetic",
-            Reason::PacketWritten => "packet-written",
-            Reason::NegativeOffset(_) | Reason::BehindPacket(_) | Reason::OutsidePacket { .. } => {
-                "outside-packet"
-            }
-            Reason::Misaligned { .. } | Reason::AddressOverwritten { .. } => "misaligned",
-            Reason::Stack { .. } | Reason::StackUnbounded(..) => "outside-stack",
-            Reason::StackVaries { .. } => "stack-varies",
-            Reason::SpillSize | Reason::FillSize => "part-of-pointer",
-            Reason::SpillToCaller | Reason::ReturnedStack => "stack-pointer-escapes",
-            Reason::ContextAccess { .. } => "context-access",
-            Reason::ModifiedPointer(..) | Reason::VariablePointer(..) => "pointer-moved",
-            Reason::NoPointer(..) => "no-pointer",
-            Reason::Atomic { .. } => "atomic",
-            Reason::DifferentPointers => "different-pointers",
-            Reason::Graph(GraphError::PacketLoad { .. })
-            | Reason::NoPacket
-            | Reason::PacketWithoutContext => "packet-load",
-            Reason::UnknownFunction(_) => "unknown-function",
-            Reason::TooManyFrames(_) => "calls-too-deep",
-            Reason::StackOfFrames { .. } | Reason::StackBeforeTailCall(_) => "stack-too-large",
-            Reason::NoTable(_) => "no-map",
-            Reason::NoDirectValue | Reason::NoConstant => "map-value-address",
-            Reason::ValueOffset(_)
-            | Reason::ValueAddress { .. }
-            | Reason::OutsideRegion { region: Region::Value(_), .. } => "outside-map-value",
-            Reason::OutsideRegion { region: Region::Key(_), .. } => "outside-map-key",
-            Reason::OutsideRegion { region: Region::Memory(_), .. } => "outside-memory",
-            Reason::Unbounded(_) => "unbounded-offset",
-            Reason::TableAccess { .. } | Reason::TableReadOnly => "map-access",
-            Reason::KeyWritten(_) | Reason::ArgumentWritten(..) => "read-only",
-            Reason::MaybeNull(..) => "null-not-checked",
-            Reason::ArgumentKind { .. } | Reason::ArgumentInPacket => "argument",
-            Reason::HandedBackMoved(_) | Reason::TwoReferences { .. } => "reference",
-            Reason::Leak { .. } => "reference-leak",
-            Reason::SizeNegative(_)
-            | Reason::SizeZero { .. }
-            | Reason::NoBytes
-            | Reason::SizeUnbounded(_) => "argument-size",
-            Reason::NotConstant(_) => "not-constant",
-            Reason::StringChanges(_)
-            | Reason::StringMoves(_)
-            | Reason::StringEndless
-            | Reason::BadFormat
-            | Reason::FormatNumbers => "constant-string",
-            Reason::NoPrograms | Reason::NoElements | Reason::TableKind { .. } => "map-kind",
-            Reason::License => "license",
-            Reason::OtherType(..) => "function-of-other-type",
-            Reason::ResultKind(_) | Reason::CallbackResult | Reason::Result { .. } => "result",
-            Reason::EndlessLoop(_) => "endless-loop",
-            Reason::TooLarge(_) | Reason::TooComplex(_) => "too-complex",
-        }
-    }
-}
-
-impl Reason {
     /// What Linux says of it, as a sentence of ours.
     #[must_use]
     pub fn in_linux(&self) -> String {
@@ -464,7 +459,7 @@ impl Reason {
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.reason.explanation(), self.reason.in_linux())
+        write!(f, "{} ({})", self.explanation(), self.reason.in_linux())
     }
 }
 

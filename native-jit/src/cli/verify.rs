@@ -6,7 +6,7 @@ use super::output::Output;
 use super::program::ProgramArguments;
 use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::load::{Form, Loaded};
-use bpf64_core::program::Program;
+use bpf64_core::program::{Origin, Program, Slot};
 use bpf64_core::verifier::{Rejection, verify};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
             out.document(&Document::Reject {
                 insn: program.slot(rejection.pc).0,
                 code: reason.code(),
-                message: reason.explanation(),
+                message: rejection.explanation(),
                 kernel_message: reason.to_string(),
                 explanation: rejection.to_string(),
                 log: &rejection.log,
@@ -105,16 +105,25 @@ pub(super) fn refusal(
 ) -> Failure {
     let (reason, slot) = (&rejection.reason, program.slot(rejection.pc));
     let origin = program.origin(rejection.pc);
-    let span = match &loaded.form {
+    let text_of = |origin: &Origin| match &loaded.form {
         Form::Ebpf(_) => origin.text.clone(),
         Form::Classic(..) => origin.classic.and_then(|pc| loaded.span(pc)),
+    };
+    let span = text_of(origin);
+    // Where there is text, people count its lines.
+    let place = |slot: Slot| {
+        let start = program.at_slot(slot).and_then(|pc| text_of(program.origin(pc))).map(|span| span.start);
+        match start.and_then(|start| source.text()?.get(..start)) {
+            Some(before) => format!("line {}", before.matches('\n').count() + 1),
+            None => format!("instruction {slot}"),
+        }
     };
     let kernel = reason.in_linux();
     match span {
         Some(span) if source.text().is_some() => {
-            let fault = Diagnostic::new(span, reason.explanation()).help(kernel).refusing(slot.0);
+            let fault = Diagnostic::new(span, rejection.explain(&place)).help(kernel).refusing(slot.0);
             Failure::Faults(source.clone(), vec![fault])
         }
-        _ => Failure::refused(format!("instruction {slot}: {}", reason.explanation())).help(kernel),
+        _ => Failure::refused(format!("instruction {slot}: {}", rejection.explanation())).help(kernel),
     }
 }

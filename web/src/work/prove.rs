@@ -70,7 +70,7 @@ pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
             let refusal = Refusal {
                 place: Place { pc: rejection.pc.0, slot: levels.ebpf.slot(rejection.pc).0 },
                 code: reason.code().to_owned(),
-                sentence: reason.explanation(),
+                sentence: rejection.explanation(),
                 kernel: reason.to_string(),
                 unknown: matches!(reason, Reason::NotSupported(_)),
             };

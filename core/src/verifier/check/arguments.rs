@@ -4,7 +4,7 @@ use super::memory::check_region;
 use super::{FARTHEST, unmoved};
 use crate::helpers::{Arg, Function, Ret, print};
 use crate::isa::Reg;
-use crate::maps::{Holds, MapDef};
+use crate::maps::{Holds, KINDS, MapDef};
 use crate::verifier::Verifier;
 use crate::verifier::rejection::{Access, PointerName, Reason, Region, Unsupported};
 use crate::verifier::state::{Kind, Register, Table};
@@ -278,7 +278,14 @@ impl Verifier<'_> {
                 Err(Reason::NotSupported(Unsupported::Socket))
             }
             Some(kind) if !function.is_for(kind) => {
-                Err(Reason::TableKind { kind: kind.number(), function: function.name, id: function.id })
+                let taken = KINDS.into_iter().filter(|&kind| function.is_for(kind));
+                let takes = taken.map(|kind| kind.name()).collect();
+                Err(Reason::TableKind {
+                    kind: kind.number(),
+                    function: function.name,
+                    id: function.id,
+                    takes,
+                })
             }
             _ => Ok(()),
         }

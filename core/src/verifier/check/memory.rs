@@ -1,12 +1,12 @@
 //! Whether memory may be accessed.
 
 use super::{FARTHEST, unmoved};
-use crate::context::{FieldKind, Use};
+use crate::context::{self, FieldKind, Use};
 use crate::domain::Tnum;
 use crate::isa::{Reg, Size};
 use crate::maps::{MapDef, flag};
 use crate::verifier::Verifier;
-use crate::verifier::rejection::{Access, Reason, Region, Unsupported};
+use crate::verifier::rejection::{Access, ContextField, Reason, Region, Unsupported};
 use crate::verifier::require::Memory;
 use crate::verifier::state::{Kind, Range, Register, SLOT, STACK};
 
@@ -136,22 +136,26 @@ impl Verifier<'_> {
     /// There is such a field, and it may be accessed so (`check_ctx_access` and the program types' `is_valid_access`).
     fn check_context(&self, memory: Memory, offset: i32) -> Result<(), Reason> {
         let Memory { access, size, signed, .. } = memory;
-        let bytes = size.bytes();
-        let refused = Reason::ContextAccess { offset, size: bytes };
+        let (bytes, context) = (size.bytes(), &self.environment.context);
         let how = match access {
             Access::Read => Use::Read,
             Access::Write => Use::Write,
         };
-        let field =
-            usize::try_from(offset).ok().and_then(|at| self.environment.context.access(at, bytes, how));
-        match field.ok_or(refused)?.kind {
-            FieldKind::Number | FieldKind::Whole | FieldKind::Bytes => Ok(()),
+        let at = usize::try_from(offset).ok();
+        match at.and_then(|at| context.access(at, bytes, how)).map(|field| field.kind) {
+            Some(FieldKind::Number | FieldKind::Whole | FieldKind::Bytes) => Ok(()),
             // An address has no sign.
-            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta if signed => {
-                Err(Reason::ContextAccess { offset, size: bytes })
+            Some(FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta) if !signed => Ok(()),
+            Some(FieldKind::Socket) => Err(Reason::NotSupported(Unsupported::Socket)),
+            Some(FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta) | None => {
+                let field = at.and_then(|at| context.field_at(at)).map(|field| ContextField {
+                    name: field.name.to_string(),
+                    offset: field.offset,
+                    size: field.size,
+                    may: [field.access != context::Access::Hidden, field.access == context::Access::Write],
+                });
+                Err(Reason::ContextAccess { access, offset, size: bytes, field })
             }
-            FieldKind::PacketStart | FieldKind::PacketEnd | FieldKind::PacketMeta => Ok(()),
-            FieldKind::Socket => Err(Reason::NotSupported(Unsupported::Socket)),
         }
     }
 

@@ -89,7 +89,7 @@ impl fmt::Display for Reason {
                 f.write_str("cannot spill pointers to stack into stack frame of the caller")
             }
             Reason::ReturnedStack => f.write_str("cannot return stack pointer to the caller"),
-            Reason::ContextAccess { offset, size } => {
+            Reason::ContextAccess { offset, size, .. } => {
                 write!(f, "invalid bpf_context access off={offset} size={size}")
             }
             Reason::ModifiedPointer(kind, reg, offset) if *offset < 0 => {
@@ -191,7 +191,7 @@ impl fmt::Display for Reason {
             }
             Reason::BadFormat => f.write_str("Invalid format string"),
             Reason::NoElements => f.write_str("callback function not allowed for map"),
-            Reason::TableKind { kind, function, id } => {
+            Reason::TableKind { kind, function, id, .. } => {
                 write!(f, "cannot pass map_type {kind} into func bpf_{function}#{id}")
             }
             Reason::License => {

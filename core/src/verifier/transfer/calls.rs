@@ -208,12 +208,14 @@ impl Verifier<'_> {
                     return Register::pointer(Kind::Value(table));
                 }
                 let id = self.fresh_id();
+                self.found.push((id, self.state.pc));
                 Register { link: Link { id, plus: None }, ..Register::pointer(Kind::ValueOrNull(table)) }
             }
             Ret::RecordOrNull => {
                 // It gets an identity as something that may be 0, and another one as something that is held.
                 self.fresh_id();
                 let id = self.fresh_id();
+                self.found.push((id, self.state.pc));
                 self.state.references.push(Reference { id, pc: self.state.pc });
                 let pointer = Register::pointer(Kind::RecordOrNull(room));
                 Register { link: Link { id, plus: None }, reference: id, ..pointer }

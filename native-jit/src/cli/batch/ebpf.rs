@@ -112,7 +112,7 @@ pub(super) fn explain(request: &Request) -> Result<String, String> {
                 insn: program.slot(rejection.pc).0,
                 error: rejection.reason.to_string(),
                 code: rejection.reason.code(),
-                message: rejection.reason.explanation(),
+                message: rejection.explanation(),
                 kernel_message: rejection.reason.to_string(),
                 explanation: rejection.to_string(),
             }),

@@ -336,11 +336,10 @@ impl Engine {
 /// The program as code for this CPU, which counts instructions so that it can be given up.
 fn compiled(program: &Program, environment: &ProgramType) -> Result<Compiled, Failure> {
     let verified = verify(program, environment, 0).map_err(|rejection| {
-        let reason = &rejection.reason;
         Failure::refused(format!(
             "instruction {}: {}",
             program.slot(rejection.pc),
-            reason.explanation()
+            rejection.explanation()
         ))
         .help("the JIT runs what is proved to do no harm; `bpf64 verify` says more, `--engine interp` runs it")
     })?;
