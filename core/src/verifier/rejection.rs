@@ -2,8 +2,11 @@
 
 mod about;
 mod kernel;
+mod known;
 mod plain;
+mod words;
 
+pub use known::{Known, Source};
 pub use plain::Places;
 
 use crate::cfg::GraphError;
@@ -25,56 +28,6 @@ pub struct Rejection {
     pub log: String,
     /// Instructions that were looked at before.
     pub processed: u32,
-}
-
-/// What was known of a register on the path that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// The register.
-    pub reg: Reg,
-    /// What it holds, in words; nothing if it holds nothing.
-    pub what: Option<String>,
-    /// Where it got that.
-    pub source: Source,
-}
-
-/// Where a register got what it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// At the program's start, or nowhere.
-    Start,
-    /// By the instruction at that slot.
-    Set(Slot),
-    /// By the call of a function at that slot.
-    Call {
-        /// The slot.
-        slot: Slot,
-        /// The function.
-        name: &'static str,
-    },
-    /// Where the function that runs was entered, by the call at that slot.
-    Entered(Slot),
-    /// It held an address in the packet, until a call at that slot may have moved the packet.
-    Moved {
-        /// The slot.
-        slot: Slot,
-        /// The function.
-        name: &'static str,
-    },
-    /// The call at that slot gave 0 on this path, instead of an address.
-    Nothing {
-        /// The slot.
-        slot: Slot,
-        /// The function.
-        name: &'static str,
-    },
-    /// It held the address of a record, until a call at that slot handed the record back.
-    HandedBack {
-        /// The slot.
-        slot: Slot,
-        /// The function.
-        name: &'static str,
-    },
 }
 
 /// A field of the context, as a refusal tells of it.

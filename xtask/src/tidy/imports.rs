@@ -27,7 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("trace", &["context", "environment"]),
     ("listing", &["environment", "helpers", "isa", "program"]),
     ("machine", &["context", "count", "isa", "program"]),
-    ("verifier", &["cfg", "context", "domain", "environment", "helpers", "isa", "maps", "program"]),
+    ("verifier", &["cfg", "context", "count", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     // Both forms of the interpreter have one machine; the proof is what the running form is made of.
     ("running", &["context", "environment", "helpers", "interp", "isa", "machine", "program", "verifier"]),

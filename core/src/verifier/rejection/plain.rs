@@ -1,6 +1,7 @@
 //! Refusals in plain words: what is required, what was known and since where, and how to mend it.
 
-use super::{Access, Known, PointerName, Reason, Region, Rejection, Source};
+use super::words::{definite, indefinite, list};
+use super::{Access, PointerName, Reason, Region, Rejection};
 use crate::cfg::{GraphError, MAX_FUNCTIONS};
 use crate::count::Count;
 use crate::isa::Reg;
@@ -27,48 +28,6 @@ impl Rejection {
     pub fn explain(&self, place: Places<'_>) -> String {
         let known = self.known.iter().map(|known| format!("; {}", known.tell(place)));
         std::iter::once(self.reason.sentence(place)).chain(known).collect()
-    }
-}
-
-impl Known {
-    /// What was known of the register, and since where.
-    fn tell(&self, place: Places<'_>) -> String {
-        let Known { reg, what, source } = self;
-        match (source, what) {
-            (Source::Moved { slot, name }, _) => format!(
-                "{reg} held an address in the packet, which `{name}` at {} may have moved: load it from the context again",
-                place(*slot)
-            ),
-            (Source::HandedBack { slot, name }, _) => format!(
-                "{reg} held the address of a record, which `{name}` at {} handed back: use it before that",
-                place(*slot)
-            ),
-            (Source::Nothing { slot, name }, _) => format!(
-                "`{name}` at {} gave 0 on this path, so {reg} is 0: go on with an address on the other side of the \
-                 comparison",
-                place(*slot)
-            ),
-            (Source::Start, None) => format!("nothing on the way here has written {reg}"),
-            (Source::Call { slot, name }, None) if *reg == Reg::R0 => {
-                format!("`{name}` at {} gives nothing in r0", place(*slot))
-            }
-            (Source::Call { slot, .. } | Source::Set(slot), None) => format!(
-                "the call at {} leaves nothing in r1 to r5: keep what is needed in r6 to r9",
-                place(*slot)
-            ),
-            (Source::Entered(slot), None) => format!(
-                "the function is entered by the call at {}, with arguments in r1 to r5 at most",
-                place(*slot)
-            ),
-            (Source::Start, Some(what)) => format!("{reg} is {what}, as at the start"),
-            (Source::Set(slot), Some(what)) => format!("{reg}, set at {}, is {what}", place(*slot)),
-            (Source::Call { slot, name }, Some(what)) => {
-                format!("{reg}, from `{name}` at {}, is {what}", place(*slot))
-            }
-            (Source::Entered(slot), Some(what)) => {
-                format!("{reg}, given by the call at {}, is {what}", place(*slot))
-            }
-        }
     }
 }
 
@@ -440,51 +399,4 @@ fn null(reg: Reg, kind: PointerName) -> String {
         "the lookup found nothing"
     };
     format!("{reg} is 0 when {when}; compare it with 0 first, and use it only where it is not 0")
-}
-
-/// What a kind of register is, to people.
-fn plain(kind: PointerName) -> &'static str {
-    match kind {
-        "fp" => "address on the stack",
-        "ctx" => "context",
-        "pkt" | "pkt_meta" => "address in the packet",
-        "pkt_end" => "packet's end",
-        "map_ptr" => "map",
-        "map_key" => "key of a map",
-        "map_value" => "value of a map",
-        "map_value_or_null" => "value of a map that may not have been found",
-        "ringbuf_mem" => "record",
-        "ringbuf_mem_or_null" => "record that may not have been given out",
-        "func" => "function",
-        "scalar" => "number",
-        other => other,
-    }
-}
-
-fn definite(kind: PointerName) -> String {
-    format!("the {}", plain(kind))
-}
-
-fn indefinite(kind: PointerName) -> String {
-    match plain(kind) {
-        what @ ("context" | "packet's end") => format!("the {what}"),
-        what if what.starts_with('a') => format!("an {what}"),
-        what => format!("a {what}"),
-    }
-}
-
-/// Kinds that a function takes, to people; not those that nothing here is.
-fn list(kinds: &[PointerName]) -> String {
-    let mut words: Vec<String> = Vec::new();
-    let known = |kind: &&PointerName| plain(kind).contains(' ') || kinds.len() == 1;
-    for word in kinds.iter().filter(known).map(|&kind| indefinite(kind)) {
-        if !words.contains(&word) {
-            words.push(word);
-        }
-    }
-    match words.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-        None => "something else".into(),
-    }
 }
