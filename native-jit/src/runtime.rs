@@ -122,6 +122,8 @@ pub struct Machine {
     arguments: [Argument; 2],
     /// r1 and r2 as they are now, and where runs begin.
     entry: ([u64; 2], u64),
+    /// The same, where nothing has to be done before a run and behind it.
+    direct: Option<native::Direct>,
     /// Whether the code looks at words that are not the same before every run.
     resets: bool,
     /// Whether the world has to be told of what runs write.
@@ -180,6 +182,7 @@ impl Machine {
             arena: Arena::new(frames, &context),
             arguments,
             entry,
+            direct: None,
             resets,
             tells,
             tables: Vec::new(),
@@ -223,13 +226,23 @@ impl Machine {
         std::mem::take(&mut self.sent)
     }
 
+    /// What the program returns, and no word about how it ended: the shortest way to run one that asks its environment
+    /// for nothing and writes nothing that the world has to be told of. `None` of others, and before the first
+    /// [`Machine::run`].
+    #[inline]
+    pub fn result(&mut self) -> Option<u64> {
+        // Moved out, since it has the address of what belongs to the machine.
+        let direct = self.direct?;
+        Some(native::enter_directly(self, direct))
+    }
+
     /// Runs the program. Code that counts instructions is given up after `limit` of them.
     pub fn run(&mut self, limit: u64) -> Outcome {
         if self.stale {
             self.find_memory();
             self.stale = false;
         }
-        // Between runs, the status is `Running`.
+        self.arena.set(Word::Status, Status::Running as u64);
         if self.resets {
             self.arena.set(Word::MayGoto, MAY_GOTO_BUDGET.into());
             self.arena.set(Word::Budget, limit.min(i64::MAX as u64));
@@ -250,7 +263,6 @@ impl Machine {
     /// How a run ended that may have ended in any way.
     fn ended(&mut self, r0: u64, limit: u64) -> Outcome {
         let status = self.arena.get(Word::Status);
-        self.arena.set(Word::Status, Status::Running as u64);
         let left = self.arena.get(Word::Budget) as i64;
         let counts = self.programs[0].code.budget;
         let mut outcome =
@@ -283,7 +295,6 @@ impl Machine {
             self.arena.set_table(map, address);
         }
         self.arena.set(Word::Call, native::door());
-        self.arena.set(Word::Status, Status::Running as u64);
         self.arena.set(Word::Frame, self.arena.stack_address() + STACK_SIZE as u64);
         // All tables of a world have as many CPUs; those behind the last share it.
         let cpus = self.world.tables.iter().map(Table::cpus).max().unwrap_or(1);
@@ -330,6 +341,9 @@ impl Machine {
             Argument::Context => self.arena.context_address(),
             Argument::Packet => skb.packet.as_ptr().expose_provenance() as u64,
         });
+        let (arguments, entry) = self.entry;
+        self.direct = (!self.resets && !self.tells)
+            .then(|| native::Direct::new(entry, arguments, self.arena.block_address()));
     }
 
     /// Lets the world have what code has written.

@@ -85,11 +85,14 @@ pub(super) fn compiled(task: &Task) -> Result<Prepared, Unfit> {
     let maps = task.program.maps();
     let mut machine =
         jit::Machine::new(Rc::new(code), Vec::new(), maps, environment.clone(), task.world.clone());
-    let once = move || match machine.run(LIMIT).end {
-        // Code that is timed does not count its instructions.
-        Some(Ok((r0, _))) => Ok(Ran::new(r0, None)),
-        Some(Err(trap)) => Err(trapped(&trap)),
-        None => Err(format!("did not end within {LIMIT} instructions")),
+    // Code that is timed does not count its instructions.
+    let once = move || match machine.result() {
+        Some(r0) => Ok(Ran::new(r0, None)),
+        None => match machine.run(LIMIT).end {
+            Some(Ok((r0, _))) => Ok(Ran::new(r0, None)),
+            Some(Err(trap)) => Err(trapped(&trap)),
+            None => Err(format!("did not end within {LIMIT} instructions")),
+        },
     };
     Ok(Prepared { compile: Some(time), code_bytes, ..Prepared::new(once) })
 }
