@@ -141,7 +141,7 @@ mod tests {
     fn the_rest() {
         let mem = Mem::at(Gpr::R12, 16);
         type Write = fn(&mut Assembler, Mem);
-        let cases: [(&str, Write); 21] = [
+        let cases: [(&str, Write); 23] = [
             ("add rax, 0x7f", |asm, _| asm.alu_imm(Alu::Add, Wide::Q, Gpr::Rax, 127)),
             ("cmp rax, 0x12345", |asm, _| asm.alu_imm(Alu::Cmp, Wide::Q, Gpr::Rax, 0x12345)),
             ("cmp word ptr [r12+0x10], 0x8", |asm, mem| asm.alu_imm(Alu::Cmp, Wide::W, mem, 8)),
@@ -162,6 +162,8 @@ mod tests {
             ("movsxd r9, [r12+0x10]", |asm, mem| asm.movsx(Wide::D, Wide::Q, Gpr::R9, mem)),
             ("rol ax, 0x8", |asm, _| asm.shift_imm(Shift::Rol, Wide::W, Gpr::Rax, 8)),
             ("push qword ptr [r12+0x10]", |asm, mem| asm.push_mem(mem)),
+            ("adc r9, 0x0", |asm, _| asm.alu_imm(Alu::Adc, Wide::Q, Gpr::R9, 0)),
+            ("sbb rdx, 0xffffffffffffffff", |asm, _| asm.alu_imm(Alu::Sbb, Wide::Q, Gpr::Rdx, -1)),
             ("cqo", |asm, _| asm.sign_into_rdx(Wide::Q)),
         ];
         for (shown, write) in cases {

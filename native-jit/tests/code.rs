@@ -61,6 +61,17 @@ fn divisors() {
     on_numbers("r0 = r4\nr0 %= 16", &PLAIN, &["and eax, 0xf"], &["div ", "\nmul "]);
 }
 
+/// In loops that only count with the divisor.
+#[test]
+fn divisors_that_are_known_early() {
+    let divides = |by: &str, before: &str| {
+        format!("r0 = r4\nr5 = 100\nl: r3 = r0\n{before}r3 /= {by}\nr0 ^= r3\nr5 += -1\nif r5 != 0 goto l")
+    };
+    let early = "two multiplications: r5 is 1..100, and its reciprocal is there early";
+    on_numbers(&divides("r5", ""), &PLAIN, &["\nmul ", early], &["no zero test"]);
+    on_numbers(&divides("r7", "r7 = r5\nr7 |= 1\n"), &PLAIN, &["div r", "no zero test"], &["\nmul r"]);
+}
+
 #[test]
 fn shifts() {
     on_numbers("r0 = r4\nr0 <<= r3", &BMI2, &["shlx rax, rcx, rdx"], &[" cl"]);
@@ -130,6 +141,15 @@ fn operands_in_memory() {
     check(&packet("r4 = *(u64 *)(r2 + 8)\nr0 += r4"), &PLAIN, &["add rax, [rsi+0x8]"], &[]);
 }
 
+/// Loads that nobody wants are left out where they cannot end the program.
+#[test]
+fn dead_loads() {
+    let text = |last: &str| format!("r6 = r1\nr0 = *(u32 *)skb[12]\n{last}\nr0 = 7\nexit");
+    check(&text("r0 = *(u8 *)skb[15]"), &PLAIN, &["nobody reads what it computes"], &["+0xf]"]);
+    check(&text("r0 = *(u8 *)skb[16]"), &PLAIN, &["0x11", "jb "], &[]);
+    check("r2 = *(u32 *)(r1 + 0)\nr0 = 7\nexit", &PLAIN, &["nobody reads"], &["[rdi]"]);
+}
+
 #[test]
 fn registers_and_frames() {
     // Nothing is called: what r6 to r9 hold need not be kept for anybody.
@@ -168,6 +188,11 @@ fn tables() {
     check(&masked, &PLAIN, &["the key is in r6", "no bounds check: the key is below 8"], &["call ", "cmp "]);
     let any = counter("*(u32 *)(r10 - 4) = r6").replace("r0 = 0", "");
     check(&any, &PLAIN, &["found without a call", "cmp ", "jae "], &["call ", "no bounds check"]);
+    // The handle is not put where the key is; unless somebody else may want it.
+    let same = "r1 = r6\nr1 &= 7\n*(u32 *)(r10 - 4) = r1";
+    check(&counter(same).replace("r0 = 0", ""), &PLAIN, &["the key is in r1"], &["call ", "rbp", "cmp "]);
+    let wanted = counter(same).replace("call ", "if r6 > 5 goto out\ncall ").replace("r0 = 0", "r0 = 1");
+    check(&wanted, &PLAIN, &["found without a call"], &["the key is in r1"]);
     let goes_on = ".map p prog_array key=4 value=4 max=4\nr3 = *(u32 *)(r1 + 0)\nr2 = map[p]\ncall tail_call\nr0 = 0\nexit";
     check(goes_on, &PLAIN, &["goes on without a call", "jmp rax"], &["call qword"]);
 }

@@ -10,6 +10,7 @@ mod frame;
 mod fuse;
 mod memory;
 mod packet;
+mod reciprocal;
 
 use super::known::Known;
 use super::live::{Effect, effect_of};
@@ -23,7 +24,7 @@ use crate::x64::{Assembler, Gpr, Label, Mem, Set, Wide};
 use bpf64_core::domain::Scalar;
 use bpf64_core::environment::Environment;
 use bpf64_core::helpers;
-use bpf64_core::isa::{AluOp, Callee, Insn, Reg, Size, Src, Width};
+use bpf64_core::isa::{AluOp, Callee, Insn, PacketOffset, Reg, Size, Src, Width};
 use bpf64_core::program::{Pc, Program};
 
 /// The code of a program while it is being written.
@@ -171,7 +172,8 @@ impl<'a> Emitter<'a> {
             self.mark(Mark::Insn(op.pc));
             self.budget();
             let effect = effect_of(&op, self.registers);
-            if !effect.acts && effect.writes.and(self.live[self.at]).is_empty() {
+            let acts = effect.acts && !self.finds_its_bytes(&op);
+            if !acts && effect.writes.and(self.live[self.at]).is_empty() {
                 self.note(|| "nobody reads what it computes".to_owned());
                 self.at += 1;
                 continue;
@@ -191,6 +193,12 @@ impl<'a> Emitter<'a> {
         }
         self.ways_out();
         Ok(())
+    }
+
+    /// Whether it loads from the packet where that is known to reach, so that it does not end the run.
+    fn finds_its_bytes(&self, op: &Op) -> bool {
+        let Insn::LoadPacket { size, from: PacketOffset::Abs(offset @ 0..) } = op.insn else { return false };
+        (offset as u32).saturating_add(size.bytes() as u32) <= self.reach[self.at]
     }
 
     fn leader(&mut self, op: &Op) {

@@ -44,8 +44,11 @@ pub(super) fn find(ops: &mut [Op], program: &Program, environment: &Environment,
     let mut any = false;
     for at in 0..ops.len() {
         ops[at].goes_on = programs(&ops[at], program, environment, known);
-        if let Some(find) = lookup(ops, at, program, environment, known) {
+        if let Some((find, handle)) = lookup(ops, at, program, environment, known) {
             ops[at].find = Some(find);
+            if let Some(handle) = handle {
+                ops[handle].gone = true;
+            }
             any = true;
         }
     }
@@ -72,13 +75,15 @@ fn programs(op: &Op, program: &Program, environment: &Environment, known: &Known
     (def.kind.holds() == Holds::Programs).then_some(map)
 }
 
+/// The lookup in place of a call, and the op that must not be done for it: the one that puts the table's handle where the
+/// key still is.
 fn lookup(
     ops: &[Op],
     at: usize,
     program: &Program,
     environment: &Environment,
     known: &Known<'_>,
-) -> Option<Find> {
+) -> Option<(Find, Option<usize>)> {
     let op = &ops[at];
     let Insn::Call(Callee::Helper(id)) = op.insn else { return None };
     let prototype = environment.function(id)?.prototype;
@@ -88,20 +93,44 @@ fn lookup(
     }
     let map = known.table(op, Reg::R1)?;
     let Layout { count, .. } = layout(program, map)?;
-    let (key, below) = match known.in_frame(op, Reg::R2).and_then(|place| key(ops, at, place, known)) {
+    let handle = handle(ops, at);
+    let place = known.in_frame(op, Reg::R2);
+    let (key, below) = match place.and_then(|place| key(ops, at, place, handle, known)) {
         Some((key, most)) => (key, most < u64::from(count)),
         None => (Key::Memory, false),
     };
     let certain = below || known.value_behind(op, Reg::R0) == Some(map);
-    Some(Find { map, key, certain })
+    Some((Find { map, key, certain }, handle.filter(|_| key == Key::In(Reg::R1))))
+}
+
+/// The op that puts the table's handle into r1 for the call alone: behind it comes nothing that reads or writes r1, or
+/// goes elsewhere.
+fn handle(ops: &[Op], at: usize) -> Option<usize> {
+    for behind in (1..=at).rev().take(FAR) {
+        let op = &ops[behind - 1];
+        if ops[behind].leader || op.insn.jump_offset().is_some() {
+            return None;
+        }
+        match op.insn {
+            Insn::LoadImm { dst: Reg::R1, .. } => return Some(behind - 1),
+            Insn::Call(_) | Insn::LoadPacket { .. } | Insn::Exit => return None,
+            insn if regs_of(&insn).contains(&Some(Reg::R1)) => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Where the four bytes in the frame come from that a call finds there, and the greatest number that they may be.
-fn key(ops: &[Op], at: usize, place: i64, known: &Known<'_>) -> Option<(Key, u64)> {
+/// `handle` is not done.
+fn key(ops: &[Op], at: usize, place: i64, handle: Option<usize>, known: &Known<'_>) -> Option<(Key, u64)> {
     let mut written = 0;
     for behind in (1..=at).rev().take(FAR) {
         if ops[behind].leader {
             return None;
+        }
+        if handle == Some(behind - 1) {
+            continue;
         }
         let op = &ops[behind - 1];
         match op.insn {

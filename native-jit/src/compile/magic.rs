@@ -18,12 +18,12 @@ pub(super) enum Magic {
         /// Below 64.
         shift: u8,
     },
-    /// The same with a factor that has a 65th bit: `t` being the upper half of the product,
-    /// `(((n - t) >> 1) + t) >> shift`.
-    Long {
-        /// The lower 64 bits of the factor.
+    /// `((n + 1) * factor >> 64) >> shift`, the sum having 65 bits: where the factor that is rounded up would have 65, the
+    /// one that is rounded down does (Robison, "N-bit unsigned division via N-bit multiply-add", 2005).
+    Down {
+        /// The factor.
         factor: u64,
-        /// One less than the whole shift.
+        /// Below 64.
         shift: u8,
     },
 }
@@ -56,10 +56,10 @@ pub(super) fn magic(bits: u32, by: u64) -> Magic {
             return Magic::High { factor: factor as u64, shift: (shift - 64) as u8 };
         }
     }
-    let up = 64 - by.leading_zeros();
-    // 2^(64 + up) has more bits than there are, but not without its 65th bit.
-    let factor = ((1u128 << up) - u128::from(by)) << 64;
-    Magic::Long { factor: (factor / u128::from(by)) as u64 + 1, shift: (up - 1) as u8 }
+    let shift = 63 - by.leading_zeros();
+    // The rest is at most 2^shift: rounded up it would be the divisor less the rest, both together are less than twice as
+    // much, and rounded up it was too much.
+    Magic::Down { factor: ((1u128 << (64 + shift)) / u128::from(by)) as u64, shift: shift as u8 }
 }
 
 #[cfg(test)]
@@ -71,9 +71,8 @@ mod tests {
         match magic {
             Magic::Low { factor, shift } => n.wrapping_mul(factor) >> shift,
             Magic::High { factor, shift } => high(factor) >> shift,
-            Magic::Long { factor, shift } => {
-                let t = high(factor);
-                (((n - t) >> 1) + t) >> shift
+            Magic::Down { factor, shift } => {
+                ((u128::from(n) * u128::from(factor) + u128::from(factor)) >> 64) as u64 >> shift
             }
         }
     }
@@ -101,7 +100,7 @@ mod tests {
             kinds[match magic {
                 Magic::Low { .. } => 0,
                 Magic::High { .. } => 1,
-                Magic::Long { .. } => 2,
+                Magic::Down { .. } => 2,
             }] += 1;
             let multiple = random() & most;
             let near = multiple - multiple % by;

@@ -12,6 +12,8 @@ use super::reg::{Gpr, Mem, Rm, Wide};
 pub enum Alu {
     Add = 0,
     Or = 1,
+    Adc = 2,
+    Sbb = 3,
     And = 4,
     Sub = 5,
     Xor = 6,

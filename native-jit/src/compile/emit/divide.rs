@@ -83,22 +83,14 @@ impl Emitter<'_> {
                 self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
             }
             Magic::High { factor, shift } => {
-                self.high_half(to, factor);
+                self.high_half(to, factor, false);
                 if shift > 0 {
                     self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
                 }
             }
-            Magic::Long { factor, shift } => {
-                self.high_half(to, factor);
-                let ([half], saved) = self.borrow::<1>(Set::NONE);
-                self.asm.mov(Wide::Q, half, to);
-                self.asm.alu(Alu::Sub, Wide::Q, half, SCRATCH);
-                self.asm.shift_imm(Shift::Shr, Wide::Q, half, 1);
-                self.asm.alu(Alu::Add, Wide::Q, SCRATCH, half);
-                if shift > 0 {
-                    self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
-                }
-                self.give_back(saved);
+            Magic::Down { factor, shift } => {
+                self.high_half(to, factor, true);
+                self.asm.shift_imm(Shift::Shr, Wide::Q, SCRATCH, shift);
             }
         }
         if !remainder {
@@ -109,15 +101,24 @@ impl Emitter<'_> {
         self.asm.alu(Alu::Sub, wide(width), to, SCRATCH);
     }
 
-    /// The upper half of the product of 128 bits, into the scratch register.
-    fn high_half(&mut self, of: Gpr, factor: u64) {
+    /// The upper half of the product of 128 bits, into the scratch register; or of that and the factor once more.
+    fn high_half(&mut self, of: Gpr, factor: u64, once_more: bool) {
         if self.options.bmi2 {
-            let kept = self.keep(SCRATCH, Set::of(&[Gpr::Rdx]));
+            let kept = if of == Gpr::Rdx { Vec::new() } else { self.keep(SCRATCH, Set::of(&[Gpr::Rdx])) };
             if of != Gpr::Rdx {
                 self.asm.mov(Wide::Q, Gpr::Rdx, of);
             }
-            self.asm.mov_imm(SCRATCH, factor);
-            self.asm.mulx(SCRATCH, SCRATCH, SCRATCH);
+            if once_more {
+                let ([by, low], saved) = self.borrow::<2>(rooms(&kept).with(Gpr::Rdx));
+                self.asm.mov_imm(by, factor);
+                self.asm.mulx(SCRATCH, low, by);
+                self.asm.alu(Alu::Add, Wide::Q, low, by);
+                self.asm.alu_imm(Alu::Adc, Wide::Q, SCRATCH, 0);
+                self.give_back(saved);
+            } else {
+                self.asm.mov_imm(SCRATCH, factor);
+                self.asm.mulx(SCRATCH, SCRATCH, SCRATCH);
+            }
             return self.restore(&kept);
         }
         let kept = self.keep(SCRATCH, Set::of(&[Gpr::Rax, Gpr::Rdx]));
@@ -126,6 +127,10 @@ impl Emitter<'_> {
             self.asm.mov(Wide::Q, Gpr::Rax, of);
         }
         self.asm.unary(Unary::Mul, Wide::Q, SCRATCH);
+        if once_more {
+            self.asm.alu(Alu::Add, Wide::Q, Gpr::Rax, SCRATCH);
+            self.asm.alu_imm(Alu::Adc, Wide::Q, Gpr::Rdx, 0);
+        }
         self.asm.mov(Wide::Q, SCRATCH, Gpr::Rdx);
         self.restore(&kept);
     }
@@ -141,6 +146,14 @@ impl Emitter<'_> {
     fn divide_by_any(&mut self, width: Width, signed: bool, remainder: bool, dst: Reg, src: Src) {
         let to = self.reg(dst);
         let narrow = !signed && width == Width::W64 && self.is_narrow(dst, src);
+        if let Src::Reg(by) = src
+            && !signed
+            && !narrow
+            && width == Width::W64
+            && self.by_reciprocal(remainder, dst, by)
+        {
+            return;
+        }
         let wide = if narrow {
             self.note(|| "32 bits: both are below 2^32".to_owned());
             Wide::D
@@ -252,4 +265,9 @@ impl Emitter<'_> {
             }
         }
     }
+}
+
+/// Where registers are that were saved in others.
+pub(super) fn rooms(kept: &[(Gpr, Option<Gpr>)]) -> Set {
+    kept.iter().filter_map(|&(_, room)| room).fold(Set::NONE, Set::with)
 }
