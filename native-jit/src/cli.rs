@@ -18,6 +18,7 @@ mod jit;
 mod link;
 mod output;
 mod packet;
+mod perf;
 mod program;
 mod progress;
 mod run;

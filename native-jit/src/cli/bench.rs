@@ -19,6 +19,7 @@ use super::failure::Failure;
 use super::input::Source;
 use super::output::{self, Output};
 use super::packet::{PacketArguments, Packets};
+use super::perf::Perf;
 use super::program::{self, ProgramArguments};
 use super::progress::Progress;
 use bpf64_core::context::skb::Skb;
@@ -26,10 +27,12 @@ use bpf64_core::environment::World;
 use bpf64_core::load::{Form, Format, Loaded, Request, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::{Verified, verify};
+use bpf64_jit::runtime::profile::Profile;
 use data_encoding::HEXLOWER;
 use engines::{ENGINES, Engine, PEERS, Prepared, Runs, Unfit};
 use measure::Conditions;
 use report::{Figures, Row, Subject};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use suite::Builtin;
@@ -68,8 +71,11 @@ pub(crate) struct Arguments {
     /// Also draw the times, into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Name compiled functions for `perf`: in /tmp/perf-PID.map, or with their code in jit-PID.dump here
+    #[arg(long, value_name = "FORM")]
+    perf: Option<Perf>,
     /// Time the verifier instead, beside the running kernel's where that may be asked
-    #[arg(long, conflicts_with_all = ["engines", "peers", "rounds", "svg", "packet", "pcap"])]
+    #[arg(long, conflicts_with_all = ["engines", "peers", "rounds", "svg", "perf", "packet", "pcap"])]
     verify: bool,
 }
 
@@ -94,6 +100,8 @@ struct Task {
     /// The proof, or what was not proved.
     verified: Result<Verified, String>,
     world: World,
+    /// Where compiled code is made known.
+    profile: Option<Rc<RefCell<Profile>>>,
 }
 
 impl Task {
@@ -101,7 +109,7 @@ impl Task {
         let program = loaded.ebpf();
         let verified = verify(&program, &loaded.program_type, 0).map_err(|rejection| rejection.to_string());
         let (program, world) = (Rc::new(program), World::new(packet));
-        Task { name, builtin, loaded, program, verified, world }
+        Task { name, builtin, loaded, program, verified, world, profile: None }
     }
 
     /// What it is known to return.
@@ -117,7 +125,8 @@ impl Task {
         };
         let program_type = Some(self.loaded.program_type.clone());
         let loaded = load(text.as_bytes(), &Request { program_type, ..format.into() }).ok()?;
-        Some(Task::new(String::new(), None, loaded, self.world.skb.clone()))
+        let task = Task::new("nothing".to_owned(), None, loaded, self.world.skb.clone());
+        Some(Task { profile: self.profile.clone(), ..task })
     }
 
     /// The proof, which some engines do not run without.
@@ -130,8 +139,15 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     if arguments.verify {
         return verification::run(arguments, out);
     }
-    let tasks = tasks(arguments)?;
+    let mut tasks = tasks(arguments)?;
     let engines = chosen(arguments)?;
+    if let Some(form) = arguments.perf {
+        if !engines.iter().any(|engine| engine.name == engines::JIT) {
+            return Err(Perf::nothing_compiled("let `jit` be one of the engines"));
+        }
+        let profile = Rc::new(RefCell::new(form.open()?));
+        tasks.iter_mut().for_each(|task| task.profile = Some(Rc::clone(&profile)));
+    }
     let cpu = measure::stay_on_one_cpu();
     let mut progress = measure::progress(&tasks, &engines, arguments.rounds, out);
     let subjects: Result<Vec<Subject>, Failure> =

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::input::Source;
 use super::output::Output;
 use super::packet::{self, PacketArguments, Packets};
+use super::perf::Perf;
 use super::program::{self, ProgramArguments};
 use super::surroundings::Surroundings;
 use super::tables::EntryArguments;
@@ -24,7 +25,6 @@ use bpf64_core::machine::Trap;
 use bpf64_core::maps::Table;
 use bpf64_core::verifier::{Verified, verify};
 use capture::Feed;
-use clap::ValueEnum;
 use engine::{End, Engine, EngineName};
 use serde::Serialize;
 use serde_json::Value;
@@ -78,15 +78,6 @@ pub(crate) struct Arguments {
     limit: u64,
     #[command(flatten)]
     surroundings: Surroundings,
-}
-
-/// What `perf` is told of compiled code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Perf {
-    /// Names, which `perf report` finds by itself
-    Map,
-    /// Names and code: `perf record -k mono`, then `perf inject --jit`
-    Dump,
 }
 
 /// So often that the clock's precision no longer matters, and that even a long program ends some day.

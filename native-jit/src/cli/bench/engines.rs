@@ -10,8 +10,8 @@ pub(super) use peers::PEERS;
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-/// The engines that are timed unless somebody chooses, in the order of the table that people see; the first that takes a program is what the others are
-/// compared with, if nobody knows the result beforehand.
+/// The engines that are timed unless somebody chooses, in the order of the table that people see; the first that takes a
+/// program is what the others are compared with, if nobody knows the result beforehand.
 pub(super) const ENGINES: &[Engine] = &[
     Engine { name: "classic", doc: "the reference interpreter of classic programs", prepare: ours::classic },
     Engine {
@@ -20,9 +20,9 @@ pub(super) const ENGINES: &[Engine] = &[
         prepare: ours::stepping,
     },
     Engine { name: INTERP, doc: "its running form, for verified programs", prepare: ours::running },
-    Engine { name: "jit", doc: "the JIT of x86-64 Linux, for verified programs", prepare: ours::compiled },
-    Engine { name: "native", doc: "the same work in Rust, where somebody wrote it", prepare: ours::native },
-    Engine { name: "libpcap", doc: "libpcap's interpreter of classic programs", prepare: outside::libpcap },
+    Engine { name: JIT, doc: "the JIT of x86-64 Linux, for verified programs", prepare: ours::compiled },
+    Engine { name: NATIVE, doc: "the same work in Rust, where somebody wrote it", prepare: ours::native },
+    Engine { name: LIBPCAP, doc: "libpcap's interpreter of classic programs", prepare: outside::libpcap },
     Engine { name: KERNEL, doc: "the Linux kernel's own JIT, by test runs", prepare: outside::kernel },
 ];
 
@@ -34,6 +34,10 @@ pub(super) fn all() -> impl Iterator<Item = &'static Engine> {
 /// Those that all are compared with in the end.
 pub(super) const KERNEL: &str = "kernel";
 pub(super) const INTERP: &str = "interp";
+/// Those that say how good our JIT is.
+pub(super) const JIT: &str = "jit";
+pub(super) const NATIVE: &str = "native";
+pub(super) const LIBPCAP: &str = "libpcap";
 
 /// Instructions after which a run is given up: more than any sensible program needs.
 pub(super) const LIMIT: u64 = 10_000_000;

@@ -95,10 +95,10 @@ pub(super) fn packet(packet: &[u8]) -> u64 {
 }
 
 pub(super) fn counter(packet: &[u8]) -> u64 {
-    use std::cell::RefCell;
-    thread_local!(static COUNTS: RefCell<[u64; 256]> = const { RefCell::new([0; 256]) });
-    if let Some(&protocol) = packet.get(23).filter(|_| packet.len() >= 34) {
-        COUNTS.with_borrow_mut(|counts| black_box(counts)[usize::from(protocol)] += 1);
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNTS: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
+    for &byte in packet.get(..1024).unwrap_or_default() {
+        COUNTS[usize::from(byte)].fetch_add(1, Ordering::SeqCst);
     }
     2
 }

@@ -1,6 +1,6 @@
 //! What was measured, as a table for people and as a document for scripts.
 
-use super::engines::{self, INTERP, KERNEL, Prepared, Ran, Unfit};
+use super::engines::{self, INTERP, JIT, KERNEL, LIBPCAP, NATIVE, Prepared, Ran, Unfit};
 use super::measure::{Conditions, Times};
 use super::suite::Builtin;
 use crate::cli::failure::Failure;
@@ -320,11 +320,14 @@ fn print(table: &Table, out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Every engine against the kernel, and against our interpreter.
+/// Every engine against the kernel, and against our interpreter; our JIT also against what a compiler makes of the same
+/// work, and against those that run classic programs only.
 fn means(subjects: &[Subject]) -> Vec<MeanDocument> {
     let mut means = Vec::new();
     for engine in engines(subjects) {
-        for base in [KERNEL, INTERP] {
+        let bases: &[&'static str] =
+            if engine == JIT { &[KERNEL, INTERP, NATIVE, LIBPCAP] } else { &[KERNEL, INTERP] };
+        for &base in bases {
             if let Some((ratio, programs)) = mean_ratio(subjects, engine, base).filter(|_| engine != base) {
                 means.push(MeanDocument { engine, base, ratio: rounded(ratio), programs });
             }

@@ -58,7 +58,7 @@ macro_rules! builtin {
 const SUITE: &[Builtin] = &[
     builtin!("packets", "tiny filter", "tiny.txt", http, tiny),
     builtin!("packets", "packet filter", "packet.txt", http, packet),
-    builtin!("packets", "map counter", "counter.txt", http, counter),
+    builtin!("packets", "map counter", "counter.txt", large, counter),
     builtin!("loops", "alu 64", "alu64.txt", http, alu64),
     builtin!("loops", "alu 32", "alu32.txt", http, alu32),
     builtin!("loops", "checksum by 4", "checksum4.txt", large, checksum4),

@@ -1,9 +1,8 @@
 //! The machines a program can run on, behind one face.
 
-use super::Perf;
 use super::heard::Heard;
 use crate::cli::failure::Failure;
-use crate::cli::output::warn;
+use crate::cli::perf::{self, Perf};
 use bpf64_core::classic::{self, text};
 use bpf64_core::diagnostic::Span;
 use bpf64_core::environment::{ProgramType, World};
@@ -18,7 +17,6 @@ use bpf64_jit::runtime::profile::Profile;
 use bpf64_jit::runtime::{self as jit, Compiled};
 use bpf64_jit::{Options, compile};
 use clap::ValueEnum;
-use std::path::Path;
 use std::rc::Rc;
 
 /// A machine by name.
@@ -316,19 +314,10 @@ impl Engine {
     /// Makes compiled functions known to `perf`, under the program's name, as long as what is returned is there.
     pub(in crate::cli) fn announce(&self, form: Perf, name: &str) -> Result<Profile, Failure> {
         let On::Jit(program, compiled) = &self.on else {
-            return Err(Failure::not_understood(
-                "only compiled code has functions that `perf` does not know",
-            )
-            .help("say `--engine jit` as well"));
+            return Err(Perf::nothing_compiled("say `--engine jit` as well"));
         };
-        let failed = |error: String| Failure::refused(format!("perf is not told of the code: {error}"));
-        let profile = match form {
-            Perf::Map => Profile::map(),
-            Perf::Dump => Profile::dump(Path::new(".")),
-        };
-        let mut profile = profile.map_err(|error| failed(error.to_string()))?;
-        profile.tell(name, program, compiled).map_err(|error| failed(error.to_string()))?;
-        warn(format!("note: compiled functions are named in {}", profile.path().display()));
+        let mut profile = form.open()?;
+        profile.tell(name, program, compiled).map_err(perf::failed)?;
         Ok(profile)
     }
 }

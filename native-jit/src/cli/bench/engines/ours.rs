@@ -82,6 +82,10 @@ pub(super) fn compiled(task: &Task) -> Result<Prepared, Unfit> {
     let code = made().map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
     let code_bytes = Some(code.bytes.len());
     let code = Compiled::new(code).map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
+    if let Some(profile) = &task.profile {
+        let told = profile.borrow_mut().tell(&task.name, &task.program, &code);
+        told.map_err(|error| Unfit::NotTaken(format!("perf is not told of the code: {error}").into()))?;
+    }
     let maps = task.program.maps();
     let mut machine =
         jit::Machine::new(Rc::new(code), Vec::new(), maps, environment.clone(), task.world.clone());
