@@ -4,6 +4,7 @@
 //! A function is a list of groups of instructions, and jumps go to the beginning of a later group. In `main`, r6 holds
 //! the context from beginning to end. Elsewhere and in all other registers are numbers, at every group's beginning.
 
+mod functions;
 mod tables;
 
 use super::Generator;

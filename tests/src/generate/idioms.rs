@@ -82,6 +82,7 @@ impl Generator {
                     main.extend(body);
                     main.push(branch);
                 }
+                2 if self.percent(50) => main.extend(self.divide_in_loop()),
                 _ => main.extend(self.turn()),
             }
         }
@@ -313,6 +314,41 @@ impl Generator {
     fn packet_window(&mut self) -> i32 {
         let base = self.pick(&[bpf64_core::isa::NETWORK_WINDOW, bpf64_core::isa::LINK_WINDOW]);
         base + self.below(32) as i32
+    }
+
+    /// A loop that divides by a number of up to 24 bits, or by a large one, which it leaves alone or counts up.
+    fn divide_in_loop(&mut self) -> Vec<Insn> {
+        let by = self.pick(&[Reg::R1, Reg::R2, Reg::R3, Reg::R4]);
+        let moment = self.pick(&[Reg::R0, Reg::R1, Reg::R2, Reg::R3]);
+        let mask = (1 << (1 + self.below(24))) - 1;
+        let mut insns = vec![alu(Width::W64, AluOp::Mov, by, self.pick(&SUMS))];
+        if self.percent(70) {
+            insns.extend([alu(Width::W64, AluOp::And, by, mask), alu(Width::W64, AluOp::Add, by, 1)]);
+        } else {
+            insns.extend([alu(Width::W64, AluOp::Rsh, by, 1), alu(Width::W64, AluOp::Add, by, 1)]);
+        }
+        insns.push(alu(Width::W64, AluOp::Mov, Reg::R5, 1 + self.below(4) as i32));
+        let (sum, to) = (self.pick(&SUMS), self.pick(&SUMS));
+        let mut body = Vec::new();
+        if moment != by {
+            body.push(alu(Width::W64, AluOp::Mov, moment, sum));
+        }
+        let op = self.pick(&[AluOp::Div, AluOp::Mod]);
+        // Divided by itself it may become 0, by which every number may be divided.
+        body.push(alu(Width::W64, op, moment, by));
+        if self.percent(30) {
+            body.push(alu(Width::W64, AluOp::Add, by, 1 + self.below(3) as i32));
+        }
+        body.push(alu(self.either_width(), AluOp::Xor, to, moment));
+        if self.percent(30) {
+            body.push(alu(Width::W64, AluOp::Mul, sum, self.small()));
+        }
+        body.push(alu(Width::W64, AluOp::Add, Reg::R5, -1));
+        let offset = -over(&body) - 1;
+        let (op, dst, src) = (CmpOp::Ne, Reg::R5, Src::Imm(0));
+        body.push(Insn::Branch { width: Width::W64, op, dst, src, offset });
+        insns.extend(body);
+        insns
     }
 
     /// A division by a constant, or by a number that is perhaps known not to be 0.

@@ -6,7 +6,7 @@ use super::{CLOBBERED, FUNCTIONS, Input, Item, NUMBERS, Plan, STACK};
 use crate::generate::Generator;
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::{AluOp, AtomicOp, Callee, CmpOp, Insn, Reg, Size, Src, WideImm, Width};
-use bpf64_core::maps::{self, Kind, MapDef, function};
+use bpf64_core::maps::{self, Holds, Kind, MapDef, function};
 use bpf64_core::program::{Function, Pc, Program};
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ impl Role {
 
 /// A key, and behind it a value, in the frame below what numbers are kept in.
 const KEY: i16 = -STACK - 8;
-const VALUE: i16 = KEY - 24;
+pub(super) const VALUE: i16 = KEY - 24;
 
 const LOOP: i32 = 181;
 const RINGBUF_SUBMIT: i32 = 132;
@@ -41,7 +41,7 @@ const RINGBUF_DISCARD: i32 = 133;
 const PROGRAMS: usize = 2;
 
 /// The tables of every program: name, kind, sizes of key and value, room.
-static TABLES: [(&str, &dyn Kind, u32, u32, u32); 14] = [
+static TABLES: [(&str, &dyn Kind, u32, u32, u32); 17] = [
     ("array", maps::ARRAY, 4, 8, 5),
     ("wide", maps::ARRAY, 4, 24, 3),
     ("odd", maps::ARRAY, 4, 12, 4),
@@ -55,16 +55,37 @@ static TABLES: [(&str, &dyn Kind, u32, u32, u32); 14] = [
     ("stack", maps::STACK, 0, 16, 3),
     ("ringbuf", maps::RINGBUF, 0, 0, 4096),
     ("events", maps::PERF_EVENT_ARRAY, 4, 4, 2),
+    ("other", maps::ARRAY, 4, 8, 5),
+    ("array_of_maps", maps::ARRAY_OF_MAPS, 4, 4, 4),
+    ("hash_of_maps", maps::HASH_OF_MAPS, 4, 4, 4),
     ("programs", maps::PROG_ARRAY, 4, 4, 4),
 ];
 
-/// Those tables; the last has the programs as its first elements.
+/// What is inside tables of tables, the first saying what they are like; key 1 has none.
+const INSIDE: [(&str, [(u32, &str); 2]); 2] =
+    [("array_of_maps", [(0, "array"), (2, "other")]), ("hash_of_maps", [(0, "hash"), (3, "hash")])];
+
+/// The number of the table with that name.
+fn number_of(wanted: &str) -> usize {
+    TABLES.iter().position(|(name, ..)| *name == wanted).expect("it is one of them")
+}
+
+/// Those tables, with what those hold that hold tables or programs.
 fn tables() -> Vec<MapDef> {
     let mut tables: Vec<MapDef> = TABLES
         .iter()
         .map(|&(name, kind, key, value, room)| MapDef::new(name, kind, key, value, room))
         .collect();
-    let programs = tables.last_mut().expect("there are some");
+    for (outer, inside) in INSIDE {
+        let like = tables[number_of(inside[0].1)].clone();
+        let outer = &mut tables[number_of(outer)];
+        outer.inner = Some(Box::new(like));
+        for (key, inner) in inside {
+            let number = number_of(inner) as u32;
+            outer.entries.push((key.to_le_bytes().to_vec(), number.to_le_bytes().to_vec()));
+        }
+    }
+    let programs = &mut tables[number_of("programs")];
     for number in 0..PROGRAMS as u32 {
         programs.entries.push((number.to_le_bytes().to_vec(), number.to_le_bytes().to_vec()));
     }
@@ -88,12 +109,12 @@ fn map(dst: Reg, map: usize) -> Insn {
     Insn::LoadImm { dst, imm: WideImm::MapFd(map as i32) }
 }
 
-fn call(id: i32) -> Insn {
+pub(super) fn call(id: i32) -> Insn {
     Insn::Call(Callee::Helper(id))
 }
 
 /// The address of a place in the frame.
-fn place(dst: Reg, offset: i16) -> [Insn; 2] {
+pub(super) fn place(dst: Reg, offset: i16) -> [Insn; 2] {
     [mov(dst, Reg::R10), alu(AluOp::Add, dst, Src::Imm(offset.into()))]
 }
 
@@ -154,12 +175,12 @@ impl Generator {
         }
         let at = self.below(TABLES.len() + 2);
         let Some(&(_, kind, _, value, _)) = TABLES.get(at) else {
-            return if at == TABLES.len() { self.variable() } else { self.small_call(plan.environment) };
+            return if at == TABLES.len() { self.variable() } else { self.function_call(plan, function) };
         };
         // What wants the context is called where it is.
         let wants_context = kind.takes(function::TAIL_CALL) || kind.takes(function::PERF_EVENT_OUTPUT);
         if wants_context && !plan.has_context(function) {
-            return self.small_call(plan.environment);
+            return self.function_call(plan, function);
         }
         let mut insns = if kind.takes(function::TAIL_CALL) {
             let index = [mov(Reg::R3, self.pick(&NUMBERS)), mask(Reg::R3, 7)];
@@ -174,6 +195,8 @@ impl Generator {
             self.ring_buffer(at)
         } else if kind.takes(function::PUSH) {
             self.queue(at, value)
+        } else if kind.holds() == Holds::Tables {
+            self.entry_inside(at)
         } else {
             self.entry(at, kind, value)
         };
@@ -198,7 +221,7 @@ impl Generator {
     }
 
     /// A value in its place.
-    fn value(&mut self, bytes: u32) -> Vec<Insn> {
+    pub(super) fn value(&mut self, bytes: u32) -> Vec<Insn> {
         (0..bytes.div_ceil(8) as i16)
             .map(|at| {
                 let src = if self.percent(70) { self.pick(&NUMBERS).into() } else { Src::Imm(5) };
@@ -269,6 +292,33 @@ impl Generator {
         insns
     }
 
+    /// A lookup, a change or a removal in a table that is found in another.
+    fn entry_inside(&mut self, outer: usize) -> Vec<Insn> {
+        let mut insns = self.key();
+        insns.push(map(Reg::R1, outer));
+        insns.extend(place(Reg::R2, KEY));
+        insns.push(call(function::LOOKUP));
+        let (_, inside) =
+            INSIDE.into_iter().find(|(name, _)| number_of(name) == outer).expect("it holds tables");
+        let (_, kind, _, value, _) = TABLES[number_of(inside[0].1)];
+        let mut then = vec![mov(Reg::R1, Reg::R0)];
+        then.extend(place(Reg::R2, KEY));
+        match self.below(6) {
+            0 if kind.takes(function::UPDATE) => {
+                then.extend(self.value(value));
+                then.extend(place(Reg::R3, VALUE));
+                then.extend([mov(Reg::R4, 0), call(function::UPDATE)]);
+            }
+            1 if kind.takes(function::DELETE) => then.push(call(function::DELETE)),
+            _ => {
+                then.push(call(function::LOOKUP));
+                then.extend(unless_null(self.accesses(Reg::R0, value, &[Reg::R7, Reg::R8, Reg::R9])));
+            }
+        }
+        insns.extend(unless_null(then));
+        insns
+    }
+
     /// Something put into a queue or a stack, taken out of it or looked at.
     fn queue(&mut self, number: usize, value: u32) -> Vec<Insn> {
         let mut insns = self.value(value);
@@ -319,13 +369,6 @@ impl Generator {
         items.extend(accesses.into_iter().map(Item::Plain));
         items.extend(self.numbers());
         items
-    }
-
-    /// A function that wants nothing, but for the time, which passes.
-    fn small_call(&mut self, environment: &Environment) -> Vec<Item> {
-        let ids: Vec<i32> = [7, 8].into_iter().filter(|&id| environment.function(id).is_some()).collect();
-        let called = if ids.is_empty() { None } else { Some(Item::Plain(call(self.pick(&ids)))) };
-        called.into_iter().chain(self.numbers()).collect()
     }
 
     /// A function of the program given to one of the environment that calls it back.
