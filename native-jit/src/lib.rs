@@ -15,7 +15,7 @@ pub mod libpcap;
 #[cfg(all(unix, feature = "libpcap"))]
 pub mod library;
 pub mod listing;
-#[cfg(all(unix, target_arch = "x86_64", feature = "peers"))]
+#[cfg(all(unix, target_arch = "x86_64", any(test, feature = "peers")))]
 pub mod peers;
 #[cfg(feature = "run")]
 pub mod runtime;

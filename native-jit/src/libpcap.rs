@@ -1,6 +1,9 @@
 //! libpcap, if it is installed: its compiler of filter expressions, and its own interpreter of classic BPF.
 //!
 //! It is opened when somebody asks for it, so that nothing has to be installed to build with it.
+//!
+//! `unsafe` is here for calling its functions: their signatures are those of its headers, which have not changed since
+//! 0.8; it is handed memory that outlives the call, and programs that were checked.
 #![allow(unsafe_code)]
 
 use crate::library::Library;

@@ -1,5 +1,8 @@
 //! Libraries of the system that are opened when somebody asks for them, so that nothing has to be installed to build with
 //! them (dlopen(3)).
+//!
+//! `unsafe` is here for the two calls: both are given strings that end in a zero, a library is never closed, and what its
+//! functions take is for those to know who ask for them.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int, c_void};

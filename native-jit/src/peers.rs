@@ -4,7 +4,9 @@
 //! little as will do. What they refuse then, they refuse in their own words.
 
 mod adapt;
+#[cfg(feature = "peers")]
 pub mod rbpf;
+#[cfg(feature = "peers")]
 pub mod sbpf;
 
 pub use adapt::{Adapted, adapt};

@@ -9,7 +9,8 @@
 //! a [`Host`](bpf64_core::helpers::Host) whose addresses are the real ones, each looked up among what there is before
 //! it is used.
 //!
-//! `unsafe` is in two files below: `memory` makes bytes executable, `native` jumps to them and is jumped to.
+//! `unsafe` is in two files below: `memory` makes bytes executable, `native` jumps to them and is jumped to. A program that
+//! asks its environment for nothing is entered by its [result](Machine::result) alone: a call, and nothing around it.
 
 #![cfg_attr(
     not(all(target_arch = "x86_64", target_os = "linux")),

@@ -1,6 +1,9 @@
 //! libseccomp, if it is installed: what runc compiles profiles with.
 //!
 //! It is opened when a test asks for it, so that nothing has to be installed to build the tests.
+//!
+//! `unsafe` is here for calling its functions: their signatures are those of seccomp.h, and it is handed memory that
+//! outlives the call.
 #![allow(unsafe_code)]
 
 use crate::profile::{Profile, Rule};

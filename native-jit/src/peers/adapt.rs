@@ -227,3 +227,111 @@ fn joined(program: &Program, mut pieces: Vec<Vec<Insn>>) -> Result<Vec<Insn>, St
     }
     Ok(pieces.into_iter().flatten().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bpf64_core::context::skb::Skb;
+    use bpf64_core::environment::{MEMORY, ProgramType};
+    use bpf64_core::interp::Machine;
+    use bpf64_core::load::{Form, Format, Request, load};
+    use bpf64_core::machine::Region;
+    use bpf64_core::verifier::verify;
+    use std::rc::Rc;
+
+    fn adapted(text: &str, packet: &[u8]) -> (Result<Adapted, String>, u64) {
+        let loaded = load(text.as_bytes(), &Request::default()).expect("it is a program");
+        let verified = verify(&loaded.ebpf(), &loaded.program_type, 0).expect("it does no harm");
+        let world = World::new(Skb::ethernet(packet.to_vec()));
+        let adapted = adapt(&verified, &loaded.program_type, &world);
+        let program = Rc::new(verified.program().clone());
+        let end = Machine::new(program, loaded.program_type, world).run(10_000).end;
+        let (r0, _) = end.expect("it ends").expect("it was verified");
+        let mask = if let Form::Classic(..) = loaded.form { u32::MAX.into() } else { u64::MAX };
+        (adapted, r0 & mask)
+    }
+
+    fn read(adapted: &Adapted) -> Program {
+        load(&adapted.text, &Format::Raw.into()).expect("it is a program").ebpf()
+    }
+
+    /// What a machine finds that knows plain memory only: the context, and the packet behind it.
+    fn on_plain_memory(adapted: &Adapted) -> u64 {
+        let packet = Region::Packet.address(adapted.context(0).len() as u32);
+        let memory = [adapted.context(packet), adapted.packet.clone()].concat();
+        let world = World::new(Skb { packet: memory, ..Skb::default() });
+        let end = Machine::new(Rc::new(read(adapted)), ProgramType::from(&MEMORY), world).run(10_000).end;
+        let (r0, _) = end.expect("it ends").expect("it touches nothing but that memory");
+        r0
+    }
+
+    #[test]
+    fn adapted_programs_return_the_same() {
+        let packets = ["ssh-syn.hex", "http-syn.hex"].map(|name| {
+            let path = format!("{}/src/cli/bench/programs/{name}", env!("CARGO_MANIFEST_DIR"));
+            let hex = std::fs::read_to_string(path).expect("it is there");
+            let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+            let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16);
+            digits.chunks(2).map(|pair| byte(pair).expect("digits")).collect::<Vec<u8>>()
+        });
+        let programs = [
+            include_str!("../cli/bench/programs/packet.txt"),
+            include_str!("../cli/bench/programs/calls.txt"),
+            include_str!("../cli/bench/programs/port-22.txt"),
+            include_str!("../cli/bench/programs/fprog-2.txt"),
+            include_str!("../cli/bench/programs/ports-40.txt"),
+            // Jumps over loads that become longer, forward and back; each size; an index that is a sum.
+            "ld [0]\njset #1, odd, even\nodd: ldh [2]\neven: ldb [4]\nldx #7\nldh [x + 3]\ntax\nld [x + 0]\nret a",
+            ".type sched_cls\nr6 = r1\nr7 = 3\nr8 = 0\nl: r0 = *(u16 *)skb[r7 + 10]\nr8 += r0\nr7 += -1\n\
+             if r7 != 0 goto l\nr2 = *(u32 *)(r6 + 0)\nr0 = r8\nr0 += r2\nexit",
+        ];
+        let mut compared = 0;
+        for text in programs {
+            for packet in &packets {
+                match adapted(text, packet) {
+                    (Ok(adapted), expected) => {
+                        let found = on_plain_memory(&adapted);
+                        let classic = expected <= u32::MAX.into();
+                        let found = if classic { found & u64::from(u32::MAX) } else { found };
+                        assert_eq!(found, expected, "{text}");
+                        compared += 1;
+                    }
+                    (Err(why), _) => assert_eq!(
+                        why, "it has legacy packet loads, and does more with its context",
+                        "{text}"
+                    ),
+                }
+            }
+        }
+        assert_eq!(compared, 12, "the last program is refused");
+    }
+
+    #[test]
+    fn addresses_are_loaded_whole_and_loads_are_swapped() {
+        let text = |text: &str| {
+            let adapted = adapted(text, &[0; 64]).0.expect("it can be adapted");
+            read(&adapted).insns().iter().map(|insn| format!("{insn}\n")).collect::<String>()
+        };
+        let direct = text(".type xdp\nr2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr0 = 0\nexit");
+        assert_eq!(direct, "r2 = *(u64 *)(r1 + 24)\nr3 = *(u64 *)(r1 + 32)\nr0 = 0\nexit\n");
+        let legacy = text("ldh [12]\nret a");
+        assert!(legacy.contains("r0 = *(u16 *)(r6 + 12)\nr0 = be16 r0\n"), "{legacy}");
+    }
+
+    #[test]
+    fn what_cannot_be_had_is_said() {
+        for (text, why) in [
+            (
+                ".map m array key=4 value=8 max=1\nr0 = 0\nr1 = map[m]\nexit",
+                "it has tables, which peers do not know",
+            ),
+            ("call get_prandom_u32\nr0 = 0\nexit", "it calls `get_prandom_u32`, which peers do not have"),
+            (
+                "ld [0x10000]\nret a",
+                "it reads its packet through Linux's windows, or far behind its beginning",
+            ),
+        ] {
+            assert_eq!(adapted(text, &[0; 64]).0.err().as_deref(), Some(why), "{text}");
+        }
+    }
+}

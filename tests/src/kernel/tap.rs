@@ -5,6 +5,9 @@
 //! since the kernel takes it out of the bytes first.
 //!
 //! The network is a namespace, so that nobody else sends here, and needs root.
+//!
+//! `unsafe` is here for calls that the standard library does not have: each is given memory that outlives it, and what it
+//! opens is owned at once.
 #![allow(unsafe_code)]
 
 use super::wire::Wire;
