@@ -16,6 +16,7 @@
 mod check;
 mod cycles;
 mod depth;
+mod effort;
 mod facts;
 mod known;
 mod links;
@@ -28,10 +29,12 @@ mod rejection;
 mod require;
 mod stack;
 mod state;
+mod telling;
 mod trace;
 mod transfer;
 mod visits;
 
+pub use effort::Effort;
 pub use facts::{Fact, Facts, Pointee};
 pub use rejection::{
     Access, ContextField, Known, Places, PointerName, Reason, Region, Rejection, Source, Unsupported,
@@ -39,12 +42,12 @@ pub use rejection::{
 pub use visits::{Visit, Visits};
 
 use crate::cfg::{Graph, Summary};
-use crate::domain::Contradiction;
 use crate::environment::Environment;
 use crate::helpers::Arg;
-use crate::isa::{Insn, Reg, WideImm};
+use crate::isa::{Insn, Reg};
 use crate::maps::MAX_CPUS;
 use crate::program::{Pc, Program};
+use check::addresses;
 use cycles::Cycles;
 use liveness::Liveness;
 use loss::Losses;
@@ -52,7 +55,7 @@ use prune::KeptStates;
 use require::Requirement;
 use state::{Frame, Kind, Register, State, Step};
 use std::collections::BTreeMap;
-use trace::{Changed, Listed, Log, Printed};
+use trace::{Changed, Log};
 use transfer::Onward;
 
 /// Instructions looked at, at most (`BPF_COMPLEXITY_LIMIT_INSNS`).
@@ -67,19 +70,6 @@ pub struct Verified {
     effort: Effort,
     log: String,
     facts: Facts,
-}
-
-/// What a proof took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Effort {
-    /// Instructions looked at, each as often as a path came by.
-    pub processed: u32,
-    /// States kept in the longest list that was searched.
-    pub longest: u32,
-    /// States kept in all.
-    pub states: u32,
-    /// States kept at a time, at most.
-    pub peak: u32,
 }
 
 impl Verified {
@@ -108,22 +98,11 @@ impl Verified {
     }
 }
 
-impl std::fmt::Display for Effort {
-    /// The last line of Linux's log.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Effort { processed, longest, states, peak } = self;
-        write!(
-            f,
-            "processed {processed} insns (limit {LIMIT}) max_states_per_insn {longest} \
-             total_states {states} peak_states {peak} mark_read 0"
-        )
-    }
-}
-
 /// How a program is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// How much the log tells: 0 for nothing, 1 for the path that was followed last, 2 for everything.
+    /// How much the log tells: 0 for nothing, 1 for the path that was followed last, 2 for everything; 4 more for what the
+    /// proof took, but for the time, which whoever asked knows.
     pub log: u8,
     /// Whether every access has to be aligned (`BPF_F_STRICT_ALIGNMENT`).
     pub strict_alignment: bool,
@@ -185,7 +164,8 @@ fn prove(
         Ok(graph) => graph,
         Err(error) => {
             let mut log = Log::new(settings.log);
-            log.add(1, format_args!("{error}\n{}\n", Effort::default()));
+            log.add(1, format_args!("{error}\n"));
+            log.end(&[0], Effort::default());
             let reason = Reason::Graph(error);
             return Err(Box::new(Rejection {
                 pc: error.pc(),
@@ -198,7 +178,8 @@ fn prove(
     };
     if let Err((pc, reason)) = addresses(program) {
         let mut log = Log::new(settings.log);
-        log.add(1, format_args!("{reason}\n{}\n", Effort::default()));
+        log.add(1, format_args!("{reason}\n"));
+        log.end(&vec![0; graph.functions().len()], Effort::default());
         return Err(Box::new(Rejection {
             pc,
             reason,
@@ -217,10 +198,11 @@ fn prove(
     }
     let effort = verifier.effort();
     let known = result.as_ref().err().map_or(Vec::new(), |reason| verifier.known_of(reason));
+    let stacks = if result.is_ok() { verifier.stacks_in_linux() } else { verifier.stacks };
     let mut log = verifier.log;
     match result {
         Ok(()) => {
-            log.add(1, format_args!("{effort}\n"));
+            log.end(&stacks, effort);
             let mut facts = verifier.facts;
             verifier.losses.spread(program, &graph, &mut facts);
             Ok(Verified { program: program.clone(), effort, log: log.into_text(), facts })
@@ -230,38 +212,10 @@ fn prove(
             if !matches!(reason, Reason::EndlessLoop(_)) {
                 log.add(1, format_args!("{reason}\n"));
             }
-            log.add(1, format_args!("{effort}\n"));
+            log.end(&stacks, effort);
             Err(Box::new(Rejection { pc, reason, known, log: log.into_text(), processed: effort.processed }))
         }
     }
-}
-
-/// Tables that wide loads name are there, and so are the places in their values (`resolve_pseudo_ldimm64`).
-fn addresses(program: &Program) -> Result<(), (Pc, Reason)> {
-    for pc in program.pcs() {
-        let Insn::LoadImm { imm, .. } = program.insn(pc) else { continue };
-        let (index, offset) = match imm {
-            WideImm::MapFd(index) | WideImm::MapIndex(index) => (index, None),
-            WideImm::MapFdValue { fd: index, offset } | WideImm::MapIndexValue { index, offset } => {
-                (index, Some(offset as u32))
-            }
-            WideImm::Const(_) | WideImm::Variable { .. } | WideImm::Code(_) => continue,
-        };
-        let Some(map) = program.map_of(imm) else { return Err((pc, Reason::NoTable(index))) };
-        let Some(offset) = offset else { continue };
-        let def = &program.maps()[usize::from(map)];
-        let reason = if offset >= 1 << 29 {
-            Reason::ValueOffset(offset)
-        } else if !def.kind.preset() {
-            Reason::NoDirectValue
-        } else if !def.kind.direct_value(def) || offset >= def.value_size {
-            Reason::ValueAddress { value_size: def.value_size, offset }
-        } else {
-            continue;
-        };
-        return Err((pc, reason));
-    }
-    Ok(())
 }
 
 /// A path that waits.
@@ -488,97 +442,5 @@ impl<'a> Verifier<'a> {
             states: self.kept.total,
             peak: self.kept.peak,
         }
-    }
-
-    /// An instruction as the log shows it.
-    fn listed(&self, pc: Pc) -> String {
-        let names = |id| self.environment.name(id);
-        Listed { insn: self.program.insn(pc), names: &names }.to_string()
-    }
-
-    fn log_graph(&mut self) {
-        if self.log.level() < 2 {
-            return;
-        }
-        for (number, &function) in self.graph.functions().iter().enumerate() {
-            self.log.add(2, format_args!("func#{number} @{}\n", self.program.slot(function)));
-        }
-        self.log.add(2, format_args!("Live regs before insn:\n"));
-        for pc in self.program.pcs() {
-            let live = self.graph.node(pc).live;
-            let columns: String = Reg::ALL[..10]
-                .iter()
-                .map(|&reg| if live.contains(reg) { char::from(b'0' + reg.bits()) } else { '.' })
-                .collect();
-            let insn = self.listed(pc);
-            let slot = self.program.slot(pc).0;
-            match self.graph.node(pc).cycle {
-                0 => self.log.add(2, format_args!("    {slot:3}: {columns} {insn}\n")),
-                cycle => self.log.add(2, format_args!("{cycle:3} {slot:3}: {columns} {insn}\n")),
-            }
-        }
-    }
-
-    fn log_insn(&mut self, pc: Pc) {
-        let environment = self.environment;
-        let names = |id| environment.name(id);
-        self.log.insn(self.program.slot(pc).0, self.program.insn(pc), &names);
-    }
-
-    /// Shows the state before an instruction: all of it where the path was come to from elsewhere.
-    fn log_state(&mut self, arrived: bool, before: Option<Pc>) {
-        if arrived && self.log.level() >= 2 {
-            let (from, to) = self.way(before);
-            let frame = self.state.frames.len() - 1;
-            let printed =
-                Printed { state: &self.state, frame, changed: Changed::ALL, maps: self.program.maps() };
-            self.log.add(2, format_args!("\nfrom {from} to {to}:{printed}\n"));
-        }
-        if !self.changed.is_empty() {
-            self.log_changes();
-        }
-    }
-
-    fn log_changes(&mut self) {
-        let slot = self.program.slot(self.state.pc).0;
-        let changed = std::mem::take(&mut self.changed);
-        let frame = self.state.frames.len() - 1;
-        self.log.changes(slot, &Printed { state: &self.state, frame, changed, maps: self.program.maps() });
-    }
-
-    fn log_safe(&mut self, arrived: bool, before: Option<Pc>) {
-        let (from, to) = self.way(before);
-        if arrived {
-            self.log.add(1, format_args!("\nfrom {from} to {to}: safe\n"));
-        } else {
-            self.log.add(1, format_args!("{to}: safe\n"));
-        }
-    }
-
-    fn way(&self, before: Option<Pc>) -> (i64, u32) {
-        let from = before.map_or(-1, |pc| i64::from(self.program.slot(pc).0));
-        (from, self.program.slot(self.state.pc).0)
-    }
-
-    fn log_contradiction(&mut self, contradiction: &Contradiction, place: &str) {
-        let Contradiction { before, contradiction } = contradiction;
-        let (wide, low) = (before.wide, before.low);
-        self.log.add(
-            1,
-            format_args!(
-                "verifier bug: REG INVARIANTS VIOLATION ({place}): {contradiction} u64=[{:#x}, {:#x}] \
-                 s64=[{:#x}, {:#x}] u32=[{:#x}, {:#x}] s32=[{:#x}, {:#x}] var_off=({:#x}, {:#x})\n",
-                wide.unsigned.min,
-                wide.unsigned.max,
-                wide.signed.min,
-                wide.signed.max,
-                low.unsigned.min,
-                low.unsigned.max,
-                low.signed.min,
-                low.signed.max,
-                before.bits.value(),
-                before.bits.mask(),
-            ),
-        );
     }
 }

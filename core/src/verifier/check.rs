@@ -1,9 +1,11 @@
 //! Whether a requirement holds in a state.
 
+mod addresses;
 mod arguments;
 mod arithmetic;
 mod memory;
 
+pub(super) use addresses::addresses;
 pub(super) use arguments::{Usage, argument};
 
 use super::Verifier;

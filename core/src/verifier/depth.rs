@@ -15,6 +15,10 @@ const BEFORE_TAIL_CALL: i32 = 256;
 /// A function that takes less of the stack has none of its own, where others do (`BPF_PRIV_STACK_MIN_SIZE`).
 const OWN_STACK: i32 = 64;
 
+/// What `may_goto` needs on x86-64, and a loop over a callback that is compiled in place (`optimize_bpf_loop`).
+const MAY_GO_STACK: i32 = 16;
+const IN_PLACE_STACK: i32 = 24;
+
 impl Verifier<'_> {
     /// Whether the stack is large enough for all calls that may be nested.
     pub(super) fn check_depth(&mut self) -> Result<(), Reason> {
@@ -63,6 +67,31 @@ impl Verifier<'_> {
             }
             bytes += depth(function);
         }
+    }
+
+    /// The stack that each function of an accepted program takes in Linux, which leaves out those that nothing reaches, and
+    /// adds what it needs itself: for the rounds and the time of `may_goto`, and for registers where it compiles a loop over a
+    /// callback in place.
+    pub(super) fn stacks_in_linux(&self) -> Vec<i32> {
+        let functions = self.graph.functions();
+        let ends = functions.iter().skip(1).map(|pc| pc.0).chain([self.program.insns().len() as u32]);
+        let reached = |pc: &Pc| self.facts.is_reached(*pc);
+        let of = |(number, (&first, end)): (usize, (&Pc, u32))| {
+            let mut pcs = (first.0..end).map(Pc).filter(reached).peekable();
+            pcs.peek()?;
+            let (mut may_go, mut in_place) = (0, 0);
+            for pc in pcs {
+                match self.program.insn(pc) {
+                    Insn::MayGoto { .. } => may_go = MAY_GO_STACK,
+                    _ if self.in_place.get(&pc).is_some_and(|&(in_place, _)| in_place) => {
+                        in_place = IN_PLACE_STACK;
+                    }
+                    _ => {}
+                }
+            }
+            Some(self.stacks[number] + may_go + in_place)
+        };
+        functions.iter().zip(ends).enumerate().filter_map(of).collect()
     }
 
     /// Whether a function makes tail calls.

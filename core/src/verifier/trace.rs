@@ -1,5 +1,6 @@
 //! The log, in the form and the words of Linux's: instructions (`print_bpf_insn`), states (`print_verifier_state`).
 
+use super::effort::{Effort, StackDepth};
 use super::state::{Kind, Range, Register, SLOT, Slot, State};
 use crate::domain::{Ranges, Scalar};
 use crate::isa::encoding;
@@ -15,10 +16,12 @@ const NAME: usize = 15;
 /// Where they stand then: at a multiple of this.
 const STEP: usize = 8;
 
-/// A log at a level: 0 for none, 1 for the path that was followed last, 2 for everything.
+/// A log at a level: 0 for none, 1 for the path that was followed last, 2 for everything; and with what the proof took, or
+/// without.
 #[derive(Debug, Default)]
 pub(super) struct Log {
     level: u8,
+    statistics: bool,
     text: String,
     /// Where the line of the instruction that was printed last ends, and how long it is, while nothing was printed since.
     insn: Option<(usize, usize)>,
@@ -57,7 +60,7 @@ impl Changed {
 
 impl Log {
     pub(super) fn new(level: u8) -> Self {
-        Log { level, ..Log::default() }
+        Log { level: level & 3, statistics: level & 4 != 0, ..Log::default() }
     }
 
     pub(super) const fn level(&self) -> u8 {
@@ -84,6 +87,16 @@ impl Log {
     pub(super) fn add(&mut self, level: u8, text: fmt::Arguments<'_>) {
         if self.level >= level {
             self.text.write_fmt(text).expect("a string takes everything");
+        }
+    }
+
+    /// The end: what the proof took (`print_verification_stats`).
+    pub(super) fn end(&mut self, stacks: &[i32], effort: Effort) {
+        if self.statistics {
+            self.add(0, format_args!("stack depth {}\n", StackDepth(stacks)));
+        }
+        if self.statistics || self.level >= 1 {
+            self.add(0, format_args!("{effort}\n"));
         }
     }
 

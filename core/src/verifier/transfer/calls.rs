@@ -111,6 +111,13 @@ impl Verifier<'_> {
 
     /// A function may call back: then that is followed later, and what comes behind the call now
     /// (`push_callback_call`).
+    ///
+    /// Invariant: what is known where such a call is reached holds after any number of rounds. A callback comes back to the
+    /// call itself, not behind it (`leave`), and its path ends there only if the state lies within one that was kept at
+    /// the call (`seen_before`), or goes on with less known than before (`widen`). So what comes behind the call is
+    /// followed for no round, for one, and for as many as there are different states of the frames that wait: their
+    /// registers, their stacks, and what they hold (`equal` compares it, so that a callback which takes or hands back
+    /// something comes back to another state).
     fn call_back(&mut self, function: &Function, callback: Callback) -> Result<(), Reason> {
         let Some(at) = function.prototype.args.iter().position(|&arg| arg == Arg::Callback) else {
             return Ok(());
