@@ -75,6 +75,11 @@ impl ProgramArguments {
         self.path.is_some() || !self.text.is_empty()
     }
 
+    /// Whether one of an object file's programs is named.
+    pub(crate) fn is_one(&self) -> bool {
+        self.function.is_some() || self.section.is_some()
+    }
+
     /// The program in what [`ProgramArguments::read`] gave.
     pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
         self.load_as(source, self.environment.map(Into::into))

@@ -11,7 +11,7 @@ use super::measure::{self, Times};
 use crate::cli::Status;
 use crate::cli::failure::Failure;
 use crate::cli::output::{self, Output};
-use bpf64_core::load::Loaded;
+use bpf64_core::load::{Loaded, Request, elf, load};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::verify;
 use bpf64_jit::kernel::{self, Log};
@@ -59,8 +59,11 @@ struct Row {
 pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let cpu = measure::stay_on_one_cpu();
     let programs: Vec<(String, Loaded)> = if arguments.program.is_given() {
-        let load = |source: super::Source| Ok((source.name.clone(), arguments.program.load(&source)?));
-        super::sources(arguments)?.into_iter().map(load).collect::<Result<_, Failure>>()?
+        let mut programs = Vec::new();
+        for source in super::sources(arguments)? {
+            programs.extend(all_of(&source, arguments)?);
+        }
+        programs
     } else {
         SUITE.iter().map(|builtin| (builtin.name.to_owned(), builtin.load())).collect()
     };
@@ -74,6 +77,22 @@ pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         write(&rows, out)?;
     }
     Ok(Status::Done)
+}
+
+/// The program of a file; of an object file all that are in it, unless one of them was named.
+fn all_of(source: &super::Source, arguments: &Arguments) -> Result<Vec<(String, Loaded)>, Failure> {
+    let entries = elf::programs(&source.bytes).unwrap_or_default();
+    if entries.len() < 2 || arguments.program.is_one() {
+        return Ok(vec![(source.name.clone(), arguments.program.load(source)?)]);
+    }
+    let name = |function: &str| format!("{}, {function}", source.name);
+    let one = |entry: elf::Entry| {
+        let request = Request { function: Some(&entry.function), ..Request::default() };
+        let loaded =
+            load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))?;
+        Ok((name(&entry.function), loaded))
+    };
+    entries.into_iter().map(one).collect()
 }
 
 fn row(name: String, loaded: &Loaded) -> Row {
