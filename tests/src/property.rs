@@ -4,6 +4,8 @@
 //! there are. A failure prints both as they repeat it: `BPF64_SEED=… BPF64_CASES=1`.
 
 use crate::generate::Generator;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 
 /// Tests `property` on `cases` inputs.
 ///
@@ -22,6 +24,12 @@ pub fn check(name: &str, cases: u64, mut property: impl FnMut(&mut Generator) ->
         std::mem::forget(told);
     }
     println!("{name}: {cases} cases from seed {first}");
+}
+
+/// Prints a line that is seen also when the test passes: what was counted belongs into the log of CI.
+pub fn tell(line: impl Display) {
+    // Only what the macros print is held back. Nobody who listens is no fault of the test's.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// How many cases there are to be of a test that has loops of its own: so many by default.

@@ -8,7 +8,7 @@ use bpf64_core::program::Program;
 use bpf64_core::verifier::{Rejection, Settings, Verified, verify, verify_with};
 use bpf64_tests::kernel::{possible_cpus, skipped};
 use bpf64_tests::kernel_ebpf::{Kernel, Manner, ProgramType, Verdict};
-use bpf64_tests::property::check;
+use bpf64_tests::property::{check, tell};
 use std::collections::BTreeSet;
 
 /// Asks whether the kernel can be asked.
@@ -67,6 +67,9 @@ fn linux_says_the_same_of_numbers_and_the_stack() {
 
 /// Logs of longer analyses with all their states do not fit into the kernel's buffer.
 const MOST_STEPS: u32 = 500;
+
+/// At this level a log tells what it took.
+const STATISTICS: u8 = 4;
 
 /// A case of `suites/verifier`: a program, and the line and the words of its refusal.
 struct Case {
@@ -140,6 +143,10 @@ impl Asked<'_> {
         if processed(log) != processed(&theirs.log) {
             return Err(format!("Linux {}\n  we {}", processed(&theirs.log), processed(log)));
         }
+        let depth = |log: &str| log.lines().find(|line| line.starts_with("stack depth")).map(str::to_owned);
+        if ours.is_ok() && depth(log) != depth(&theirs.log) {
+            return Err(format!("Linux {:?}\n  we {:?}", depth(&theirs.log), depth(log)));
+        }
         // Not of refusals: what Linux notes down between finding a fault and saying so differs. And with all its states,
         // the log of a long loop would not fit anywhere.
         if ours.is_err() || steps(log) >= MOST_STEPS {
@@ -170,14 +177,14 @@ fn objects_of_clang() {
             let Ok(loaded) = load(&bytes, &request) else { continue };
             let name = format!("{}, {}", path.display(), entry.function);
             let program = loaded.ebpf();
-            let settings = Settings { log: 1, cpus: possible_cpus(), ..Settings::default() };
+            let settings = Settings { log: 1 | STATISTICS, cpus: possible_cpus(), ..Settings::default() };
             let ours = verify_with(&program, &loaded.program_type, settings);
             if let Err(rejection) = &ours {
                 wrong += &format!("{name}: instruction {}: {rejection}\n", program.slot(rejection.pc));
             }
             let asking =
                 Asked { kernel: &kernel, program: &program, program_type: &loaded.program_type, settings };
-            let theirs = asking.judge(4);
+            let theirs = asking.judge(STATISTICS.into());
             if !theirs.accepted {
                 wrong += &format!("{name}: Linux says {:?}\n", reason(&theirs.log));
             }
@@ -188,7 +195,7 @@ fn objects_of_clang() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    println!("{asked} programs of clang accepted, by the kernel too");
+    tell(format_args!("{asked} programs of clang accepted, by the kernel too"));
 }
 
 /// Every reason for a refusal, by its name in the source.
@@ -214,7 +221,7 @@ fn suite() {
         };
         let program = loaded.ebpf();
         let strict_alignment = text.contains("; strict alignment");
-        let settings = Settings { log: 1, strict_alignment, cpus: possible_cpus() };
+        let settings = Settings { log: 1 | STATISTICS, strict_alignment, cpus: possible_cpus() };
         let ours = verify_with(&program, &loaded.program_type, settings);
         if let Err(rejection) = &ours {
             let reason = format!("{:?}", rejection.reason);
@@ -243,7 +250,7 @@ fn suite() {
             continue;
         }
         let asked = Asked { kernel, program: &program, program_type: &loaded.program_type, settings };
-        let theirs = asked.judge(4);
+        let theirs = asked.judge(STATISTICS.into());
         let words = (!theirs.accepted).then(|| reason(&theirs.log).to_owned());
         if text.contains("; Linux accepts it") {
             if theirs.accepted && refusal.is_some() {
@@ -262,7 +269,7 @@ fn suite() {
     assert!(missing.is_empty(), "no case is refused for: {missing:?}");
     assert!(wrong.is_empty(), "{wrong}");
     match kernel {
-        Ok(_) => println!("{accepted} accepted and {refused} refused, by the kernel too"),
+        Ok(_) => tell(format_args!("{accepted} accepted and {refused} refused, by the kernel too")),
         Err(why) => skipped("the running kernel", &why),
     }
 }
