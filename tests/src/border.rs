@@ -104,17 +104,20 @@ impl fmt::Display for Disagreement {
     }
 }
 
-/// Asks both about the program that `make` makes.
+/// How a program is made.
+pub type Maker = fn(&mut Generator, usize) -> (&'static Environment, Program);
+
+/// Asks both about the program that is made so.
 ///
 /// # Errors
 /// When the kernel cannot be asked.
 pub fn ask(
     kernel: &Kernel,
     tables: &mut BTreeMap<String, Tables>,
-    make: &mut Generator,
+    (make, program): (&mut Generator, Maker),
     count: &mut Count,
 ) -> Result<Option<Disagreement>, String> {
-    let (environment, program) = make.border_program(LENGTH);
+    let (environment, program) = program(make, LENGTH);
     // A table of programs takes those of the type and the place of the first program that it was loaded with.
     let tables = match tables.entry(environment.name.to_string()) {
         Entry::Occupied(tables) => tables.into_mut(),

@@ -9,12 +9,20 @@ use bpf64_core::verifier::{Fact, verify};
 use bpf64_tests::border::{LENGTH, run as run_border};
 use bpf64_tests::claims::{Followed, follow};
 use bpf64_tests::generate::Generator;
-use bpf64_tests::property::check;
+use bpf64_tests::property::{as_usual, check, tell};
 
 /// Runs of each program of numbers: all tests together make more than ten million steps.
 const RUNS: usize = 50;
+/// Steps at least, of each test.
+const STEPS: [u64; 4] = [1, 1, 1, 1];
 /// Steps of one run at most.
 const LONGEST: u64 = 20_000;
+
+/// Says how many steps were followed, and that they are not fewer than they should be: ten million in all.
+fn told(name: &str, sum: Followed, steps: u64) {
+    tell(format_args!("{name}: {sum:?}"));
+    assert!(!as_usual() || sum.steps >= steps, "{sum:?}");
+}
 
 fn run(program: &Program, environment: &'static Environment, world: World) -> Result<Followed, String> {
     match verify(program, environment, 0) {
@@ -42,7 +50,7 @@ fn numbers_and_the_stack() {
         }
         Ok(())
     });
-    println!("{sum:?}");
+    told("Facts hold of numbers and the stack", sum, STEPS[0]);
 }
 
 #[test]
@@ -64,7 +72,7 @@ fn packets_and_functions() {
         sum += run(&program, environment, input.world)?;
         Ok(())
     });
-    println!("{sum:?}");
+    told("Facts hold of packets and functions", sum, STEPS[1]);
 }
 
 #[test]
@@ -78,7 +86,7 @@ fn near_the_border() {
         }
         Ok(())
     });
-    println!("{accepted} accepted, {sum:?}");
+    told(&format!("Facts hold near the border, {accepted} programs"), sum, STEPS[2]);
 }
 
 #[test]
@@ -92,7 +100,7 @@ fn loops_whose_rounds_are_not_counted() {
         }
         Ok(())
     });
-    println!("{accepted} accepted, {sum:?}");
+    told(&format!("Facts hold in loops whose rounds are not counted, {accepted} programs"), sum, STEPS[3]);
 }
 
 /// The fact of a register before the line that says `; here`.

@@ -9,6 +9,7 @@ mod calls;
 mod loops;
 mod memory;
 mod pieces;
+mod pointers;
 
 use super::Generator;
 use bpf64_core::context::skb::Skb;
@@ -48,6 +49,17 @@ const SLOTS: usize = 6;
 /// Functions of a program at most.
 const FUNCTIONS: usize = 3;
 
+/// What most of a program is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    Anything,
+    /// Loops whose rounds are not counted.
+    Loops,
+    /// Pointers that are spilled with what is known of them, halves of pointers, and records that are held where functions
+    /// call back.
+    Pointers,
+}
+
 /// A program being written.
 struct Border<'a> {
     make: &'a mut Generator,
@@ -67,23 +79,30 @@ struct Border<'a> {
     checked: Option<Reg>,
     /// The counters of the loops around.
     counters: Vec<Reg>,
-    /// Whether it is about loops whose rounds are not counted.
-    looping: bool,
+    /// A record whose address a callback finds in the memory that it is given.
+    record: Option<Reg>,
+    about: About,
 }
 
 impl Generator {
     /// A program of at most so many things done one after the other, and its type.
     pub fn border_program(&mut self, most: usize) -> (&'static Environment, Program) {
-        self.program_of(most, false)
+        self.program_of(most, About::Anything)
     }
 
     /// The same, most of it loops whose rounds are not counted: functions call back and change what is on the stack of
     /// the function that waits, tables' values and the context from round to round.
     pub fn looping_program(&mut self, most: usize) -> (&'static Environment, Program) {
-        self.program_of(most, true)
+        self.program_of(most, About::Loops)
     }
 
-    fn program_of(&mut self, most: usize, looping: bool) -> (&'static Environment, Program) {
+    /// The same, most of it pointers that are spilled with a variable offset, halves of pointers, and records that are held
+    /// while functions call back.
+    pub fn pointer_program(&mut self, most: usize) -> (&'static Environment, Program) {
+        self.program_of(most, About::Pointers)
+    }
+
+    fn program_of(&mut self, most: usize, about: About) -> (&'static Environment, Program) {
         let environment = self.pick(&[
             &XDP,
             &XDP,
@@ -114,7 +133,8 @@ impl Generator {
             bound: 8,
             checked: None,
             counters: Vec::new(),
-            looping,
+            record: None,
+            about,
         };
         let mut functions = vec![border.main(most)];
         while functions.len() <= border.called.len() {
@@ -318,7 +338,10 @@ impl Border<'_> {
     }
 
     fn something(&mut self, main: bool) {
-        if self.looping && self.make.percent(40) {
+        if self.about == About::Pointers && self.make.percent(40) {
+            return self.pointers(main);
+        }
+        if self.about == About::Loops && self.make.percent(40) {
             match self.make.below(3) {
                 0 if main => self.may_go(main),
                 _ if main => self.repeat(),
@@ -327,7 +350,7 @@ impl Border<'_> {
             }
             return;
         }
-        match self.make.below(30) {
+        match self.make.below(31) {
             0 | 1 => self.arithmetic(),
             2 => drop(self.small()),
             3 => {
@@ -362,6 +385,7 @@ impl Border<'_> {
             27 => self.never(),
             28 => self.accumulate(),
             19 => self.packet_load(main),
+            29 => self.pointers(main),
             _ => self.helper(),
         }
     }
@@ -394,100 +418,6 @@ impl Border<'_> {
             }
         }
         self.held[dst.index()] = Held::Number;
-    }
-
-    /// A comparison of a pointer into the packet with its end.
-    fn bounds(&mut self) {
-        let has_packet = self
-            .environment
-            .context
-            .fields
-            .iter()
-            .any(|field| field.kind == FieldKind::PacketStart && field.access != Access::Hidden);
-        if !has_packet {
-            return;
-        }
-        for wanted in [Held::Packet, Held::PacketEnd] {
-            while !self.held.contains(&wanted) {
-                let Some(context) = self.holding(|held| held == Held::Context) else { return };
-                let dst = self.free();
-                self.field(dst, context, true);
-                if self.slip() || self.held[dst.index()] == Held::Number {
-                    return;
-                }
-            }
-        }
-        let meta = self.make.percent(10);
-        let from = |held| held == if meta { Held::PacketMeta } else { Held::Packet };
-        let to = |held| held == if meta { Held::Packet } else { Held::PacketEnd };
-        let (Some(start), Some(end)) = (self.holding(from), self.holding(to)) else { return };
-        let ahead = self.free();
-        if [start, end].contains(&ahead) && !self.slip() {
-            return;
-        }
-        self.copy(ahead, start);
-        self.bound = self.make.pick(&[0, 1, 2, 4, 8, 14, 20, 34, 54]);
-        self.alu(AluOp::Add, ahead, Src::Imm(self.bound.into()));
-        if self.make.percent(15) {
-            let by = self.small();
-            if by != ahead {
-                self.alu(AluOp::Add, ahead, Src::Reg(by));
-            }
-        }
-        let later = To::Later(1 + self.make.below(4));
-        let right = [(CmpOp::Gt, false), (CmpOp::Ge, false), (CmpOp::Lt, true), (CmpOp::Le, true)];
-        let (op, swapped) = if self.make.percent(80) {
-            self.make.pick(&right)
-        } else {
-            (self.make.pick(CmpOp::ALL), self.make.percent(50))
-        };
-        let (dst, src) = if swapped { (end, ahead) } else { (ahead, end) };
-        let width = if self.slip() { Width::W32 } else { Width::W64 };
-        self.piece(Piece::Jump(Insn::Branch { width, op, dst, src: Src::Reg(src), offset: 0 }, later));
-        self.checked = Some(start);
-        if self.make.percent(70) {
-            self.access();
-        }
-    }
-
-    /// A copy that is apart from a number by a constant; one of them is limited, and the other one leads into memory.
-    fn linked(&mut self) {
-        let (one, other, pointer) = (self.number(), self.free(), self.free());
-        if one == other || [one, other].contains(&pointer) {
-            return;
-        }
-        self.copy(other, one);
-        if self.make.percent(70) {
-            let (width, imm) = (self.make.width(), self.make.pick(&[1, 4, 8, -8]));
-            self.insn(Insn::Alu { width, op: AluOp::Add, dst: other, src: Src::Imm(imm) });
-        }
-        if self.make.percent(20) {
-            let offset = -8 * (1 + self.make.below(SLOTS) as i16);
-            self.insn(Insn::Store { size: Size::DW, base: Reg::R10, offset, src: Src::Reg(other) });
-            self.slots[(-offset / 8 - 1) as usize] = Held::Number;
-        }
-        let (limited, used) = if self.make.percent(50) { (one, other) } else { (other, one) };
-        let most = self.make.pick(&[0, 1, 3, 8, 12, 16]);
-        let (width, op) =
-            (self.make.width(), self.make.pick(&[CmpOp::Gt, CmpOp::Gt, CmpOp::Ge, CmpOp::Ne, CmpOp::SGt]));
-        let later = To::Later(1 + self.make.below(3));
-        let branch = Insn::Branch { width, op, dst: limited, src: Src::Imm(most), offset: 0 };
-        self.piece(Piece::Jump(branch, later));
-        if self.make.percent(50) {
-            let branch = Insn::Branch { width, op: CmpOp::SLt, dst: used, src: Src::Imm(0), offset: 0 };
-            self.piece(Piece::Jump(branch, later));
-        }
-        let memory = |held| matches!(held, Held::Value(_) | Held::Frame | Held::Packet | Held::Outer(_));
-        let Some(base) = self.holding(memory) else { return };
-        if [one, other].contains(&base) {
-            return;
-        }
-        self.copy(pointer, base);
-        self.alu(AluOp::Add, pointer, Src::Reg(used));
-        let size = self.make.pick(&[Size::B, Size::B, Size::H, Size::W]);
-        let offset = if self.held[base.index()] == Held::Frame { -32 } else { 0 };
-        self.insn(Insn::Load { size, signed: false, dst: pointer, base: pointer, offset });
-        self.held[pointer.index()] = Held::Number;
     }
 
     /// Code behind a comparison that is decided: nothing comes there, unless something jumps into it.
@@ -529,36 +459,6 @@ impl Border<'_> {
         let src = if self.make.percent(40) { Src::Reg(self.number()) } else { Src::Imm(imm) };
         let later = To::Later(1 + self.make.below(4));
         self.piece(Piece::Jump(Insn::Branch { width, op, dst, src, offset: 0 }, later));
-    }
-
-    fn move_pointer(&mut self) {
-        let odd = self.slip();
-        let pointer = |held| {
-            matches!(held, Held::Packet | Held::PacketMeta | Held::Value(_))
-                || odd && matches!(held, Held::Context | Held::PacketEnd)
-        };
-        let Some(src) = self.holding(pointer) else { return };
-        let dst = self.free();
-        if src != dst {
-            self.copy(dst, src);
-        }
-        let by = if self.make.percent(40) {
-            Src::Reg(if self.make.percent(80) { self.small() } else { self.number() })
-        } else {
-            let by = self.make.below(16) as i32;
-            Src::Imm(if self.slip() { -by } else { by })
-        };
-        if by == Src::Reg(dst) {
-            return;
-        }
-        let op = if self.make.percent(96) { AluOp::Add } else { self.make.pick(&[AluOp::Sub, AluOp::And]) };
-        self.alu(op, dst, by);
-        if self.checked == Some(dst) {
-            self.checked = None;
-        }
-        if matches!(self.held[dst.index()], Held::Context | Held::PacketEnd) {
-            self.held[dst.index()] = Held::Nothing;
-        }
     }
 
     fn packet_load(&mut self, main: bool) {

@@ -12,7 +12,7 @@ const ARGUMENTS: [Reg; 5] = [Reg::R1, Reg::R2, Reg::R3, Reg::R4, Reg::R5];
 // The tables of every program, by number.
 pub(super) const HASH: usize = 0;
 pub(super) const ARRAY: usize = 1;
-const RINGBUF: usize = 2;
+pub(super) const RINGBUF: usize = 2;
 const PERCPU: usize = 3;
 const QUEUE: usize = 4;
 const PROGRAMS: usize = 5;

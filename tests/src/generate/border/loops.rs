@@ -116,9 +116,10 @@ impl Border<'_> {
         let first = self.make.below(3) as i16;
         let offset = -bytes - 8 * first;
         for at in (0..bytes).step_by(8) {
-            let src = match self.make.percent(50) {
-                true => Src::Imm(self.make.below(20) as i32),
-                false => Src::Reg(self.number()),
+            let src = match (self.record.take(), self.make.percent(50)) {
+                (Some(record), _) => Src::Reg(record),
+                (None, true) => Src::Imm(self.make.below(20) as i32),
+                (None, false) => Src::Reg(self.number()),
             };
             self.insn(Insn::Store { size: Size::DW, base: Reg::R10, offset: offset + at, src });
             self.slots[((-offset - at) / 8 - 1) as usize] = Held::Number;
