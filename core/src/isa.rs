@@ -28,6 +28,7 @@ macro_rules! field {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The bits that stand for it in the instruction.
+            #[inline]
             #[must_use]
             pub const fn bits(self) -> $bits {
                 match self { $(Self::$variant => $value,)* }
@@ -442,6 +443,7 @@ impl Insn {
 
 impl Reg {
     /// 0 for r0 … 10 for r10.
+    #[inline]
     #[must_use]
     pub const fn index(self) -> usize {
         self.bits() as usize

@@ -40,6 +40,7 @@ const VALUES: u64 = 0x2_0000;
 impl Region {
     /// The upper half of its addresses.
     #[must_use]
+    #[inline]
     pub const fn number(self) -> u64 {
         match self {
             Region::Context => 1,
@@ -55,6 +56,7 @@ impl Region {
 
     /// The address of byte `offset`.
     #[must_use]
+    #[inline]
     pub const fn address(self, offset: u32) -> u64 {
         match self {
             // Counted backwards from the packet: where the bytes before it end, it begins.

@@ -8,6 +8,7 @@
 //!
 //! A run can be cut into slices ([`Runner::go_on`]), between which somebody else has his turn.
 
+mod decisions;
 mod execute;
 mod fuse;
 mod lower;
@@ -21,6 +22,7 @@ use crate::isa::Reg;
 use crate::machine::{Ending, Flow, Machine as _, Observer, Region, Trap};
 use crate::program::{Pc, Program};
 use crate::verifier::Verified;
+use decisions::Decisions;
 use execute::{Stop, execute};
 use lower::Known;
 use needs::Needs;
@@ -39,6 +41,8 @@ pub struct Code {
     /// What it calls.
     functions: Vec<&'static Function>,
     needs: Needs,
+    /// If that is all there is to it.
+    decisions: Option<Decisions>,
     /// What the first instruction copies from where, if it is a copy: every filter begins so, and it is done together
     /// with what sets the registers.
     copy: Option<(Reg, Reg)>,
@@ -70,6 +74,7 @@ impl Code {
             }) as u32)
         });
         let needs = Needs::of(&program, verified.facts(), &ops, |index| functions[index as usize]);
+        let decisions = needs.small.then(|| Decisions::of(&program, &ops)).flatten();
         let mut choices = Vec::new();
         fuse::fuse(&mut ops, &mut choices);
         let copy = match ops[0] {
@@ -77,7 +82,7 @@ impl Code {
             _ => None,
         };
         let leaves_clean = needs.small && environment.arguments == Arguments::Context;
-        Code { program, environment, ops, choices, functions, needs, copy, leaves_clean }
+        Code { program, environment, ops, choices, functions, needs, decisions, copy, leaves_clean }
     }
 
     /// The program.
@@ -86,10 +91,19 @@ impl Code {
         &self.program
     }
 
+    /// Whether it has become a graph of decisions: then a run over a packet has no registers, unless the packet is too
+    /// short for what is looked at.
+    #[must_use]
+    pub fn only_decides(&self) -> bool {
+        self.decisions.is_some()
+    }
+
     /// How many bytes the operations take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of_val(&self.ops[..]) + size_of_val(&self.choices[..])
+        size_of_val(&self.ops[..])
+            + size_of_val(&self.choices[..])
+            + self.decisions.as_ref().map_or(0, Decisions::bytes)
     }
 }
 
@@ -181,8 +195,23 @@ impl Runner {
 
     /// Runs to the end, a trap, or until `limit` instructions have been executed in all: exactly as
     /// [`Machine::run`] does.
-    #[inline]
+    #[inline(always)]
     pub fn run(&mut self, limit: u64, observer: &mut impl Observer) -> Outcome {
+        if self.fresh
+            && let Some(decisions) = &self.code.decisions
+            && limit >= decisions.longest
+            && let Some((leaf, executed)) = decisions.decide(&self.machine.world.skb.packet)
+        {
+            (self.fresh, self.executed) = (false, executed);
+            (self.machine.registers[0], self.machine.pc) = (leaf.r0, Pc(leaf.pc));
+            return Outcome { end: Some(Ok((leaf.r0, Ending::Returned))), executed };
+        }
+        self.run_operations(limit, observer)
+    }
+
+    /// The same, operation by operation.
+    #[inline(never)]
+    fn run_operations(&mut self, limit: u64, observer: &mut impl Observer) -> Outcome {
         // The loop sees the limit at jumps only: a program's length behind the last one it stops, having come that far
         // since the last but one. What is left is stepped.
         let sure = limit.saturating_sub(2 * self.code.ops.len() as u64);

@@ -4,6 +4,7 @@ mod accepted;
 mod border;
 mod classic;
 mod ebpf;
+mod filters;
 mod idioms;
 mod object;
 mod packet;

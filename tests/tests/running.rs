@@ -1,5 +1,7 @@
 //! The running form of the interpreter: whatever it does, the stepping form does the same.
 
+use bpf64_core::classic::convert::convert;
+use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP};
 use bpf64_core::interp::{Machine, Outcome};
 use bpf64_core::isa::{Insn, WideImm};
@@ -230,4 +232,77 @@ fn running_form_and_stepping_form_agree() {
             assert!(accepted > refused / 4, "too few programs are verified for this to test much");
         }
     }
+}
+
+/// A program runs over one packet after the other on one machine, and ends over each as it does step by step.
+fn agree_over_packets(
+    program: Program,
+    environment: &'static Environment,
+    packets: Vec<Vec<u8>>,
+    make: &mut Generator,
+) -> Result<Option<bool>, String> {
+    let Ok(verified) = verify(&program, environment, 0) else { return Ok(None) };
+    let program = Rc::new(program);
+    let code = Rc::new(Code::new(&verified, environment));
+    let mut runner = Runner::new(Rc::clone(&code), World::default());
+    for packet in packets {
+        let world = World::new(Skb::ethernet(packet));
+        let wanted = stepped(Machine::new(Rc::clone(&program), environment, world.clone()), LIMIT);
+        *runner.world_mut() = world;
+        // Enough, or not quite.
+        let enough = make.percent(80);
+        let limit = if enough { LIMIT } else { make.below(wanted.outcome.executed as usize + 2) as u64 };
+        runner.restart();
+        let mut told = Told::default();
+        let mut outcome = runner.run(limit, &mut told);
+        if outcome.end.is_none() {
+            let stopped = (outcome.executed, limit);
+            if stopped.0 != stopped.1 {
+                return Err(format!("{} instructions instead of {}", stopped.0, stopped.1));
+            }
+            outcome = runner.run(LIMIT, &mut told);
+        }
+        let found = Left::new(outcome, runner.machine(), told).seen_by_others();
+        let wanted = wanted.seen_by_others();
+        if found != wanted {
+            let listing: String = program.insns().iter().map(|insn| format!("{insn}\n")).collect();
+            return Err(format!("{}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name));
+        }
+    }
+    Ok(Some(code.only_decides()))
+}
+
+#[test]
+fn filters_decide_as_they_step() {
+    let (mut deciding, mut others, mut refused) = (0u32, 0u32, 0u32);
+    check("filters", 1000, |make| {
+        let (program, packets) = make.filter(12);
+        match agree_over_packets(program, &SCHED_CLS, packets, make)? {
+            Some(true) => deciding += 1,
+            Some(false) => others += 1,
+            None => refused += 1,
+        }
+        Ok(())
+    });
+    println!("{deciding} that only decide, {others} others, {refused} refused");
+    if as_usual() {
+        assert!(deciding > others && deciding > refused, "too few of them only decide for this to test much");
+    }
+}
+
+#[test]
+fn converted_programs_decide_as_they_step() {
+    let (mut deciding, mut others) = (0u32, 0u32);
+    check("converted programs", 1000, |make| {
+        let (classic, packet) = make.repetitive_program(30);
+        let packets = vec![packet, make.packet(), make.packet(), Vec::new()];
+        let program = convert(&classic).program;
+        match agree_over_packets(program, &SOCKET_FILTER, packets, make)? {
+            Some(true) => deciding += 1,
+            Some(false) => others += 1,
+            None => {}
+        }
+        Ok(())
+    });
+    println!("{deciding} that only decide, {others} others");
 }

@@ -94,6 +94,7 @@ mod tests {
     use super::super::engines::{ENGINES, Unfit};
     use super::*;
     use bpf64_core::load::Form;
+    use bpf64_core::running::Code;
 
     #[test]
     fn every_program_gives_on_every_engine_what_it_must() {
@@ -111,6 +112,13 @@ mod tests {
                 }
             }
         }
+        let deciding = tasks(None).into_iter().filter(|task| {
+            let verified = task.verified.as_ref().expect("it does no harm");
+            Code::new(verified, task.loaded.program_type.clone()).only_decides()
+        });
+        let deciding: Vec<String> = deciding.map(|task| task.name).collect();
+        let filters = ["tiny filter", "packet filter", "port 22", "tcp syn to port 80", "fprog #1", "fprog #2"];
+        assert_eq!(deciding, [&filters[..], &["40 ports, none"]].concat());
         let lengths = tasks(None).into_iter().filter_map(|task| match &task.loaded.form {
             Form::Classic(program, _) => Some((program.insns().len(), task.expected()?)),
             Form::Ebpf(_) => None,
