@@ -128,6 +128,13 @@ impl Machine {
         self.begin(context);
     }
 
+    /// Stands before the first instruction again, as a new machine does in the world as it is now.
+    pub fn begin_again(&mut self) {
+        self.stack.truncate(STACK_SIZE);
+        self.stack.fill(0);
+        self.restart(true);
+    }
+
     /// Runs to the end, a trap, or until `limit` instructions have been executed.
     #[must_use]
     pub fn run(&mut self, limit: u64) -> Outcome {

@@ -284,6 +284,7 @@ impl Runner {
                 Stop::Budget => return Way::On,
                 Stop::Step => self.step(observer),
                 Stop::Function(index) => self.call(index, observer),
+                Stop::Context => self.write_context(observer),
             };
             if way != Way::On || self.executed >= limit {
                 return way;
@@ -321,6 +322,21 @@ impl Runner {
             }
             Err(kind) => self.trapped(Trap { pc, kind }),
         }
+    }
+
+    /// The next instruction, which writes to the context.
+    fn write_context(&mut self, observer: &mut impl Observer) -> Way {
+        let pc = self.machine.pc;
+        let (size, at, value) = match self.code.ops[pc.index()] {
+            Op::WriteContext { size, at, src } => (size, at, self.machine.registers[src.index()]),
+            Op::WriteContextConstant { size, at, imm } => (size, at, i64::from(imm) as u64),
+            _ => return self.step(observer),
+        };
+        observer.at(pc);
+        self.machine.write_context(at, size, value);
+        self.machine.pc = pc.next();
+        self.executed += 1;
+        Way::On
     }
 
     #[cold]

@@ -141,6 +141,8 @@ pub struct Machine {
     known: Vec<u8>,
     /// Whether addresses in the block have to be found anew.
     stale: bool,
+    /// Whether somebody may have changed the world, so that everything must be as before the first run.
+    changed: bool,
     trap: Option<Trap>,
     printed: Vec<(Pc, String)>,
     sent: Vec<Sent>,
@@ -192,6 +194,7 @@ impl Machine {
             keys,
             known: context,
             stale: true,
+            changed: false,
             trap: None,
             printed: Vec::new(),
             sent: Vec::new(),
@@ -202,6 +205,12 @@ impl Machine {
     #[must_use]
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// The world, to be changed before the next run, which then finds everything as the first one of a machine does.
+    pub fn world_mut(&mut self) -> &mut World {
+        (self.stale, self.changed) = (true, true);
+        &mut self.world
     }
 
     /// The world as the last run left it, without the machine.
@@ -240,6 +249,9 @@ impl Machine {
     /// Runs the program. Code that counts instructions is given up after `limit` of them.
     pub fn run(&mut self, limit: u64) -> Outcome {
         if self.stale {
+            if std::mem::take(&mut self.changed) {
+                self.begin_again();
+            }
             self.find_memory();
             self.stale = false;
         }
@@ -278,6 +290,19 @@ impl Machine {
             outcome.end = Some(Ok((r0, if outside { Ending::OutsidePacket } else { Ending::Returned })));
         }
         outcome
+    }
+
+    /// Context, stack and arguments as in a new machine.
+    fn begin_again(&mut self) {
+        self.world.tables.iter_mut().for_each(Table::fill);
+        self.arguments = self.environment.arguments.of(&self.world);
+        (self.environment.fill)(&self.environment, &self.world, &mut self.known);
+        if self.arena.context().len() == self.known.len() {
+            self.arena.context_mut().copy_from_slice(&self.known);
+            self.arena.stack_mut().fill(0);
+        } else {
+            self.arena = Arena::new(self.arena.frames(), &self.known);
+        }
     }
 
     /// Writes into the block where everything is.

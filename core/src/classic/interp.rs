@@ -46,6 +46,11 @@ impl Machine {
         Machine { program, pc: Pc(0), a: 0, x: 0, scratch: [0; SCRATCH_CELLS], world }
     }
 
+    /// Stands before the first instruction again, all registers 0.
+    pub fn begin_again(&mut self) {
+        (self.pc, self.a, self.x, self.scratch) = (Pc(0), 0, 0, [0; SCRATCH_CELLS]);
+    }
+
     /// The program it runs.
     #[must_use]
     pub fn program(&self) -> &Rc<Program> {

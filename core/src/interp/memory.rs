@@ -130,6 +130,14 @@ impl Machine {
         Ok(())
     }
 
+    /// Writes a number to the context, where programs may.
+    pub(crate) fn write_context(&mut self, offset: u32, size: Size, value: u64) {
+        if self.context_due {
+            self.fill_context();
+        }
+        self.put_memory(Region::Context, offset, size, value);
+    }
+
     /// Copies memory, as functions read it.
     pub(super) fn read_bytes(
         &mut self,

@@ -18,7 +18,7 @@
 use super::Code;
 use super::op::{Op, large, operators};
 use crate::interp::{Frame, MAX_FRAMES, Machine, STACK_SIZE};
-use crate::isa::{AluOp, CmpOp, Size, SwapKind, Width, eval};
+use crate::isa::{AluOp, AtomicOp, CmpOp, Size, SwapKind, Width, eval};
 use crate::machine::{Ending, Region};
 use crate::program::Pc;
 
@@ -31,6 +31,8 @@ pub(super) enum Stop {
     Step,
     /// The next instruction calls this one of the code's functions.
     Function(u32),
+    /// The next instruction writes to the context, and so to the world.
+    Context,
     /// As many instructions as wanted were executed, or a few more.
     Budget,
 }
@@ -72,6 +74,14 @@ fn write_number(bytes: &mut [u8], at: u32, size: Size, value: u64) -> Option<()>
         Size::W => write(bytes, at, (value as u32).to_le_bytes()),
         Size::DW => write(bytes, at, value.to_le_bytes()),
     }
+}
+
+/// Does an atomic operation on memory. What was there before.
+#[inline(never)]
+fn atomic(bytes: &mut [u8], at: u32, (width, op): (Width, AtomicOp), src: u64, r0: u64) -> Option<u64> {
+    let old = read_number(bytes, at, width.size())?;
+    write_number(bytes, at, width.size(), eval::atomic(width, op, old, src, r0))?;
+    Some(old)
 }
 
 /// The place of a number among those that it is compared with. Not in the loop, which would keep where the list is in
@@ -377,6 +387,10 @@ pub(super) fn execute<const SMALL: bool>(
                     Op::ContextH { dst, at } => load!(u16, context, dst, at),
                     Op::ContextW { dst, at } => load!(u32, context, dst, at),
                     Op::ContextD { dst, at } => load!(u64, context, dst, at),
+                    Op::ContextSigned { size, dst, at } => match read_number(context, at, size) {
+                        Some(found) => set!(dst, eval::sign_extend(size, found)),
+                        None => break Stop::Step,
+                    },
                     Op::PacketEnd { dst } => set!(dst, Region::Packet.address(packet.len() as u32)),
                     Op::DirectB { dst, base, offset } => load!(u8, packet, dst, address!(base, offset)),
                     Op::DirectH { dst, base, offset } => load!(u16, packet, dst, address!(base, offset)),
@@ -497,6 +511,31 @@ pub(super) fn execute<const SMALL: bool>(
                         r[10] = r[10].wrapping_add(STACK_SIZE as u64);
                         jump!(target, 1)
                     }
+                    Op::Atomic { width, op, base, src, offset } => {
+                        let address = address!(base, offset);
+                        let bytes = region!(address);
+                        match atomic(bytes, address as u32, (width, op), get!(src), r[0]) {
+                            Some(old) if op == AtomicOp::Cmpxchg => set!(0, old),
+                            Some(old) if op.fetches() => set!(src, old),
+                            Some(_) => next!(),
+                            None => break Stop::Step,
+                        }
+                    }
+                    Op::Element { map, count, stride, size } => {
+                        let address = get!(2);
+                        let Some(key) = read(region!(address), address as u32) else { break Stop::Step };
+                        let Some(table) = tables.get_mut(usize::from(map)) else { break Stop::Step };
+                        let key = u32::from_le_bytes(key);
+                        r[0] = if key < count {
+                            // The program may reach it from now on.
+                            table.grow(key * stride + size);
+                            Region::Values(map).address(key * stride)
+                        } else {
+                            0
+                        };
+                        next!()
+                    }
+                    Op::WriteContext { .. } | Op::WriteContextConstant { .. } => break Stop::Context,
                     Op::Function { index } => break Stop::Function(index),
                     Op::Exit if SMALL => break Stop::End(Ending::Returned),
                     Op::Exit => match frames.last() {

@@ -5,6 +5,7 @@ use crate::context::{Description, FieldKind};
 use crate::interp;
 use crate::isa::{Callee, Insn, PacketOffset, Reg, Size, Src, SwapKind, Width};
 use crate::machine::Region;
+use crate::maps::{Layout, function};
 use crate::program::{Pc, Program};
 use crate::verifier::{Fact, Facts, Pointee};
 
@@ -42,24 +43,41 @@ impl Known<'_> {
             _ => Into::Any,
         }
     }
+
+    /// Whether what the context has there is a number, and stands for nothing else.
+    fn is_number(&self, at: u32) -> bool {
+        let kind = self.context.field_at(at as usize).map(|field| field.kind);
+        matches!(kind, Some(FieldKind::Number | FieldKind::Whole | FieldKind::Bytes))
+    }
+
+    /// A lookup in a table, where it is known which one it is, and its values lie in a row.
+    fn element(&self, program: &Program, pc: Pc) -> Option<Op> {
+        let Fact::Pointer { to: Pointee::Table(map), .. } = self.facts.before(pc)?[Reg::R1.index()] else {
+            return None;
+        };
+        let def = program.maps().get(usize::from(map))?;
+        let Layout { count, stride, per_cpu: false } = def.kind.layout(def)? else { return None };
+        // So that no product is more than an address has bits for.
+        (u64::from(count) * u64::from(stride) <= u32::MAX.into()).then_some(Op::Element {
+            map,
+            count,
+            stride,
+            size: def.value_size,
+        })
+    }
 }
 
-/// The operation of each instruction. `function` gives the place of a function of the environment in a list of those
+/// The operation of each instruction. `called` gives the place of a function of the environment in a list of those
 /// that are called.
 pub(super) fn operations(
     program: &Program,
     known: &Known<'_>,
-    mut function: impl FnMut(i32) -> Option<u32>,
+    mut called: impl FnMut(i32) -> Option<u32>,
 ) -> Vec<Op> {
-    program.pcs().map(|pc| operation(program, known, pc, &mut function)).collect()
+    program.pcs().map(|pc| operation(program, known, pc, &mut called)).collect()
 }
 
-fn operation(
-    program: &Program,
-    known: &Known<'_>,
-    pc: Pc,
-    mut function: impl FnMut(i32) -> Option<u32>,
-) -> Op {
+fn operation(program: &Program, known: &Known<'_>, pc: Pc, mut called: impl FnMut(i32) -> Option<u32>) -> Op {
     let target = |offset: i32| {
         program.target(pc, offset).expect("`Program::new` saw that every jump lands on an instruction").0
     };
@@ -98,21 +116,24 @@ fn operation(
             (PacketOffset::Ind(src, offset), Size::H) => Op::IndexH { src, offset },
             (PacketOffset::Ind(src, offset), Size::W) => Op::IndexW { src, offset },
         },
-        Insn::Load { size, signed: true, dst, base, offset } => Op::LoadSigned { size, dst, base, offset },
+        Insn::Load { size, signed: true, dst, base, offset } => match known.goes(pc, base, offset) {
+            Into::Context(at) if known.is_number(at) => Op::ContextSigned { size, dst, at },
+            _ => Op::LoadSigned { size, dst, base, offset },
+        },
         Insn::Load { size, signed: false, dst, base, offset }
         | Insn::LoadAcquire { size, dst, base, offset } => {
             load(known, size, dst, base, offset, known.goes(pc, base, offset))
         }
         Insn::Store { size, base, offset, src: Src::Imm(imm) } => match known.goes(pc, base, offset) {
             Into::Stack => Op::KeepConstant { size, base, offset, imm },
-            Into::Context(_) => Op::Step,
+            Into::Context(at) => Op::WriteContextConstant { size, at, imm },
             Into::Packet | Into::Any => Op::StoreConstant { size, base, offset, imm },
         },
         Insn::Store { size, base, offset, src: Src::Reg(src) }
         | Insn::StoreRelease { size, base, offset, src } => {
             store(size, base, offset, src, known.goes(pc, base, offset))
         }
-        Insn::Atomic { .. } => Op::Step,
+        Insn::Atomic { width, op, base, offset, src } => Op::Atomic { width, op, base, src, offset },
         Insn::Jump { offset } => Op::Jump { target: target(offset.into()) },
         Insn::JumpLong { offset } => Op::Jump { target: target(offset) },
         Insn::Branch { width, op, dst, src, offset } => {
@@ -120,7 +141,10 @@ fn operation(
         }
         Insn::MayGoto { offset } => Op::MayGoto { target: target(offset.into()) },
         Insn::Call(Callee::Local(offset)) => Op::Local { target: target(offset) },
-        Insn::Call(Callee::Helper(id)) => function(id).map_or(Op::Step, |index| Op::Function { index }),
+        Insn::Call(Callee::Helper(function::LOOKUP)) if let Some(element) = known.element(program, pc) => {
+            element
+        }
+        Insn::Call(Callee::Helper(id)) => called(id).map_or(Op::Step, |index| Op::Function { index }),
         Insn::Call(Callee::Platform(_)) => Op::Step,
         Insn::Exit => Op::Exit,
     }
@@ -163,8 +187,7 @@ fn field(context: &Description, size: Size, dst: Reg, at: u32) -> Op {
 
 fn store(size: Size, base: Reg, offset: i16, src: Reg, goes: Into) -> Op {
     match (goes, size) {
-        // What is written to the context is the world's, too.
-        (Into::Context(_), _) => Op::Step,
+        (Into::Context(at), _) => Op::WriteContext { size, at, src },
         (Into::Stack, Size::B) => Op::KeepB { base, offset, src },
         (Into::Stack, Size::H) => Op::KeepH { base, offset, src },
         (Into::Stack, Size::W) => Op::KeepW { base, offset, src },

@@ -4,7 +4,7 @@
 //! interpreter. One that does the work of several stands where the first of them does; the others still have their
 //! own, for those who jump there.
 
-use crate::isa::{AluOp, CmpOp, Reg, Size, Src, Width};
+use crate::isa::{AluOp, AtomicOp, CmpOp, Reg, Size, Src, Width};
 
 /// Calls a macro with the operators of arithmetic and comparison, for each the names of the operations that do it: on
 /// 64 bits with a register and with a constant, on 32 bits the same. Then the comparisons that follow packet loads,
@@ -107,6 +107,11 @@ macro_rules! declare {
             ContextH { dst: Reg, at: u32 },
             ContextW { dst: Reg, at: u32 },
             ContextD { dst: Reg, at: u32 },
+            /// The same, extending the sign.
+            ContextSigned { size: Size, dst: Reg, at: u32 },
+            /// Writes to the context, and to the part of the world that it stands for.
+            WriteContext { size: Size, at: u32, src: Reg },
+            WriteContextConstant { size: Size, at: u32, imm: i32 },
             /// The address behind the packet's last byte.
             PacketEnd { dst: Reg },
             /// Loads from the packet, as numbers of the machine.
@@ -166,6 +171,10 @@ macro_rules! declare {
             KeepConstant { size: Size, base: Reg, offset: i16, imm: i32 },
             Jump { target: u32 },
             MayGoto { target: u32 },
+            /// An atomic operation, wherever the address points.
+            Atomic { width: Width, op: AtomicOp, base: Reg, src: Reg, offset: i16 },
+            /// The address of the value in a table of so many values, so far apart, whose number is at r2; or 0.
+            Element { map: u16, count: u32, stride: u32, size: u32 },
             /// Calls a function of the program.
             Local { target: u32 },
             /// Calls function number so-and-so of those that the program calls.
@@ -227,6 +236,9 @@ macro_rules! large {
             | Op::ContextH { .. }
             | Op::ContextW { .. }
             | Op::ContextD { .. }
+            | Op::ContextSigned { .. }
+            | Op::WriteContext { .. }
+            | Op::WriteContextConstant { .. }
             | Op::LoadB { .. }
             | Op::LoadH { .. }
             | Op::LoadW { .. }
@@ -247,6 +259,8 @@ macro_rules! large {
             | Op::KeepD { .. }
             | Op::KeepConstant { .. }
             | Op::MayGoto { .. }
+            | Op::Atomic { .. }
+            | Op::Element { .. }
             | Op::Local { .. }
             | Op::Function { .. }
             | Op::Step
@@ -257,7 +271,14 @@ pub(super) use large;
 impl Op {
     /// Whether it reads numbers of the context.
     pub(super) const fn reads_context(self) -> bool {
-        matches!(self, Op::ContextB { .. } | Op::ContextH { .. } | Op::ContextW { .. } | Op::ContextD { .. })
+        matches!(
+            self,
+            Op::ContextB { .. }
+                | Op::ContextH { .. }
+                | Op::ContextW { .. }
+                | Op::ContextD { .. }
+                | Op::ContextSigned { .. }
+        )
     }
 
     /// Whether the loop for small programs executes it.

@@ -193,8 +193,9 @@ impl Generator {
         // Behind each turn another one begins.
         let ends: Vec<usize> = ends.collect();
         for (number, turn) in turns.iter().enumerate() {
-            for at in ends[number] - turn.len()..ends[number] {
-                if let Insn::Branch { offset, .. } = &mut insns[at] {
+            let start = ends[number] - turn.len();
+            for (at, insn) in (start..).zip(&mut insns[start..ends[number]]) {
+                if let Insn::Branch { offset, .. } = insn {
                     let later = &ends[number..ends.len() - 1];
                     let near = if self.percent(60) { later.len().min(3) } else { later.len() };
                     *offset = (later[self.below(near)] - at - 1) as i16;

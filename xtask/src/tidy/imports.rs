@@ -30,7 +30,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("verifier", &["cfg", "context", "count", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     // Both forms of the interpreter have one machine; the proof is what the running form is made of.
-    ("running", &["context", "environment", "helpers", "interp", "isa", "machine", "program", "verifier"]),
+    (
+        "running",
+        &["context", "environment", "helpers", "interp", "isa", "machine", "maps", "program", "verifier"],
+    ),
     ("classic", &["context", "diagnostic", "environment", "helpers", "isa", "machine", "names", "program"]),
     ("seccomp", &["classic", "context", "diagnostic", "environment", "errno", "isa"]),
     (

@@ -148,7 +148,7 @@ impl Load {
         let limit = if self.shift >= 0 {
             imm >> self.shift
         } else if imm >> 32 == 0 {
-            (imm + 1 << self.shift.unsigned_abs()) - 1
+            ((imm + 1) << self.shift.unsigned_abs()) - 1
         } else {
             u64::MAX
         };

@@ -117,7 +117,8 @@ mod tests {
             Code::new(verified, task.loaded.program_type.clone()).only_decides()
         });
         let deciding: Vec<String> = deciding.map(|task| task.name).collect();
-        let filters = ["tiny filter", "packet filter", "port 22", "tcp syn to port 80", "fprog #1", "fprog #2"];
+        let filters =
+            ["tiny filter", "packet filter", "port 22", "tcp syn to port 80", "fprog #1", "fprog #2"];
         assert_eq!(deciding, [&filters[..], &["40 ports, none"]].concat());
         let lengths = tasks(None).into_iter().filter_map(|task| match &task.loaded.form {
             Form::Classic(program, _) => Some((program.insns().len(), task.expected()?)),

@@ -105,46 +105,63 @@ fn step(machine: &mut impl Machine, limit: u64) -> Ran {
 }
 
 /// A machine that runs a program over one packet after the other, each in the world as the one before has left it.
-pub(in crate::cli) struct Live<'a> {
-    engine: &'a Engine,
-    on: Machinery,
-}
-
-enum Machinery {
-    /// One machine for all runs.
+pub(in crate::cli) enum Live {
+    /// The running form.
     Running(Box<Runner>),
-    /// A world in which a machine is set up for each.
-    Anew(Box<World>),
+    /// What was not proved: every step is looked at.
+    Stepping(Box<interp::Machine>),
+    Classic(Box<classic::interp::Machine>),
+    Compiled(Box<jit::Machine>),
 }
 
-impl Live<'_> {
+impl Live {
     /// The world of the next run.
     pub(in crate::cli) fn world_mut(&mut self) -> &mut World {
-        match &mut self.on {
-            Machinery::Running(runner) => runner.world_mut(),
-            Machinery::Anew(world) => world,
+        match self {
+            Live::Running(runner) => runner.world_mut(),
+            Live::Stepping(machine) => &mut machine.world,
+            Live::Classic(machine) => &mut machine.world,
+            Live::Compiled(machine) => machine.world_mut(),
         }
     }
 
     /// The world as the last run left it.
     pub(in crate::cli) fn into_world(self) -> World {
-        match self.on {
-            Machinery::Running(runner) => runner.into_machine().world,
-            Machinery::Anew(world) => *world,
+        match self {
+            Live::Running(runner) => runner.into_machine().world,
+            Live::Stepping(machine) => machine.world,
+            Live::Classic(machine) => machine.world,
+            Live::Compiled(machine) => machine.into_world(),
         }
     }
 
     /// Runs the program once.
     pub(in crate::cli) fn run(&mut self, limit: u64) -> Ran {
-        match &mut self.on {
-            Machinery::Running(runner) => run(runner, limit),
-            Machinery::Anew(world) => {
-                let (ran, after) = self.engine.once(std::mem::take(&mut **world), limit);
-                **world = after;
-                ran
+        match self {
+            Live::Running(runner) => run(runner, limit),
+            Live::Stepping(machine) => {
+                machine.begin_again();
+                step(&mut **machine, limit)
             }
+            Live::Classic(machine) => {
+                machine.begin_again();
+                step(&mut **machine, limit)
+            }
+            Live::Compiled(machine) => run_compiled(machine, limit),
         }
     }
+}
+
+/// Runs machine code once.
+fn run_compiled(machine: &mut jit::Machine, limit: u64) -> Ran {
+    let outcome = machine.run(limit);
+    let end = match outcome.end {
+        Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: None },
+        Some(Err(trap)) => End::Trapped(trap),
+        None => End::Limit { pc: outcome.at },
+    };
+    let heard = Heard::of(machine.take_printed(), machine.take_sent());
+    Ran { end, executed: outcome.executed.unwrap_or_default(), heard }
 }
 
 /// Runs a program's running form once.
@@ -197,12 +214,21 @@ impl Engine {
     }
 
     /// A machine for many runs, the first of them in this world.
-    pub(in crate::cli) fn start(&self, world: World) -> Live<'_> {
-        let on = match &self.on {
-            On::Interp(_, Some(code)) => Machinery::Running(Box::new(Runner::new(Rc::clone(code), world))),
-            On::Interp(_, None) | On::Classic(_) | On::Jit(..) => Machinery::Anew(Box::new(world)),
-        };
-        Live { engine: self, on }
+    pub(in crate::cli) fn start(&self, world: World) -> Live {
+        let environment = self.environment.clone();
+        match &self.on {
+            On::Interp(_, Some(code)) => Live::Running(Box::new(Runner::new(Rc::clone(code), world))),
+            On::Interp(program, None) => {
+                Live::Stepping(Box::new(interp::Machine::new(Rc::clone(program), environment, world)))
+            }
+            On::Classic(program) => {
+                Live::Classic(Box::new(classic::interp::Machine::new(Rc::clone(program), world)))
+            }
+            On::Jit(program, compiled) => {
+                let (compiled, maps) = (Rc::clone(compiled), program.maps());
+                Live::Compiled(Box::new(jit::Machine::new(compiled, Vec::new(), maps, environment, world)))
+            }
+        }
     }
 
     /// Runs the program once.
@@ -210,34 +236,6 @@ impl Engine {
         let mut live = self.start(world);
         let Ran { end, executed, heard } = live.run(limit);
         Run { end, executed, heard, world: live.into_world() }
-    }
-
-    /// Runs the program once, on a machine that is set up for it. The world after it, too.
-    fn once(&self, world: World, limit: u64) -> (Ran, World) {
-        match &self.on {
-            On::Interp(program, _) => {
-                let mut machine = interp::Machine::new(Rc::clone(program), self.environment.clone(), world);
-                (step(&mut machine, limit), machine.world)
-            }
-            On::Classic(program) => {
-                let mut machine = classic::interp::Machine::new(Rc::clone(program), world);
-                (step(&mut machine, limit), machine.world)
-            }
-            On::Jit(program, compiled) => {
-                let environment = self.environment.clone();
-                let mut machine =
-                    jit::Machine::new(Rc::clone(compiled), Vec::new(), program.maps(), environment, world);
-                let outcome = machine.run(limit);
-                let end = match outcome.end {
-                    Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: None },
-                    Some(Err(trap)) => End::Trapped(trap),
-                    None => End::Limit { pc: outcome.at },
-                };
-                let executed = outcome.executed.unwrap_or_default();
-                let heard = Heard::of(machine.take_printed(), machine.take_sent());
-                (Ran { end, executed, heard }, machine.into_world())
-            }
-        }
     }
 
     /// The program type that it runs as.
