@@ -181,6 +181,14 @@ impl Loaded {
         self.0.run(packet, 1).map(|run| run.result)
     }
 
+    /// Runs an `xdp` program on a frame that then really goes where it says, in this thread's network.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn run_live(&self, packet: &[u8]) -> io::Result<()> {
+        self.0.run_live(packet)
+    }
+
     /// Runs a `raw_tracepoint` program in this thread, on this CPU: the low half of its result.
     ///
     /// # Errors

@@ -5,6 +5,8 @@
 pub mod alongside;
 pub mod any_input;
 pub mod border;
+#[cfg(target_os = "linux")]
+pub mod both;
 pub mod claims;
 pub mod engine;
 pub mod examples;
@@ -17,7 +19,6 @@ pub mod kernel_ebpf;
 pub mod kernel_maps;
 pub mod kernel_seccomp;
 pub mod kinds;
-#[cfg(target_os = "linux")]
 #[cfg(target_os = "linux")]
 pub mod libseccomp;
 pub mod profile;

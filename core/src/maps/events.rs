@@ -2,7 +2,8 @@
 //!
 //! Somebody listens on every CPU, as libbpf's `perf_buffer` does: that is what a run is looked at for. Deleting an
 //! index closes it, updating it opens it again. What was given out is kept here, in the order of giving: a record is
-//! the CPU and the length, four bytes each, and the data, filled up to 8. Cell 0 is where the records end, cell 1 how
+//! the CPU and the length, four bytes each, and the data, filled up. A record takes as much room as in Linux, so that as
+//! many fit as there into a listener's buffer of this size; CPUs share it here. Cell 0 is where the records end, cell 1 how
 //! many were lost because there was no room, cell 2 + N whether index N is closed.
 
 use super::array::{after, check_index, index};
@@ -19,10 +20,15 @@ pub static PERF_EVENT_ARRAY: &dyn Kind = &Events;
 struct Events;
 
 /// Bytes of records that are kept; Linux's buffers are of a size that the listener chooses.
-const ROOM: u32 = 1 << 20;
+pub const ROOM: u32 = 1 << 20;
 /// The index that means the CPU of the program (`BPF_F_CURRENT_CPU`).
 pub const CURRENT_CPU: u32 = u32::MAX;
 const HEAD: u32 = 8;
+
+/// Bytes of a record with so many bytes of data: a header, the length, and that, in words of 8.
+fn taken(length: u64) -> u64 {
+    (length + 4).next_multiple_of(8) + u64::from(HEAD)
+}
 
 const END: u32 = 0;
 const LOST: u32 = 1;
@@ -45,8 +51,9 @@ pub fn output(table: &mut Access<'_>, at: u32, data: &[u8]) -> Result<(), Errno>
         return Err(Errno::EOPNOTSUPP);
     }
     let end = table.cell(END);
-    let needed = (data.len() as u64).next_multiple_of(8) + u64::from(HEAD);
-    if u64::from(ROOM - end) < needed {
+    let needed = taken(data.len() as u64);
+    // A buffer is never quite full, or it would look like an empty one.
+    if u64::from(ROOM - end) <= needed {
         table.set_cell(LOST, table.cell(LOST).saturating_add(1));
         return Err(Errno::ENOSPC);
     }
@@ -111,7 +118,7 @@ impl Kind for Events {
 
     /// A slot is where a record begins.
     fn next(&self, table: &Table, slot: Option<u32>) -> Option<u32> {
-        let next = slot.map_or(0, |slot| slot + HEAD + table.number(slot + 4).next_multiple_of(8));
+        let next = slot.map_or(0, |slot| slot + taken(table.number(slot + 4).into()) as u32);
         (next < table.cell(END)).then_some(next)
     }
 

@@ -47,6 +47,13 @@ impl Pages {
         unsafe { self.start.cast::<u8>().add(at).cast::<u64>().read_volatile() }
     }
 
+    /// Writes the word at byte `at`, which is a multiple of 8, of pages that were mapped to be written.
+    fn set_word(&self, at: usize, word: u64) {
+        assert!(at.is_multiple_of(8) && at + 8 <= self.length, "inside the pages");
+        // SAFETY: it lies in the pages, which are there as long as this and were mapped so; the kernel reads whole words.
+        unsafe { self.start.cast::<u8>().add(at).cast::<u64>().write_volatile(word) };
+    }
+
     /// A copy of `size` bytes from byte `at` on, a multiple of 8 both.
     fn copy(&self, at: usize, size: usize) -> Vec<u8> {
         (at..at + size).step_by(8).flat_map(|at| self.word(at).to_le_bytes()).collect()
@@ -96,16 +103,24 @@ struct PerfEventAttr {
 }
 
 impl Listener {
-    /// Pages of events; what does not fit is lost.
-    const ROOM: usize = 16 * PAGE;
-    /// Where the first page says how far the kernel has written (`struct perf_event_mmap_page::data_head`).
+    /// Where the first page says how far the kernel has written (`struct perf_event_mmap_page::data_head`), and how far
+    /// was read (`data_tail`).
     const HEAD: usize = 1024;
+    const TAIL: usize = 1032;
 
-    /// Begins to listen.
+    /// Begins to listen, with room for 64 KiB of events.
     ///
     /// # Errors
     /// The kernel's, also where there are no such events.
     pub fn open(cpu: u32) -> io::Result<Self> {
+        Self::with_room(cpu, 16 * PAGE)
+    }
+
+    /// The same with so many bytes of room, a power of two of pages; what does not fit is lost.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn with_room(cpu: u32, room: usize) -> io::Result<Self> {
         const SOFTWARE: u32 = 1;
         const BPF_OUTPUT: u64 = 10;
         const RAW: u64 = 1 << 10;
@@ -119,7 +134,7 @@ impl Listener {
             ..PerfEventAttr::default()
         };
         let fd = perf_event_open(&attr, cpu)?;
-        let pages = Pages::new(fd.as_fd(), PAGE + Self::ROOM, 0, true)?;
+        let pages = Pages::new(fd.as_fd(), PAGE + room, 0, true)?;
         Ok(Listener { fd, pages })
     }
 
@@ -129,17 +144,23 @@ impl Listener {
         self.fd.as_raw_fd()
     }
 
-    /// All events since it began to listen: the bytes of each, filled up as the kernel does.
+    /// Says that all is read, which makes room.
+    pub fn take_all(&self) {
+        self.pages.set_word(Self::TAIL, self.pages.word(Self::HEAD));
+    }
+
+    /// All events since it began to listen, if none were taken: the bytes of each, filled up as the kernel does.
     #[must_use]
     pub fn events(&self) -> Vec<Vec<u8>> {
         const SAMPLE: u64 = 9;
+        let room = self.pages.length - PAGE;
         let end = self.pages.word(Self::HEAD) as usize;
         let (mut at, mut events) = (0, Vec::new());
-        while at < end.min(Self::ROOM) {
+        while at < end.min(room) {
             // `struct perf_event_header`: kind, 2 bytes of which nothing is wanted, size.
             let header = self.pages.word(PAGE + at);
             let size = (header >> 48) as usize;
-            if size < 8 || at + size > Self::ROOM {
+            if size < 8 || at + size > room {
                 break;
             }
             if header & 0xffff_ffff == SAMPLE {

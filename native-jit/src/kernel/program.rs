@@ -12,6 +12,8 @@ const BTF_LOAD: i32 = 18;
 
 /// `BPF_F_TEST_RUN_ON_CPU`
 const RUN_ON_CPU: u32 = 1;
+/// `BPF_F_TEST_XDP_LIVE_FRAMES`
+const LIVE_FRAMES: u32 = 2;
 /// By how much a program may make a packet longer in a test run; what does not fit is told by an error.
 const GROWTH: usize = 4096;
 
@@ -195,6 +197,24 @@ impl Loaded {
         unsafe { bpf(PROG_TEST_RUN, &mut attr) }?;
         after.truncate(attr.data_size_out as usize);
         Ok(Run { result: attr.retval, nanoseconds: attr.duration, packet: after })
+    }
+
+    /// Runs a program of type `xdp` once on a frame that then really goes where it says, in this thread's network; what it
+    /// returns is not told.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn run_live(&self, packet: &[u8]) -> io::Result<()> {
+        let mut attr = TestRun {
+            prog_fd: self.number() as u32,
+            data_size_in: packet.len() as u32,
+            data_in: address(packet.as_ptr()),
+            repeat: 1,
+            flags: LIVE_FRAMES,
+            ..TestRun::default()
+        };
+        // SAFETY: the kernel reads `data_size_in` bytes of the packet.
+        unsafe { bpf(PROG_TEST_RUN, &mut attr) }.map(|_| ())
     }
 
     /// Runs a program of type `raw_tracepoint` once, in this thread, on this CPU and with these arguments.
