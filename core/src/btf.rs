@@ -4,9 +4,13 @@
 //! What is read comes from strangers. Reading takes time and memory in proportion to the bytes; types may refer to each
 //! other in circles, so whoever follows them counts the steps.
 
+mod made;
+mod parts;
 mod read;
 mod show;
 
+pub use made::Field;
+pub use parts::{Form, MOST as MAX_PARTS, Part};
 pub use show::Value;
 
 use std::borrow::Cow;
@@ -245,6 +249,11 @@ impl Btf {
             return one.checked_mul(times);
         }
         None
+    }
+
+    /// Whether a type is C's `char`, under whatever other name.
+    fn is_char(&self, id: Id) -> bool {
+        self.name(self.resolve(id)) == "char"
     }
 
     /// The members of a structure; none of anything else.

@@ -37,11 +37,11 @@ struct Recording {
     pieces: Vec<Rc<Piece>>,
     /// Printed lines, each with the step that printed it.
     lines: Rc<Vec<(u32, String)>>,
-    /// How often each instruction was executed, by number.
+    /// How often each instruction of the first program was executed, by number.
     hits: Vec<u32>,
     end: End,
-    /// Where the machine stands at the end.
-    last_pc: Pc,
+    /// Where the machine stands at the end, and in which program.
+    last: (Pc, u32),
 }
 
 /// Up to [`PIECE`] steps and what they read and wrote.
@@ -57,6 +57,8 @@ struct Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Step {
     pc: Pc,
+    /// The number of its program.
+    program: u32,
     reads_end: u32,
     changes_end: u32,
 }
@@ -91,7 +93,7 @@ impl Recording {
             lines: Rc::default(),
             hits: Vec::new(),
             end: End::Limit(0),
-            last_pc: pc,
+            last: (pc, 0),
         }
     }
 
@@ -111,7 +113,7 @@ impl Recording {
                 self.pieces.push(Rc::default());
             }
             let piece = Rc::make_mut(self.pieces.last_mut().expect("one was pushed before the first step"));
-            let pc = machine.pc();
+            let (pc, program) = (machine.pc(), machine.running());
             let before = (piece.reads.len(), piece.changes.len());
             match machine.step(&mut Log { piece: &mut *piece, lines, step: steps as u32 }) {
                 Err(trap) => {
@@ -122,19 +124,21 @@ impl Recording {
                 }
                 Ok(flow) => {
                     let (reads_end, changes_end) = (piece.reads.len() as u32, piece.changes.len() as u32);
-                    piece.steps.push(Step { pc, reads_end, changes_end });
+                    piece.steps.push(Step { pc, program, reads_end, changes_end });
                     steps += 1;
-                    if self.hits.len() <= pc.index() {
-                        self.hits.resize(pc.index() + 1, 0);
+                    if program == 0 {
+                        if self.hits.len() <= pc.index() {
+                            self.hits.resize(pc.index() + 1, 0);
+                        }
+                        self.hits[pc.index()] += 1;
                     }
-                    self.hits[pc.index()] += 1;
                     if let Flow::End(value, ending) = flow {
                         break End::Value(value, ending);
                     }
                 }
             }
         };
-        self.last_pc = machine.pc();
+        self.last = (machine.pc(), machine.running());
     }
 
     fn step(&self, step: usize) -> Option<&Step> {
@@ -247,6 +251,13 @@ impl<M: Machine> Session<M> {
         }
     }
 
+    /// The number of the program that step `step` belongs to, as [`Place::Program`] has it; behind the last step, of the
+    /// one that the machine is in.
+    #[must_use]
+    pub fn program_of(&self, step: usize) -> u32 {
+        self.recording.step(step).map_or(self.recording.last.1, |step| step.program)
+    }
+
     /// The instruction that the next step executes; `None` at the end of the run.
     #[must_use]
     pub fn pc(&self) -> Option<Pc> {
@@ -281,7 +292,8 @@ impl<M: Machine> Session<M> {
         &lines[..lines.partition_point(|(step, _)| (*step as usize) < self.position)]
     }
 
-    /// How often the run, as far as it is recorded, executes each instruction, by number.
+    /// How often the run, as far as it is recorded, executes each instruction of the program that it begins with, by
+    /// number.
     #[must_use]
     pub fn hits(&self) -> &[u32] {
         &self.recording.hits
@@ -323,13 +335,13 @@ impl<M: Machine> Session<M> {
 
     /// Runs on to the next breakpoint, at least one step, or to the end.
     pub fn resume(&mut self) {
-        while self.step() && !self.pc().is_some_and(|pc| self.stops_at(pc)) {}
+        while self.step() && !self.stops_here() {}
     }
 
     /// Runs on to the next breakpoint or to where `stop` holds, at least one step, or to the end. False at the end.
     pub fn resume_until(&mut self, stop: impl Fn(&Self) -> bool) -> bool {
         while self.step() {
-            if self.pc().is_some_and(|pc| self.stops_at(pc)) || stop(self) {
+            if self.stops_here() || stop(self) {
                 return true;
             }
         }
@@ -345,10 +357,10 @@ impl<M: Machine> Session<M> {
 
     /// Runs back to the breakpoint before, at least one step, or to the start.
     pub fn resume_back(&mut self) {
-        while self.back() && !self.pc().is_some_and(|pc| self.stops_at(pc)) {}
+        while self.back() && !self.stops_here() {}
     }
 
-    /// Where `resume` stops, in ascending order.
+    /// Where `resume` stops, in ascending order: instructions of the program that the run begins with.
     #[must_use]
     pub fn breakpoints(&self) -> &[Pc] {
         &self.breakpoints
@@ -371,13 +383,14 @@ impl<M: Machine> Session<M> {
         self.breakpoints.dedup();
     }
 
-    fn stops_at(&self, pc: Pc) -> bool {
-        self.breakpoints.binary_search(&pc).is_ok()
+    fn stops_here(&self) -> bool {
+        let at = self.pc().filter(|_| self.program_of(self.position) == 0);
+        at.is_some_and(|pc| self.breakpoints.binary_search(&pc).is_ok())
     }
 
     fn place_pc(&mut self) {
         let step = self.recording.step(self.position);
-        self.machine.set_pc(step.map_or(self.recording.last_pc, |step| step.pc));
+        self.machine.set_pc(step.map_or(self.recording.last.0, |step| step.pc));
     }
 }
 

@@ -4,9 +4,11 @@
 //! world; a new program type is a new value of this type and changes no engine.
 
 mod given;
+mod tally;
 mod types;
 mod world;
 
+pub use tally::Tally;
 pub use types::trace::{KPROBE, PERF_EVENT, RAW_TRACEPOINT, TRACEPOINT, record};
 pub use types::{
     ALL, CGROUP_SKB, CGROUP_SKB_EGRESS, MEMORY, SCHED_ACT, SCHED_CLS, SECCOMP, SOCKET_FILTER, XDP,
@@ -153,19 +155,57 @@ pub enum Verdict {
         kept: u32,
     },
     /// What the program type does next, by the name of its constant.
-    Action(&'static str),
-    /// It is a number.
+    Action {
+        /// The name.
+        name: &'static str,
+        /// Whether the packet goes on its way, or another, or the event is kept.
+        passes: bool,
+    },
+    /// It is a number, which nobody takes for a decision.
     Number,
+}
+
+impl Verdict {
+    /// What goes on its way, by the name of a constant.
+    #[must_use]
+    pub const fn passed(name: &'static str) -> Self {
+        Verdict::Action { name, passes: true }
+    }
+
+    /// What ends there, by the name of a constant.
+    #[must_use]
+    pub const fn ended(name: &'static str) -> Self {
+        Verdict::Action { name, passes: false }
+    }
+
+    /// Whether the packet or event is kept, or goes on. What is no decision keeps nobody.
+    #[must_use]
+    pub const fn is_accepted(self) -> bool {
+        match self {
+            Verdict::Dropped => false,
+            Verdict::Accepted { .. } | Verdict::Number => true,
+            Verdict::Action { passes, .. } => passes,
+        }
+    }
+
+    /// In a word, by which equal ones are counted.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Verdict::Dropped => "dropped",
+            Verdict::Accepted { .. } => "accepted",
+            Verdict::Action { name, .. } => name,
+            Verdict::Number => "a number",
+        }
+    }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Dropped => f.write_str("dropped"),
             Verdict::Accepted { kept: 1 } => f.write_str("accepted, 1 byte kept"),
             Verdict::Accepted { kept } => write!(f, "accepted, {kept} bytes kept"),
-            Verdict::Action(name) => f.write_str(name),
-            Verdict::Number => f.write_str("a number"),
+            Verdict::Dropped | Verdict::Action { .. } | Verdict::Number => f.write_str(self.word()),
         }
     }
 }

@@ -336,6 +336,10 @@ impl crate::machine::Machine for Machine {
         self.pc
     }
 
+    fn running(&self) -> u32 {
+        self.running
+    }
+
     fn step(&mut self, observer: &mut impl Observer) -> Result<Flow, Trap> {
         let pc = self.pc;
         self.execute(observer).map_err(|kind| Trap { pc, kind })

@@ -1,12 +1,14 @@
 //! An eBPF program as text that reads back as the same program: what it declares, its functions as labels, its
 //! instructions, and as comments the lines of C that they were compiled from.
 
+use crate::btf::{Field, Form};
 use crate::environment::{Environment, ProgramType};
 use crate::helpers::{Functions, Symbols};
 use crate::isa::text::{Mnemonic, Text};
 use crate::isa::{Callee, Insn, WideImm};
-use crate::program::{Pc, Program, SourceLine};
+use crate::program::{self, Pc, Program, SourceLine};
 use std::fmt::{self, Write as _};
+use std::rc::Rc;
 
 /// How instructions are spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Listing<'a> {
     pub style: Style,
     /// Whether lines of C stand above what was compiled from them.
     pub source: bool,
+    /// The programs that it may go on to, which stand behind it.
+    pub others: &'a [Rc<Program>],
 }
 
 impl<'a> Listing<'a> {
@@ -45,6 +49,17 @@ impl<'a> Listing<'a> {
         }
         for map in self.program.maps() {
             let _ = writeln!(text, "{map}");
+            let Some(types) = &map.types else { continue };
+            for (word, id) in [(".key", types.key), (".value", types.value)] {
+                let fields = types.btf.fields(id).filter(|fields| {
+                    // A number without a sign is what everything is that nobody says anything of.
+                    let says = |field: &Field| !field.name.is_empty() || field.form != Form::Unsigned;
+                    fields.iter().any(says) && fields.iter().all(Field::is_written)
+                });
+                let Some(fields) = fields else { continue };
+                let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();
+                let _ = writeln!(text, "{word} {} {{ {} }}", map.name, fields.join("; "));
+            }
         }
         text
     }
@@ -74,6 +89,20 @@ impl<'a> Listing<'a> {
         if known { self.program.origin(pc).line.as_deref() } else { None }
     }
 
+    /// What stands behind the last instruction: the other programs.
+    #[must_use]
+    pub fn behind(&self) -> String {
+        let mut text = String::new();
+        for (program, name) in self.others.iter().zip(program::names(self.others)) {
+            let other = Listing { program, others: &[], ..*self };
+            let _ = writeln!(text, ".program {name}");
+            program.pcs().for_each(|pc| {
+                let _ = writeln!(text, "{}{}", other.above(pc), other.line(pc));
+            });
+        }
+        text
+    }
+
     /// An instruction with what stands in front of it.
     #[must_use]
     pub fn line(&self, pc: Pc) -> String {
@@ -96,7 +125,8 @@ impl<'a> Listing<'a> {
 impl fmt::Display for Listing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.head())?;
-        self.program.pcs().try_for_each(|pc| writeln!(f, "{}{}", self.above(pc), self.line(pc)))
+        self.program.pcs().try_for_each(|pc| writeln!(f, "{}{}", self.above(pc), self.line(pc)))?;
+        f.write_str(&self.behind())
     }
 }
 

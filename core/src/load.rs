@@ -17,9 +17,13 @@ use crate::environment::{ProgramType, SECCOMP};
 use crate::maps::MapDef;
 use crate::program::{Pc, Program, ProgramError};
 use crate::seccomp::Target;
+use std::rc::Rc;
 
 /// The longest text that is read, in bytes. 4,096 classic instructions with a comment each take a third of it.
 pub const MAX_TEXT: usize = 1 << 20;
+
+/// The most programs that one may go on to, in one file or text.
+pub const MAX_OTHERS: usize = 64;
 
 /// A way to write a program down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,6 +90,9 @@ pub struct Request<'a> {
     pub section: Option<&'a str>,
     /// The function of an object file that is the program.
     pub function: Option<&'a str>,
+    /// Programs of an object file to load beside it, each by its function or the section that holds it alone: tables of
+    /// programs hold them by their places in [`Loaded::others`].
+    pub others: &'a [&'a str],
     /// Tables that wide loads name by number, for formats that cannot declare any.
     pub maps: &'a [MapDef],
     /// The machine and process that a seccomp profile is compiled for; without it, an ordinary container on x86-64.
@@ -107,6 +114,12 @@ pub struct Loaded {
     pub program_type: ProgramType,
     /// The program.
     pub form: Form,
+    /// The programs that it may go on to, by their numbers, with the same tables: [`World::programs`].
+    ///
+    /// [`World::programs`]: crate::environment::World::programs
+    pub others: Vec<Rc<Program>>,
+    /// The numbers of those that were asked for, in the order of [`Request::others`].
+    pub asked: Vec<u32>,
     /// What is odd in the input, but does no harm.
     pub warnings: Vec<Diagnostic>,
 }
@@ -139,7 +152,9 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
         None => detect::detect(input).map_err(|fault| vec![fault])?,
     };
     let mut program_type = request.program_type.clone().unwrap_or_else(ProgramType::socket_filter);
-    let mut warnings = Vec::new();
+    let (mut warnings, mut others) = (Vec::new(), Vec::new());
+    #[cfg_attr(not(feature = "elf"), expect(unused_mut, reason = "only object files are asked for others"))]
+    let mut asked = Vec::new();
     let form = match format {
         Format::Raw => Program::decode(input)
             .and_then(|program| program.with_maps(request.maps.to_vec()))
@@ -152,13 +167,14 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
         }
         #[cfg(feature = "elf")]
         Format::Elf => {
-            let (program, named) = elf::load(input, request).map_err(|fault| vec![fault])?;
-            program_type = named;
+            let read = elf::load(input, request).map_err(|fault| vec![fault])?;
+            let elf::Read { program, program_type: named, .. } = read;
+            (program_type, others, asked) = (named, read.others, read.asked);
             Form::Ebpf(program)
         }
         Format::Ebpf => {
-            let (program, named) = assembly::load(text_of(input)?, request.program_type.as_ref())?;
-            program_type = named;
+            let (program, named, further) = assembly::load(text_of(input)?, request.program_type.as_ref())?;
+            (program_type, others) = (named, further);
             Form::Ebpf(program)
         }
         Format::Seccomp => {
@@ -171,7 +187,7 @@ pub fn load(input: &[u8], request: &Request<'_>) -> Result<Loaded, Vec<Diagnosti
             load_text(text_of(input)?, format, request)?
         }
     };
-    let loaded = Loaded { format, program_type, form, warnings };
+    let loaded = Loaded { format, program_type, form, others, asked, warnings };
     if loaded.program_type == ProgramType::from(&SECCOMP) { loaded.for_seccomp() } else { Ok(loaded) }
 }
 

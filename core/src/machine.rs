@@ -105,6 +105,15 @@ impl fmt::Display for Region {
     }
 }
 
+/// An instruction of a run in which several programs may follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct At {
+    /// The program's number, as [`Place::Program`] has it.
+    pub program: u32,
+    /// The instruction.
+    pub pc: Pc,
+}
+
 /// Something that holds a value and can be read or written by a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Place {
@@ -417,6 +426,11 @@ impl fmt::Display for AddressText {
 pub trait Machine: Clone {
     /// The instruction the next step executes.
     fn pc(&self) -> Pc;
+
+    /// The number of the program that it is in, as [`Place::Program`] has it.
+    fn running(&self) -> u32 {
+        0
+    }
 
     /// Executes one instruction and tells `observer` what it read and wrote.
     ///

@@ -43,6 +43,7 @@ pub use ringbuf::RINGBUF;
 pub use rows::{Row, Rows};
 pub use stack_trace::STACK_TRACE;
 pub use table::{Access, Journal, Table};
+pub use text::{Named, digits};
 
 /// The table kinds of this version, in the order of their numbers.
 pub static KINDS: [&dyn Kind; 20] = [

@@ -79,6 +79,16 @@ pub struct Function {
     pub pc: Pc,
 }
 
+/// What programs are called: those that have no name by their numbers.
+#[must_use]
+pub fn names(programs: &[Rc<Program>]) -> Vec<String> {
+    let name = |(number, program): (usize, &Rc<Program>)| match program.name() {
+        Some(name) => name.to_owned(),
+        None => format!("program{number}"),
+    };
+    programs.iter().enumerate().map(name).collect()
+}
+
 /// An eBPF program whose every jump lands on an instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
@@ -224,6 +234,12 @@ impl Program {
         Ok(self)
     }
 
+    /// The program with the tables of another one, which it shares.
+    #[must_use]
+    pub fn with_maps_of(self, other: &Program) -> Self {
+        Program { maps: other.maps.clone(), ..self }
+    }
+
     /// The program with names of its functions. Those that begin nowhere in it are left out, as is a second name.
     #[must_use]
     pub fn with_functions(mut self, mut functions: Vec<Function>) -> Self {
@@ -300,6 +316,12 @@ impl Program {
     pub fn function_at(&self, pc: Pc) -> Option<&str> {
         let found = self.functions.binary_search_by_key(&pc, |function| function.pc).ok()?;
         Some(&self.functions[found].name)
+    }
+
+    /// What it is called, if that is known: as the function that it begins with.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.function_at(Pc(0))
     }
 
     /// The license it says it is under: some functions ask for one that is compatible with the GPL.

@@ -8,12 +8,13 @@ pub mod program;
 
 pub use program::Run;
 
-use bpf64_core::environment::Environment;
+use bpf64_core::environment::{Environment, World};
 use bpf64_core::isa::{Insn, WideImm, encoding};
-use bpf64_core::maps::{MapDef, change};
+use bpf64_core::maps::{Holds, MapDef, Table, change};
 use bpf64_core::program::Program;
 use std::fmt;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What is not permitted (`EPERM`), and what there is no room for (`ENOSPC`: a log).
@@ -80,17 +81,70 @@ impl std::error::Error for Refusal {}
 pub struct Loaded {
     program: program::Loaded,
     log: String,
+    /// Those that hold programs lose them when nobody has them open.
+    _tables: Rc<[bpf::Map]>,
 }
 
-/// Has the kernel verify and load a program, with its tables.
+/// Has the kernel verify and load a program, with its tables as it declares them, but for those that hold programs.
 ///
 /// # Errors
 /// The kernel's refusal, or why it cannot be asked.
 pub fn load(environment: &Environment, program: &Program, level: Log) -> Result<Loaded, Refusal> {
-    let tables = program.maps().iter().map(|def| table(def)).collect::<Result<Vec<_>, _>>()?;
+    let tables = program.maps().iter().map(|def| table(def, true)).collect::<Result<_, _>>()?;
+    load_with(environment, program, &tables, level)
+}
+
+/// The same in a world: with what its tables hold, and the programs that the program may go on to.
+///
+/// # Errors
+/// The kernel's refusal, or why it cannot be asked.
+pub fn load_in(
+    environment: &Environment,
+    program: &Program,
+    world: &World,
+    level: Log,
+) -> Result<Loaded, Refusal> {
+    // What the world has no table for is as it is declared.
+    let made = |(number, def): (usize, &Rc<MapDef>)| table(def, number >= world.tables.len());
+    let tables: Rc<[bpf::Map]> = program.maps().iter().enumerate().map(made).collect::<Result<_, _>>()?;
+    let others = world.programs.iter().map(|other| load_with(environment, other, &tables, Log::Nothing));
+    let others = others.collect::<Result<Vec<_>, _>>()?;
+    for (ours, theirs) in world.tables.iter().zip(tables.iter()) {
+        fill(ours, theirs, &others)?;
+    }
+    load_with(environment, program, &tables, level)
+}
+
+/// Puts into a table of the kernel's what ours holds.
+fn fill(ours: &Table, theirs: &bpf::Map, others: &[Loaded]) -> Result<(), Refusal> {
+    let def = ours.def();
+    let refused = |why: &dyn fmt::Display| Refusal::Table(format!("`{}` as it is here: {why}", def.name));
+    let is_set = |value: &[u8]| !def.kind.preset() || value.iter().any(|&byte| byte != 0);
+    for (key, value) in ours.entries().filter(|(_, value)| is_set(value)) {
+        let value = match def.kind.holds() {
+            Holds::Programs => {
+                let number = value.iter().rev().fold(0, |number, &byte| number << 8 | usize::from(byte));
+                let Some(other) = others.get(number) else { continue };
+                other.program.number().to_le_bytes().to_vec()
+            }
+            Holds::Values if !def.kind.per_cpu() => value,
+            _ => return Err(refused(&"only plain values and programs are put there from here")),
+        };
+        let key = if key.is_empty() { None } else { Some(&key[..]) };
+        theirs.update(key, &value, change::ANY).map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
+fn load_with(
+    environment: &Environment,
+    program: &Program,
+    tables: &Rc<[bpf::Map]>,
+    level: Log,
+) -> Result<Loaded, Refusal> {
     let mut bytes = Vec::with_capacity(program.insns().len() * 8);
     for &insn in program.insns() {
-        let (first, second) = encoding::encode(&named(insn, &tables));
+        let (first, second) = encoding::encode(&named(insn, tables));
         bytes.extend(first.to_bytes());
         bytes.extend(second.map(encoding::Raw::to_bytes).into_iter().flatten());
     }
@@ -103,12 +157,11 @@ pub fn load(environment: &Environment, program: &Program, level: Log) -> Result<
         attach: u32::from(environment.name.ends_with("_egress")),
         ..program::Question::default()
     };
-    // The kernel keeps the tables as long as the program.
     let result = program::load(&question, &mut log);
     let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
     let log = String::from_utf8_lossy(&log[..end]).into_owned();
     match result {
-        Ok(program) => Ok(Loaded { program, log }),
+        Ok(program) => Ok(Loaded { program, log, _tables: Rc::clone(tables) }),
         Err(error) if error.raw_os_error() == Some(ENOSPC) && !log.is_empty() => {
             Err(Refusal::Unavailable("its log does not fit into 16 MiB".into()))
         }
@@ -125,8 +178,8 @@ fn unavailable(what: &str, error: &io::Error) -> Refusal {
     })
 }
 
-/// A table as it is declared.
-fn table(def: &MapDef) -> Result<bpf::Map, Refusal> {
+/// A table as it is declared, with what it holds then if it is to be filled.
+fn table(def: &MapDef, filled: bool) -> Result<bpf::Map, Refusal> {
     if def.kind.per_cpu() && !def.entries.is_empty() || def.inner.is_some() {
         return Err(Refusal::Table(format!(
             "`{}`: tables of tables are not filled there from here",
@@ -148,7 +201,9 @@ fn table(def: &MapDef) -> Result<bpf::Map, Refusal> {
         _ => Refusal::Table(format!("`{}`: {error}", def.name)),
     };
     let map = bpf::Map::create(&shape, None).map_err(refused)?;
-    for (key, value) in &def.entries {
+    // Programs have no numbers before they are loaded.
+    let entries = if filled && def.kind.holds() != Holds::Programs { &def.entries[..] } else { &[] };
+    for (key, value) in entries {
         if (key.len(), value.len()) != (def.key_size as usize, def.value_size as usize) {
             return Err(Refusal::Table(format!("`{}`: an entry is not of its size", def.name)));
         }

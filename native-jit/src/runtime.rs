@@ -30,9 +30,8 @@ use bpf64_core::environment::{Argument, ProgramType, World};
 use bpf64_core::helpers::{Implementation, Next, Turn};
 use bpf64_core::interp::{DEEPEST, MAX_FRAMES, MAX_TAIL_CALLS, MAY_GOTO_BUDGET, STACK_SIZE};
 use bpf64_core::isa::Reg;
-use bpf64_core::machine::{Ending, Region, Sent, Trap, TrapKind};
+use bpf64_core::machine::{At, Ending, Region, Sent, Trap, TrapKind};
 use bpf64_core::maps::{Holds, MapDef, Table};
-use bpf64_core::program::Pc;
 use host::Running;
 use memory::Executable;
 use std::fmt;
@@ -108,8 +107,8 @@ pub struct Outcome {
     pub end: Option<Result<(u64, Ending), Trap>>,
     /// Instructions executed, if the code counts them.
     pub executed: Option<u64>,
-    /// Where the limit was reached: the first of the instructions for which there was none left.
-    pub at: Pc,
+    /// Where it trapped, or where the limit was reached: the first of the instructions for which there was none left.
+    pub at: At,
 }
 
 /// Compiled programs in a world.
@@ -143,8 +142,9 @@ pub struct Machine {
     stale: bool,
     /// Whether somebody may have changed the world, so that everything must be as before the first run.
     changed: bool,
-    trap: Option<Trap>,
-    printed: Vec<(Pc, String)>,
+    /// The trap, and in which program.
+    trap: Option<(u32, Trap)>,
+    printed: Vec<(At, String)>,
     sent: Vec<Sent>,
 }
 
@@ -225,9 +225,8 @@ impl Machine {
         self.arena.context()
     }
 
-    /// The lines that were printed since the last time somebody asked, each with the call that printed it: an
-    /// instruction of the program that ran, which may be another one's after a tail call.
-    pub fn take_printed(&mut self) -> Vec<(Pc, String)> {
+    /// The lines that were printed since the last time somebody asked, each with the call that printed it.
+    pub fn take_printed(&mut self) -> Vec<(At, String)> {
         std::mem::take(&mut self.printed)
     }
 
@@ -270,7 +269,7 @@ impl Machine {
         if self.resets || self.arena.get(Word::Status) != Status::Running as u64 {
             return self.ended(r0, limit.min(i64::MAX as u64));
         }
-        Outcome { end: Some(Ok((r0, Ending::Returned))), executed: None, at: Pc(0) }
+        Outcome { end: Some(Ok((r0, Ending::Returned))), executed: None, at: At::default() }
     }
 
     /// How a run ended that may have ended in any way.
@@ -278,13 +277,17 @@ impl Machine {
         let status = self.arena.get(Word::Status);
         let left = self.arena.get(Word::Budget) as i64;
         let counts = self.programs[0].code.budget;
-        let mut outcome =
-            Outcome { end: None, executed: counts.then(|| limit.saturating_add_signed(-left)), at: Pc(0) };
-        if let Some(trap) = self.trap.take() {
+        let mut outcome = Outcome {
+            end: None,
+            executed: counts.then(|| limit.saturating_add_signed(-left)),
+            at: At::default(),
+        };
+        if let Some((program, trap)) = self.trap.take() {
+            outcome.at = At { program, pc: trap.pc };
             outcome.end = Some(Err(trap));
         } else if status == Status::Exhausted as u64 {
             outcome.executed = counts.then_some(limit);
-            outcome.at = self.place(self.arena.get(Word::From)).map_or(Pc(0), |(_, pc)| pc);
+            outcome.at = self.place(self.arena.get(Word::From)).unwrap_or_default();
         } else {
             let outside = status == Status::Outside as u64;
             outcome.end = Some(Ok((r0, if outside { Ending::OutsidePacket } else { Ending::Returned })));
@@ -403,19 +406,19 @@ impl Machine {
     }
 
     /// The program that the code at an address belongs to, and the instruction that comes before it.
-    fn place(&self, address: u64) -> Option<(usize, Pc)> {
-        self.programs.iter().enumerate().find_map(|(number, program)| {
-            let offset = program.offset(address)?;
-            Some((number, program.code.pc_before(offset).unwrap_or_default()))
+    fn place(&self, address: u64) -> Option<At> {
+        (0..).zip(&self.programs).find_map(|(program, compiled)| {
+            let offset = compiled.offset(address)?;
+            Some(At { program, pc: compiled.code.pc_before(offset).unwrap_or_default() })
         })
     }
 
     /// Calls a function of the environment for the code that came through the door.
     fn call(&mut self, arguments: [u64; 5]) -> u64 {
         let place = self.place(self.arena.get(Word::From));
-        let (number, pc) = place.expect("only code of these programs comes through the door");
+        let at = place.expect("only code of these programs comes through the door");
         self.tell_world();
-        let result = self.function(number, pc, arguments);
+        let result = self.function(at, arguments);
         let moved = self
             .tables
             .iter()
@@ -432,7 +435,7 @@ impl Machine {
                 value
             }
             Err(kind) => {
-                self.trap = Some(Trap { pc, kind });
+                self.trap = Some((at.program, Trap { pc: at.pc, kind }));
                 self.stale = true;
                 self.arena.set(Word::Status, Status::Stopped as u64);
                 0
@@ -440,17 +443,18 @@ impl Machine {
         }
     }
 
-    fn function(&mut self, program: usize, pc: Pc, arguments: [u64; 5]) -> Result<u64, TrapKind> {
+    fn function(&mut self, at: At, arguments: [u64; 5]) -> Result<u64, TrapKind> {
+        let program = at.program as usize;
         let callee = self.arena.get(Word::Callee) as u32 as usize;
         let function = self.programs[program].code.callees[callee];
         let call = match function.call {
-            Implementation::Value(call) => return call(&mut Running { machine: self, pc }, arguments),
+            Implementation::Value(call) => return call(&mut Running { machine: self, at }, arguments),
             Implementation::Control(call) => call,
         };
         let frame = self.arena.get(Word::Frame);
         let mut turn = Turn { arguments, state: Default::default(), returned: None };
         loop {
-            match call(&mut Running { machine: self, pc }, turn)? {
+            match call(&mut Running { machine: self, at }, turn)? {
                 Next::Return(value) => return Ok(value),
                 Next::Callback { function, with, state } => {
                     let target = self.function_at(program, function).ok_or(TrapKind::Argument {

@@ -13,7 +13,7 @@ compile() {
 	llvm-strip -g "$object"
 }
 
-examples="basics blocklist portcount synlimit unvlan pong forward dispatch tunnel classes portmap requests pull sampler ip6ext"
+examples="steps basics blocklist portcount synlimit unvlan pong forward dispatch tunnel classes portmap requests pull sampler ip6ext"
 for source in counters legacy functions loops rewrite strings callback inner relocated $examples; do
 	compile $source $source.o
 done

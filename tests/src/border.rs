@@ -99,7 +99,7 @@ impl fmt::Display for Disagreement {
             About::Effort => "we look at more or fewer instructions",
         };
         let (program, program_type) = (&self.program, &self.environment.into());
-        let listing = Listing { program, program_type, style: Style::Kernel, source: false };
+        let listing = Listing { program, program_type, style: Style::Kernel, source: false, others: &[] };
         write!(f, "{who} ({}):\n{listing}\n{}", self.environment.name, self.why)
     }
 }
@@ -198,7 +198,8 @@ pub fn run(
         let world = make.packet_world();
         followed += follow(&verified, environment, world, LONGEST).map_err(|why| {
             let program_type = &environment.into();
-            let listing = Listing { program: &program, program_type, style: Style::Kernel, source: false };
+            let listing =
+                Listing { program: &program, program_type, style: Style::Kernel, source: false, others: &[] };
             format!("{why}\n{listing}")
         })?;
     }

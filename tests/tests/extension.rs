@@ -41,7 +41,7 @@ fn sensor() -> Environment {
     let description = Description { name: "sensor".into(), size: 12, fields: Cow::Owned(fields) };
     Environment {
         functions: CALLABLE,
-        verdict: |r0| Verdict::Action(if r0 == 0 { "steady" } else { "moving" }),
+        verdict: |r0| Verdict::passed(if r0 == 0 { "steady" } else { "moving" }),
         ..environment::record(description)
     }
 }

@@ -169,7 +169,8 @@ fn lines_know_who_printed_them() {
         let (compiled, kind) = (Rc::new(compiled), loaded.program_type.clone());
         let mut machine = runtime::Machine::new(compiled, Vec::new(), program.maps(), kind, world.clone());
         machine.run(10_000);
-        assert_eq!(machine.take_printed(), heard.1, "{options:?}");
+        let printed = machine.take_printed().into_iter().map(|(at, line)| (at.pc, line));
+        assert_eq!(printed.collect::<Vec<_>>(), heard.1, "{options:?}");
     }
 }
 

@@ -59,7 +59,8 @@ impl Form {
             (Form::Decimal, Some(program)) => numbers::decimal(program),
             (Form::Kernel, _) => {
                 let (program, program_type) = (&levels.ebpf, &levels.program_type);
-                Listing { program, program_type, style: Style::Kernel, source: true }.to_string()
+                Listing { program, program_type, style: Style::Kernel, source: true, others: &levels.others }
+                    .to_string()
             }
             (Form::Hex, _) => numbers::hex(&levels.ebpf),
             (Form::Rows, _) => numbers::rows(&levels.ebpf),

@@ -42,6 +42,7 @@ impl Given {
         if !self.entries.is_empty() {
             world.tables = self.tables(levels);
         }
+        world.programs = levels.others.to_vec();
         world
     }
 

@@ -6,7 +6,7 @@ use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::environment::ProgramType;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Format, Request, load};
-use bpf64_core::program::{Pc, Program};
+use bpf64_core::program::{self, Pc, Program};
 use bpf64_core::{classic, explain};
 use std::rc::Rc;
 
@@ -51,6 +51,10 @@ pub struct Levels {
     pub classic: Option<Rc<classic::Program>>,
     /// The eBPF program.
     pub ebpf: Rc<Program>,
+    /// The programs that it may go on to.
+    pub others: Rc<[Rc<Program>]>,
+    /// What they are called.
+    pub names: Rc<[String]>,
     /// The rows of the classic listing; none if the source is eBPF.
     pub classic_rows: Rc<[Rc<Row>]>,
     /// The rows of the eBPF listing.
@@ -136,8 +140,9 @@ pub fn read(
         Rc::new(row)
     });
     let ebpf_rows = ebpf_rows.collect();
-    let program_type = loaded.program_type;
-    Ok(Levels { format: loaded.format, program_type, classic, ebpf_rows, ebpf, classic_rows, lines })
+    let names = program::names(&loaded.others).into();
+    let (format, program_type, others) = (loaded.format, loaded.program_type, loaded.others.into());
+    Ok(Levels { format, program_type, classic, ebpf_rows, ebpf, others, names, classic_rows, lines })
 }
 
 fn ebpf_row(

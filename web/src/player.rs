@@ -102,16 +102,24 @@ impl Player {
         either!(self, session => session.end())
     }
 
-    /// The instruction that comes next; `None` at the end.
+    /// The instruction that comes next; `None` at the end, and in a program that was gone on to.
     #[must_use]
     pub fn pc(&self) -> Option<Pc> {
-        either!(self, session => session.pc())
+        self.pc_of(self.position())
     }
 
-    /// The instruction of step `step`.
+    /// The instruction of step `step`; `None` in a program that was gone on to, which no listing shows.
     #[must_use]
     pub fn pc_of(&self, step: usize) -> Option<Pc> {
-        either!(self, session => session.pc_of(step))
+        either!(self, session => session.pc_of(step).filter(|_| session.program_of(step) == 0))
+    }
+
+    /// The program that was gone on to, by its number in the world, and the instruction in it that comes next.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<(usize, Pc)> {
+        let Player::Ebpf(session) = self else { return None };
+        let other = session.program_of(session.position()).checked_sub(1)?;
+        Some((other as usize, session.pc()?))
     }
 
     /// What step `step` read from memory.
@@ -204,11 +212,11 @@ impl Player {
         if top <= interp::STACK_SIZE {
             return Vec::new();
         }
-        let program = session.machine().program();
         let mut returns = Vec::new();
         for step in 0..session.position() {
             let Some(pc) = session.pc_of(step) else { break };
-            let insn = program.insns().get(pc.index());
+            let program = session.machine().numbered(session.program_of(step));
+            let insn = program.and_then(|program| program.insns().get(pc.index()));
             // A function of the environment that calls back goes on elsewhere, too.
             let leaves = session.pc_of(step + 1).is_some_and(|next| next != pc.next());
             if leaves && matches!(insn, Some(Insn::Call(_))) {

@@ -2,7 +2,9 @@
 
 use crate::Listing;
 use bpf64_core::listing::{self, Style};
-use bpf64_core::load::{Loaded, Request, elf, load};
+use bpf64_core::load::elf::{self, Entry};
+use bpf64_core::load::{Form, Loaded, Request, load};
+use bpf64_core::maps::Holds;
 
 /// The first program of an object file that can be read, and which others there are.
 pub(crate) fn listing(bytes: &[u8]) -> Result<Listing, String> {
@@ -12,11 +14,12 @@ pub(crate) fn listing(bytes: &[u8]) -> Result<Listing, String> {
         let (section, function) = (Some(&*entry.section), Some(&*entry.function));
         match load(bytes, &Request { section, function, ..Request::default() }) {
             Ok(loaded) => {
+                let source = written(with_others(bytes, loaded, (number, &entries)));
                 let others = entries.iter().enumerate().filter(|(other, _)| *other != number);
                 let others: Vec<String> = others.map(|(_, entry)| format!("`{}`", entry.function)).collect();
                 let others = (!others.is_empty())
                     .then(|| format!("this is {entry}; it also holds {}.", others.join(", ")));
-                return Ok(Listing { source: written(loaded), others });
+                return Ok(Listing { source, others });
             }
             Err(faults) => fault = fault.or_else(|| faults.first().map(ToString::to_string)),
         }
@@ -29,11 +32,37 @@ pub(crate) fn listing(bytes: &[u8]) -> Result<Listing, String> {
     }
 }
 
+/// The program with those of its own type, if it has a table to hold them: for somebody to choose from.
+fn with_others(bytes: &[u8], loaded: Loaded, (number, entries): (usize, &[elf::Entry])) -> Loaded {
+    let Form::Ebpf(program) = &loaded.form else { return loaded };
+    if program.maps().iter().all(|def| def.kind.holds() != Holds::Programs) {
+        return loaded;
+    }
+    let mut others: Vec<&str> = Vec::new();
+    let mut best = loaded;
+    let Entry { section, function, .. } = &entries[number];
+    for (_, other) in entries.iter().enumerate().filter(|(other, _)| *other != number) {
+        // What cannot be read is left out.
+        others.push(&other.function);
+        let request = Request {
+            section: Some(section),
+            function: Some(function),
+            others: &others,
+            ..Request::default()
+        };
+        match load(bytes, &request) {
+            Ok(more) => best = more,
+            Err(_) => drop(others.pop()),
+        }
+    }
+    best
+}
+
 fn written(loaded: Loaded) -> String {
     let program_type = loaded.program_type.clone();
     let program = loaded.ebpf();
-    listing::Listing { program: &program, program_type: &program_type, style: Style::Kernel, source: true }
-        .to_string()
+    let (program, program_type, others) = (&program, &program_type, &loaded.others);
+    listing::Listing { program, program_type, style: Style::Kernel, source: true, others }.to_string()
 }
 
 #[cfg(test)]
@@ -53,6 +82,11 @@ mod tests {
         let others =
             "this is `first` (section xdp, type xdp); it also holds `second`, `third`, `fourth`, `fifth`.";
         assert_eq!(found.others.as_deref(), Some(others));
+        // Programs to go on in come along, also those that nobody has put into a table yet.
+        let found = listing(include_bytes!("../../tests/objects/dispatch.o")).unwrap();
+        let programs: Vec<&str> =
+            found.source.lines().filter_map(|line| line.strip_prefix(".program ")).collect();
+        assert_eq!(programs, ["parse_ip", "parse_ip6"]);
         // What is damaged is said.
         let damaged = listing(&object[..100]).unwrap_err();
         assert!(damaged.starts_with("the object file is damaged"), "{damaged}");

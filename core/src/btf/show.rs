@@ -113,7 +113,7 @@ impl Writer<'_, '_, '_> {
         if there.is_empty() && count > 0 {
             return self.rest();
         }
-        if size == 1 && self.is_char(element) {
+        if size == 1 && self.btf.is_char(element) {
             let end = there.iter().position(|&byte| byte == 0).unwrap_or(there.len());
             let (text, behind) = there.split_at(end);
             let printable = |byte: &u8| byte.is_ascii_graphic() || b" \t\n\r".contains(byte);
@@ -123,11 +123,6 @@ impl Writer<'_, '_, '_> {
         }
         let elements: Vec<&[u8]> = there.chunks(size.max(1)).take(self.items + 1).collect();
         self.list(&elements, |writer, bytes| writer.value(element, bytes, depth))
-    }
-
-    /// Whether a type is C's `char`, under whatever other name.
-    fn is_char(&self, id: Id) -> bool {
-        self.btf.name(self.btf.resolve(id)) == "char"
     }
 
     fn int(&mut self, value: u64, bits: u32, signed: bool) -> fmt::Result {
@@ -163,12 +158,12 @@ impl Writer<'_, '_, '_> {
     }
 }
 
-fn little_endian(bytes: &[u8]) -> u64 {
+pub(super) fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// `bits` bits from bit `first` on, at most 64; `None` when they are not all there.
-fn number(bytes: &[u8], first: u32, bits: u32) -> Option<u64> {
+pub(super) fn number(bytes: &[u8], first: u32, bits: u32) -> Option<u64> {
     let end = first.checked_add(bits)?;
     let all = bytes.get((first / 8) as usize..end.div_ceil(8) as usize)?;
     if !(1..=64).contains(&bits) || all.len() > 16 {

@@ -105,19 +105,20 @@ pub static SCHED_ACT: Environment = Environment {
     returns: None,
 };
 
-/// `TC_ACT_…`
+/// `TC_ACT_…`. What is none of them lets the next classifier decide (`cls_bpf_exec_opcode`). Packets that are stolen,
+/// queued or trapped go nowhere from here (`sch_handle_ingress`).
 fn traffic_control(r0: u64) -> Verdict {
     match r0 as i32 {
-        -1 => Verdict::Action("TC_ACT_UNSPEC"),
-        0 => Verdict::Action("TC_ACT_OK"),
-        1 => Verdict::Action("TC_ACT_RECLASSIFY"),
-        2 => Verdict::Action("TC_ACT_SHOT"),
-        3 => Verdict::Action("TC_ACT_PIPE"),
-        4 => Verdict::Action("TC_ACT_STOLEN"),
-        5 => Verdict::Action("TC_ACT_QUEUED"),
-        6 => Verdict::Action("TC_ACT_REPEAT"),
-        7 => Verdict::Action("TC_ACT_REDIRECT"),
-        8 => Verdict::Action("TC_ACT_TRAP"),
+        -1 => Verdict::passed("TC_ACT_UNSPEC"),
+        0 => Verdict::passed("TC_ACT_OK"),
+        1 => Verdict::passed("TC_ACT_RECLASSIFY"),
+        2 => Verdict::ended("TC_ACT_SHOT"),
+        3 => Verdict::passed("TC_ACT_PIPE"),
+        4 => Verdict::ended("TC_ACT_STOLEN"),
+        5 => Verdict::ended("TC_ACT_QUEUED"),
+        6 => Verdict::passed("TC_ACT_REPEAT"),
+        7 => Verdict::passed("TC_ACT_REDIRECT"),
+        8 => Verdict::ended("TC_ACT_TRAP"),
         _ => Verdict::Number,
     }
 }
@@ -169,11 +170,11 @@ pub static XDP: Environment = Environment {
     packet: PacketAccess { legacy: false, writable: true, from_network: false },
     functions: DRIVER,
     verdict: |r0| match r0 as u32 {
-        0 => Verdict::Action("XDP_ABORTED"),
-        1 => Verdict::Action("XDP_DROP"),
-        2 => Verdict::Action("XDP_PASS"),
-        3 => Verdict::Action("XDP_TX"),
-        4 => Verdict::Action("XDP_REDIRECT"),
+        0 => Verdict::ended("XDP_ABORTED"),
+        1 => Verdict::ended("XDP_DROP"),
+        2 => Verdict::passed("XDP_PASS"),
+        3 => Verdict::passed("XDP_TX"),
+        4 => Verdict::passed("XDP_REDIRECT"),
         _ => Verdict::Dropped,
     },
     own_stacks: false,
@@ -191,7 +192,11 @@ pub static SECCOMP: Environment = Environment {
     stored: keep_record,
     packet: PacketAccess { legacy: false, writable: false, from_network: false },
     functions: &[],
-    verdict: |r0| Verdict::Action(seccomp::Action::of(r0 as u32).name()),
+    verdict: |r0| {
+        let action = seccomp::Action::of(r0 as u32);
+        let passes = matches!(action, seccomp::Action::Allow | seccomp::Action::Log);
+        Verdict::Action { name: action.name(), passes }
+    },
     own_stacks: false,
     returns: None,
 };

@@ -19,6 +19,36 @@ pub struct World {
     pub tables: Vec<Table>,
     /// The programs that programs may go on to by tail calls, by the numbers that `prog_array` tables hold. They have
     /// the tables of the program that begins, by the same numbers.
+    ///
+    /// ```
+    /// use bpf64_core::context::skb::Skb;
+    /// use bpf64_core::environment::World;
+    /// use bpf64_core::interp::Machine;
+    /// use bpf64_core::load::{Request, load};
+    /// use bpf64_core::machine::Ending;
+    /// use bpf64_core::maps::Table;
+    /// use std::rc::Rc;
+    ///
+    /// let text = ".type xdp
+    ///     .map jumps prog_array max=4
+    ///     r2 = map[jumps]
+    ///     r3 = 3
+    ///     call tail_call
+    ///     r0 = 2
+    ///     exit
+    ///     .program drop
+    ///     r0 = 1
+    ///     exit";
+    /// let loaded = load(text.as_bytes(), &Request::default()).unwrap();
+    /// let program = Rc::new(loaded.ebpf());
+    /// // The other program is number 0, and the table is to hold it at index 3.
+    /// let mut jumps = Table::new(Rc::clone(&program.maps()[0]), 1);
+    /// jumps.update(&3u32.to_le_bytes(), &0u32.to_le_bytes(), 0).unwrap();
+    /// let packet = Skb::ethernet(vec![0; 14]);
+    /// let world = World { tables: vec![jumps], programs: loaded.others, ..World::new(packet) };
+    /// let mut machine = Machine::new(program, loaded.program_type, world);
+    /// assert_eq!(machine.run(100).end, Some(Ok((1, Ending::Returned))));
+    /// ```
     pub programs: Vec<Rc<Program>>,
     /// The CPU the program runs on, counted from 0. Programs see [`World::seen_cpu`].
     pub cpu: u32,
@@ -75,6 +105,12 @@ impl World {
     #[must_use]
     pub fn seen_cpu(&self) -> u32 {
         self.cpu.min(MAX_CPUS - 1)
+    }
+
+    /// The names of the programs that programs may go on to, by their numbers.
+    #[must_use]
+    pub fn program_names(&self) -> Vec<String> {
+        crate::program::names(&self.programs)
     }
 
     /// A quantity, as a number.

@@ -130,8 +130,7 @@ impl Moment<'_, Machine> {
     /// The program that ran at a step: a run can go on in others.
     pub(super) fn program_at(&self, step: usize) -> &Program {
         let machine = self.machine();
-        let number = if machine.world.programs.is_empty() { 0 } else { self.held(Place::Program, step) };
-        machine.numbered(number as u32).unwrap_or(machine.program())
+        machine.numbered(self.session().program_of(step)).unwrap_or(machine.program())
     }
 
     /// What the step left in a register.

@@ -6,6 +6,7 @@ use super::origin::Order;
 use crate::context::{Field, FieldKind};
 use crate::environment::Environment;
 use crate::isa::Size;
+use crate::maps::digits;
 use crate::meaning::{Meaning, typed};
 use std::fmt::Write as _;
 
@@ -108,23 +109,6 @@ fn long_bytes(text: &str) -> Result<Vec<u8>, String> {
         return Ok(quoted.as_bytes().to_vec());
     }
     digits(text)
-}
-
-/// Bytes as hexadecimal digits, in order, with `0x` before them or not.
-///
-/// # Errors
-/// A sentence when they are none.
-pub fn digits(text: &str) -> Result<Vec<u8>, String> {
-    let wrong =
-        || format!("expected a text in quotes or hexadecimal digits, two for each byte, found `{text}`");
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    if digits.is_empty() || digits.len() % 2 == 1 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong()))
-        .collect()
 }
 
 /// The number that is typed for bytes without a meaning.

@@ -16,19 +16,23 @@ mod mnemonic;
 mod parse;
 
 pub use mnemonic::Mnemonic;
-pub use parse::{Content, ContextText, Declarations, FieldText, MapText, Parsed, Word};
+pub use parse::{Content, ContextText, Declarations, FieldText, LayoutText, MapText, Parsed, PartText, Word};
 /// The directives of a program's text, each with what it says.
-pub const DIRECTIVES: [(&str, &str); 5] = [
+pub const DIRECTIVES: [(&str, &str); 8] = [
     (".type", "what kind of program it is, which says what it sees and may call"),
     (
         ".map",
         "declares a table: its name, its kind, sizes of key and value, and how many entries it has room for",
     ),
+    (".key", "what a table's keys are, field by field: they are shown and typed in so"),
+    (".value", "what a table's values are, field by field: they are shown and typed in so"),
     (".context", "describes a record of one's own, which r1 points to"),
     (".license", "the program's license; some functions are for GPL-compatible programs only"),
     (".equ", "a name for a number"),
+    (".program", "begins another program, for tables of programs to hold; what is declared is shared"),
 ];
 
+pub(crate) use lexer::without_block_comments;
 pub use parse::{declarations, is_listed, is_mnemonic, parse};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};

@@ -1,4 +1,7 @@
-//! eBPF assembly: what the text declares becomes a program type and tables, its statements a program.
+//! eBPF assembly: what the text declares becomes a program type and tables, its statements a program, or several.
+
+mod layouts;
+mod parts;
 
 use super::program_fault;
 use crate::context::{Access, Description, Field, FieldKind};
@@ -10,16 +13,53 @@ use crate::isa::text::{Content, ContextText, FieldText, MapText, Word};
 use crate::maps::{self, MapDef};
 use crate::program::{Function, Origin, Pc, Program, ProgramError};
 use crate::sort;
+use parts::Part;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// The longest context that a text may describe, in bytes.
 const MAX_CONTEXT: u32 = 4096;
 /// How many bytes tables may hold from the start, all together, with the zeros that the text leaves out.
 const MAX_CONTENTS: usize = 16 << 20;
 
-/// Reads a program and its type; `asked` overrides what the text says.
-pub(super) fn load(
+/// What a text holds: the program, its type, and those that it may go on to.
+pub(super) type Read = (Program, ProgramType, Vec<Rc<Program>>);
+
+/// Reads a text; `asked` overrides the type that it says.
+pub(super) fn load(source: &str, asked: Option<&ProgramType>) -> Result<Read, Vec<Diagnostic>> {
+    let parts = parts::parts(source)?;
+    let Some((main, further)) = parts.split_first() else {
+        let (program, program_type) = one(source, None, asked)?;
+        return Ok((program, program_type, Vec::new()));
+    };
+    let mut faults = Vec::new();
+    let mut read = |part: &Part, asked: Option<&ProgramType>| {
+        one(&part.text, part.name.as_deref(), asked).map_err(|found| faults.extend(found)).ok()
+    };
+    let first = read(main, asked);
+    let program_type = first.as_ref().map(|(_, program_type)| program_type.clone());
+    let mut others = Vec::new();
+    for part in further {
+        let other = read(part, asked.or(program_type.as_ref()));
+        if let Some(((first, _), (other, _))) = first.as_ref().zip(other) {
+            others.push(Rc::new(other.with_maps_of(first)));
+        }
+    }
+    match first {
+        Some((first, program_type)) if faults.is_empty() => Ok((first, program_type, others)),
+        _ => {
+            // What is wrong with a declaration is so for each.
+            sort::by_key(&mut faults, |fault| fault.span.start as i64);
+            faults.dedup();
+            Err(faults)
+        }
+    }
+}
+
+/// Reads one program, called `name` if it does not begin with a label.
+fn one(
     source: &str,
+    name: Option<&str>,
     asked: Option<&ProgramType>,
 ) -> Result<(Program, ProgramType), Vec<Diagnostic>> {
     // The faults of declarations are told by `parse`, which reads them too.
@@ -35,6 +75,7 @@ pub(super) fn load(
         .iter()
         .filter_map(|map| map_def(map, &declared.maps, &mut room).map_err(|fault| faults.push(fault)).ok())
         .collect();
+    let maps = layouts::with_types(maps, &declared, &mut faults);
     let parsed = match isa::text::parse(source, &program_type.functions) {
         Ok(parsed) if faults.is_empty() => parsed,
         parsed => {
@@ -44,7 +85,8 @@ pub(super) fn load(
         }
     };
     let function = |(at, name)| Function { name, pc: Pc(at as u32) };
-    let functions = parsed.functions.into_iter().map(function).collect();
+    let named = name.map(|name| Function { name: name.to_owned(), pc: Pc(0) });
+    let functions = named.into_iter().chain(parsed.functions.into_iter().map(function)).collect();
     let (insns, spans): (Vec<_>, Vec<_>) = parsed.insns.into_iter().unzip();
     // What a verifier's log does not show stands nowhere in it.
     let shown = |span: &Span| Some(span.clone()).filter(|span| !span.is_empty());

@@ -1,7 +1,8 @@
 //! Object files, as `clang -target bpf -O2 -g -c` writes them (<https://docs.kernel.org/bpf/llvm_reloc.html> and, for
 //! what names of sections mean, libbpf).
 //!
-//! A file holds programs, by section and function; one is chosen. Functions that it calls are put behind it, and the
+//! A file holds programs, by section and function; one is chosen, and with it come those that its tables hold from the
+//! start or that are asked for by name, to go on in by tail calls. Functions that it calls are put behind it, and the
 //! tables that it uses are made of their declarations; global variables are tables of one value: `.data`, `.rodata`,
 //! `.bss` and those that begin like these. Every wide load that refers to something names it by number as the text form
 //! does, so nothing of the file is needed afterwards.
@@ -23,12 +24,13 @@ mod tables;
 use super::{Request, program_fault};
 use crate::diagnostic::Diagnostic;
 use crate::environment::ProgramType;
-use crate::program::Program;
+use crate::program::{Program, ProgramError};
 use lines::Lines;
-use link::Linker;
+use link::{Linked, Linker};
 use object::Object;
 use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 use tables::Tables;
 
 /// The longest object file that is read, in bytes.
@@ -66,22 +68,49 @@ pub fn programs(input: &[u8]) -> Result<Vec<Entry>> {
     Ok(functions::entries(&object, &functions))
 }
 
-/// Reads the program that is asked for, or the only one.
-pub(super) fn load(input: &[u8], request: &Request<'_>) -> Result<(Program, ProgramType)> {
+/// What was read of an object file.
+pub(super) struct Read {
+    pub(super) program: Program,
+    pub(super) program_type: ProgramType,
+    /// The programs that it may go on to, in the order of their numbers.
+    pub(super) others: Vec<Rc<Program>>,
+    /// The numbers of those that were asked for.
+    pub(super) asked: Vec<u32>,
+}
+
+/// Reads the program that is asked for, or the only one, and those that it may go on to.
+pub(super) fn load(input: &[u8], request: &Request<'_>) -> Result<Read> {
     let object = open(input)?;
     let functions = functions::find(&object)?;
     let main = functions::choose(&object, &functions, request)?;
     let program_type = functions::program_type(&object, &functions[main], request)?;
     let btf = tables::types(&object)?;
     let lines = Lines::read(&object, btf.as_deref());
-    let tables = Tables::new(&object, btf.clone());
-    let linked = Linker::new(&functions, tables, lines).link(main)?;
-    let program = Program::new(linked.insns, linked.origins)
-        .and_then(|program| program.with_maps(linked.maps))
-        .map_err(|error| program_fault(&error, 0..0))?
-        .with_functions(linked.functions)
-        .with_license(license(&object));
-    Ok((program, program_type))
+    let tables = Tables::new(&object, &functions, btf.clone());
+    let mut linker = Linker::new(tables, lines);
+    let first = linker.link(main)?;
+    // Behind those that tables hold from the start.
+    let mut asked = Vec::with_capacity(request.others.len());
+    for name in request.others {
+        let other = functions::other(&object, &functions, name, &program_type)?;
+        asked.push(linker.tables.program(other)?);
+    }
+    let mut others = Vec::new();
+    while let Some(&other) = linker.tables.programs().get(others.len()) {
+        functions::fits(&object, &functions[other], &program_type)?;
+        others.push(linker.link(other)?);
+    }
+    let maps = linker.finish();
+    let license = license(&object);
+    let program = |linked: Linked| {
+        let program = Program::new(linked.insns, linked.origins)?;
+        Ok(program.with_functions(linked.functions).with_license(license.clone()))
+    };
+    let refused = |error: ProgramError| program_fault(&error, 0..0);
+    let first = program(first).and_then(|program| program.with_maps(maps)).map_err(refused)?;
+    let others = others.into_iter().map(|other| Ok(Rc::new(program(other)?.with_maps_of(&first))));
+    let others = others.collect::<std::result::Result<_, ProgramError>>().map_err(refused)?;
+    Ok(Read { program: first, program_type, others, asked })
 }
 
 /// The text in the section `license`, if there is one, without what would not be part of a directive.

@@ -2,6 +2,7 @@
 
 use super::Table;
 use super::definition::MapDef;
+use super::text::Named;
 
 /// What a table's name has in it when its indices are powers of two.
 const LOG2: &str = "log2";
@@ -29,9 +30,9 @@ pub struct Rows {
 }
 
 impl Table {
-    /// Up to `most` entries as people read them. `names` knows some keys by name; `all` are the program's tables.
+    /// Up to `most` entries as people read them. `names` knows some keys by name.
     #[must_use]
-    pub fn rows(&self, all: &[Table], names: impl Fn(&[u8]) -> Option<String>, most: usize) -> Rows {
+    pub fn rows(&self, named: Named<'_>, names: impl Fn(&[u8]) -> Option<String>, most: usize) -> Rows {
         let def = self.def();
         let (mut list, mut total, mut zeros) = (Vec::new(), 0, Vec::new());
         let buckets = def.is_histogram();
@@ -47,7 +48,7 @@ impl Table {
                 Some(&index) if buckets => bucket(u32::from_le_bytes(index)),
                 _ => names(&bytes).unwrap_or_else(|| def.key_text(&bytes)),
             };
-            let row = Row { key, value: self.entry_text(&value, all), amount: self.amount(&value), bytes };
+            let row = Row { key, value: self.entry_text(&value, named), amount: self.amount(&value), bytes };
             if nothing {
                 zeros.push(row);
             } else {
@@ -92,16 +93,20 @@ mod tests {
 
     #[test]
     fn zeros_are_shown_between_buckets_only() {
-        let rows = filled("us_log2", ARRAY, &[(1, 3), (3, 1)]).rows(&[], |_| None, 9);
+        let rows = filled("us_log2", ARRAY, &[(1, 3), (3, 1)]).rows(Named::default(), |_| None, 9);
         let keys: Vec<&str> = rows.list.iter().map(|row| &*row.key).collect();
         assert_eq!((keys, rows.total), (vec!["2..3", "4..7", "8..15"], 2));
-        let rows = filled("plain", ARRAY, &[(1, 3), (3, 1)]).rows(&[], |_| None, 9);
+        let rows = filled("plain", ARRAY, &[(1, 3), (3, 1)]).rows(Named::default(), |_| None, 9);
         assert_eq!((rows.list.len(), rows.total, rows.list[1].amount), (2, 2, Some(1)));
     }
 
     #[test]
     fn what_is_too_much_is_counted() {
-        let rows = filled("counts", HASH, &[(1, 3), (2, 0), (3, 1)]).rows(&[], |_| Some("a".to_owned()), 2);
+        let rows = filled("counts", HASH, &[(1, 3), (2, 0), (3, 1)]).rows(
+            Named::default(),
+            |_| Some("a".to_owned()),
+            2,
+        );
         assert_eq!((rows.list.len(), rows.total, &*rows.list[0].key), (2, 3, "a"));
     }
 }

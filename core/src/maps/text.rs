@@ -1,14 +1,74 @@
 //! Keys and values as people read them: in their types where these are known, else as numbers, else in digits.
 
-use super::{Holds, MapDef, Table};
+use super::{Holds, LPM_TRIE, MapDef, Table};
 use crate::btf::{Id, Kind};
 use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What the numbers in tables of tables and of programs stand for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Named<'a> {
+    /// The program's tables.
+    pub tables: &'a [Table],
+    /// The names of the programs that it may go on to.
+    pub programs: &'a [String],
+}
+
+impl<'a> Named<'a> {
+    /// The name of what a table holds under this value; `None` if it holds values, or what is not there.
+    #[must_use]
+    pub fn name(&self, def: &MapDef, value: &[u8]) -> Option<&'a str> {
+        let number = number(value)? as usize;
+        match def.kind.holds() {
+            Holds::Tables => self.tables.get(number).map(|table| &*table.def().name),
+            Holds::Programs => self.programs.get(number).map(|name| &**name),
+            Holds::Values | Holds::Facts | Holds::Sockets => None,
+        }
+    }
+}
 
 impl MapDef {
     /// A key.
     #[must_use]
     pub fn key_text(&self, key: &[u8]) -> String {
-        self.typed(|types| types.key, key).unwrap_or_else(|| untyped(key))
+        self.prefix_text(key).or_else(|| self.typed(|types| types.key, key)).unwrap_or_else(|| untyped(key))
+    }
+
+    /// The prefix that a trie's key is: `192.0.2.0/24`, or digits where it is no address.
+    fn prefix_text(&self, key: &[u8]) -> Option<String> {
+        let (length, bits) = key.split_first_chunk().filter(|_| self.kind.number() == LPM_TRIE.number())?;
+        let length = u32::from_le_bytes(*length);
+        let address: Box<dyn std::fmt::Display> = match bits.len() {
+            4 => Box::new(Ipv4Addr::from(*bits.first_chunk()?)),
+            16 => Box::new(Ipv6Addr::from(*bits.first_chunk()?)),
+            _ => Box::new(hex(bits)),
+        };
+        Some(format!("{address}/{length}"))
+    }
+
+    /// The key of a trie for a prefix as [`MapDef::key_text`] writes it. Bits behind the prefix are taken as they are.
+    ///
+    /// # Errors
+    /// A sentence when it is none, or of another table's size.
+    pub fn prefix(&self, text: &str) -> Result<Vec<u8>, String> {
+        let size = (self.key_size as usize).saturating_sub(4);
+        let wanted = || match size {
+            4 => "a prefix is written as 192.0.2.0/24".to_owned(),
+            16 => "a prefix is written as 2001:db8::/32".to_owned(),
+            _ => format!("a prefix is written as {} digits, a slash, and how many bits count", 2 * size),
+        };
+        let (address, length) = text.trim().split_once('/').ok_or_else(wanted)?;
+        let length = length.parse::<u32>().map_err(|_| wanted())?;
+        let bits = match size {
+            4 => address.parse::<Ipv4Addr>().ok().map(|address| address.octets().to_vec()),
+            16 => address.parse::<Ipv6Addr>().ok().map(|address| address.octets().to_vec()),
+            _ => digits(address).ok(),
+        };
+        let bits = bits.filter(|bits| bits.len() == size).ok_or_else(wanted)?;
+        if length as usize > 8 * size {
+            return Err(format!("a prefix has up to {} bits here, and this has {length}", 8 * size));
+        }
+        Ok([&length.to_le_bytes()[..], &bits].concat())
     }
 
     /// A value; of what each CPU has of its own, that of one.
@@ -43,12 +103,13 @@ impl Table {
     }
 
     /// A value that [`Table::entries`] gives, as people read it: those of all CPUs in turn up to the last that has
-    /// something, tables by their names among `all`.
+    /// something, tables and programs by their names.
     #[must_use]
-    pub fn entry_text(&self, value: &[u8], all: &[Table]) -> String {
-        if self.def().kind.holds() == Holds::Tables {
-            let inner = number(value).and_then(|inner| all.get(inner as usize));
-            return inner.map_or_else(|| untyped(value), |inner| format!("table {}", inner.def().name));
+    pub fn entry_text(&self, value: &[u8], named: Named<'_>) -> String {
+        let def = self.def();
+        if let Some(name) = named.name(def, value) {
+            let what = if def.kind.holds() == Holds::Tables { "table" } else { "program" };
+            return format!("{what} {name}");
         }
         let parts = self.parts(value);
         // Of CPUs that have nothing the last ones say nothing.
@@ -88,17 +149,38 @@ fn untyped(bytes: &[u8]) -> String {
     match number(bytes) {
         Some(number) if number < LARGE => number.to_string(),
         Some(number) => format!("{number:#x}"),
-        None => bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }),
+        None => hex(bytes),
     }
+}
+
+/// Bytes as hexadecimal digits, in order, with `0x` before them or not.
+///
+/// # Errors
+/// A sentence when they are none.
+pub fn digits(text: &str) -> Result<Vec<u8>, String> {
+    let wrong =
+        || format!("expected a text in quotes or hexadecimal digits, two for each byte, found `{text}`");
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    if digits.is_empty() || digits.len() % 2 == 1 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(wrong());
+    }
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong()))
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maps::{HASH, PERCPU_HASH};
+    use crate::maps::{HASH, PERCPU_HASH, PROG_ARRAY};
     use std::rc::Rc;
 
     #[test]
@@ -109,11 +191,35 @@ mod tests {
     }
 
     #[test]
+    fn prefixes_read_as_they_are_written() {
+        for (size, text) in [(8, "192.0.2.0/24"), (20, "2001:db8::/32"), (8, "0.0.0.0/0"), (6, "0a0b/16")] {
+            let def = MapDef::new("trie", LPM_TRIE, size, 4, 4);
+            let key = def.prefix(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            assert_eq!((key.len(), def.key_text(&key)), (size as usize, text.to_owned()));
+        }
+        let def = MapDef::new("trie", LPM_TRIE, 8, 4, 4);
+        for wrong in ["192.0.2.0", "192.0.2.0/33", "192.0.2/24", "/", "2001:db8::/32", "192.0.2.0/-1"] {
+            assert!(def.prefix(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(MapDef::new("plain", HASH, 8, 4, 4).key_text(&[24, 0, 0, 0, 1, 0, 0, 0]), "4294967320");
+    }
+
+    #[test]
+    fn programs_and_tables_have_names() {
+        let programs = ["parse".to_owned()];
+        let table = Table::new(Rc::new(MapDef::new("jumps", PROG_ARRAY, 4, 4, 4)), 1);
+        let named = Named { tables: std::slice::from_ref(&table), programs: &programs };
+        assert_eq!(table.entry_text(&[0; 4], named), "program parse");
+        assert_eq!(table.entry_text(&[1, 0, 0, 0], named), "1", "which is not there");
+        assert_eq!(table.amount(&[0; 4]), None);
+    }
+
+    #[test]
     fn an_amount_is_that_of_all_processors() {
         let table = |kind, size| Table::new(Rc::new(MapDef::new("t", kind, 4, size, 4)), 2);
         let each = [[3, 0, 0, 0, 0, 0, 0, 0], [4, 0, 0, 0, 0, 0, 0, 0]].concat();
         assert_eq!(table(PERCPU_HASH, 4).amount(&each), Some(7));
-        assert_eq!(table(PERCPU_HASH, 4).entry_text(&each, &[]), "3 | 4");
+        assert_eq!(table(PERCPU_HASH, 4).entry_text(&each, Named::default()), "3 | 4");
         assert_eq!(table(HASH, 8).amount(&each[..8]), Some(3));
         assert_eq!(table(HASH, 16).amount(&each), None);
     }

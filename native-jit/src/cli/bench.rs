@@ -22,6 +22,7 @@ use super::packet::{PacketArguments, Packets};
 use super::perf::Perf;
 use super::program::{self, ProgramArguments};
 use super::progress::Progress;
+use super::tables::EntryArguments;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::World;
 use bpf64_core::load::{Form, Format, Loaded, Request, load};
@@ -59,6 +60,8 @@ pub(crate) struct Arguments {
     more: Vec<PathBuf>,
     #[command(flatten)]
     packets: PacketArguments,
+    #[command(flatten)]
+    entries: EntryArguments,
     /// Engines, separated by commas; all without this
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = engine_named)]
     engines: Vec<&'static Engine>,
@@ -108,7 +111,8 @@ impl Task {
     fn new(name: String, builtin: Option<&'static Builtin>, loaded: Loaded, packet: Skb) -> Self {
         let program = loaded.ebpf();
         let verified = verify(&program, &loaded.program_type, 0).map_err(|rejection| rejection.to_string());
-        let (program, world) = (Rc::new(program), World::new(packet));
+        let (program, programs) = (Rc::new(program), loaded.others.clone());
+        let world = World { programs, ..World::new(packet) };
         Task { name, builtin, loaded, program, verified, world, profile: None }
     }
 
@@ -127,6 +131,17 @@ impl Task {
         let loaded = load(text.as_bytes(), &Request { program_type, ..format.into() }).ok()?;
         let task = Task::new("nothing".to_owned(), None, loaded, self.world.skb.clone());
         Some(Task { profile: self.profile.clone(), ..task })
+    }
+
+    /// Those of the programs that it may go on to.
+    fn others(&self) -> Result<Vec<Verified>, Unfit> {
+        let prove = |other: &Rc<Program>| {
+            verify(other, &self.loaded.program_type, 0).map_err(|rejection| {
+                let name = other.name().unwrap_or("a program");
+                Unfit::NotTaken(format!("{name} is not verified: {rejection}").into())
+            })
+        };
+        self.world.programs.iter().map(prove).collect()
     }
 
     /// The proof, which some engines do not run without.
@@ -200,8 +215,11 @@ fn tasks(arguments: &Arguments) -> Result<Vec<Task>, Failure> {
     let skb = packet.unwrap_or_else(suite::packet_to_port_22);
     let sources = sources(arguments)?;
     let task = |source: &_| {
-        let loaded = arguments.program.load(source)?;
-        Ok(Task::new(source.name.clone(), None, loaded, skb.clone()))
+        let loaded = arguments.entries.load(&arguments.program, source, None)?;
+        let tables = arguments.entries.tables(&loaded, 1)?;
+        let task = Task::new(source.name.clone(), None, loaded, skb.clone());
+        let world = World { tables, ..task.world };
+        Ok(Task { world, ..task })
     };
     sources.iter().map(task).collect()
 }

@@ -138,6 +138,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         for (pc, line) in pcs(&loaded.form).zip(lines) {
             out.text(format_args!("{}{line}\n", above(pc)))?;
         }
+        out.text(listing.map(|listing| listing.behind()).unwrap_or_default())?;
         return Ok(Status::Done);
     };
     let status = run.status();
@@ -175,7 +176,8 @@ fn listing<'a>(loaded: &'a Loaded, arguments: &Arguments) -> Result<Option<Listi
         }
     };
     let Form::Ebpf(program) = &loaded.form else { return Ok(None) };
-    Ok(Some(Listing { program, program_type: &loaded.program_type, style, source: !arguments.no_source }))
+    let Loaded { program_type, others, .. } = loaded;
+    Ok(Some(Listing { program, program_type, style, source: !arguments.no_source, others }))
 }
 
 /// Every instruction as a line of the listing, in the order of the program.

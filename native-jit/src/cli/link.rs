@@ -10,7 +10,7 @@ use bpf64_core::classic::text;
 use bpf64_core::context::skb::link_type::ETHERNET;
 use bpf64_core::link::{self, Document, Entry, Packet};
 use bpf64_core::listing::{Listing, Style};
-use bpf64_core::load::{Form, Format};
+use bpf64_core::load::{Form, Format, Loaded};
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -130,8 +130,8 @@ fn as_text(program: &ProgramArguments, source: Source) -> Result<(String, String
         let text = match &loaded.form {
             Form::Classic(program, _) => text::listing(program.insns(), text::Style::Tcpdump),
             Form::Ebpf(program) => {
-                let program_type = &loaded.program_type;
-                Listing { program, program_type, style: Style::Kernel, source: true }.to_string()
+                let Loaded { program_type, others, .. } = &loaded;
+                Listing { program, program_type, style: Style::Kernel, source: true, others }.to_string()
             }
         };
         return Ok((text, String::new()));

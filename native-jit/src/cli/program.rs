@@ -82,14 +82,15 @@ impl ProgramArguments {
 
     /// The program in what [`ProgramArguments::read`] gave.
     pub(crate) fn load(&self, source: &Source) -> Result<Loaded, Failure> {
-        self.load_as(source, self.environment.map(Into::into))
+        self.load_with(source, None, &[])
     }
 
-    /// The same as a program of this type, whatever it says itself.
-    pub(crate) fn load_as(
+    /// The same as a program of this type, whatever it says itself, and with these other programs of the file.
+    pub(crate) fn load_with(
         &self,
         source: &Source,
         program_type: Option<ProgramType>,
+        others: &[&str],
     ) -> Result<Loaded, Failure> {
         let target = self.target.target();
         let declared = |text: &String| {
@@ -101,7 +102,8 @@ impl ProgramArguments {
         let maps = self.maps.iter().map(declared).collect::<Result<Vec<_>, _>>()?;
         let request = Request {
             format: self.format,
-            program_type,
+            program_type: program_type.or(self.environment.map(Into::into)),
+            others,
             function: self.function.as_deref(),
             section: self.section.as_deref(),
             target: Some(&target),

@@ -21,8 +21,8 @@ use bpf64_core::context::skb::Skb;
 use bpf64_core::context::{Field, FieldKind};
 use bpf64_core::environment::{Environment, MEMORY, ProgramType, SECCOMP, World};
 use bpf64_core::load::{Form, Loaded};
-use bpf64_core::machine::Trap;
 use bpf64_core::maps::Table;
+use bpf64_core::program::Program;
 use bpf64_core::verifier::{Verified, verify};
 use capture::Feed;
 use engine::{End, Engine, EngineName};
@@ -108,6 +108,9 @@ pub(super) struct Job<'a> {
 #[derive(Serialize)]
 pub(super) struct TrapDocument {
     insn: u32,
+    /// Which program, if it is one that was gone on to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
     code: &'static str,
     message: String,
 }
@@ -116,12 +119,13 @@ impl TrapDocument {
     /// How a run ended that gave no result; `None` for one that did. The number of an instruction is that of its first
     /// slot, as in listings.
     pub(super) fn of(engine: &Engine, end: &End, limit: u64) -> Option<Self> {
-        let (pc, code, message) = match end {
+        let (at, code, message) = match end {
             End::Returned { .. } => return None,
-            End::Trapped(Trap { pc, kind }) => (*pc, kind.code(), kind.to_string()),
-            End::Limit { pc } => (*pc, "limit", limit_message(limit)),
+            End::Trapped(at, kind) => (*at, kind.code(), kind.to_string()),
+            End::Limit(at) => (*at, "limit", limit_message(limit)),
         };
-        Some(TrapDocument { insn: engine.slot(pc), code, message })
+        let program = engine.name(at.program).map(str::to_owned);
+        Some(TrapDocument { insn: engine.slot(at), program, code, message })
     }
 }
 
@@ -137,7 +141,7 @@ pub(crate) fn r0_text(value: u64) -> String {
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let source = arguments.program.read()?;
-    let loaded = arguments.program.load(&source)?;
+    let loaded = arguments.entries.load(&arguments.program, &source, None)?;
     let context = arguments.syscall.context()?;
     let on_packets = arguments.packets.is_given() || arguments.mem.is_some();
     // A record without a packet is a system call's to a classic program that says nothing else of itself.
@@ -166,7 +170,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         }
     };
     let plain = !has_packet(&environment);
-    let tables = arguments.entries.tables(&loaded.ebpf(), arguments.surroundings.cpus())?;
+    let tables = arguments.entries.tables(&loaded, arguments.surroundings.cpus())?;
     let proof = match arguments.unverified || arguments.mem.is_some() {
         true => None,
         false => prove(&source, &loaded, &environment, out)?,
@@ -200,12 +204,17 @@ fn prove(
 ) -> Result<Option<Verified>, Failure> {
     const NOTE: &str = "note: `--unverified` runs it nevertheless, in the interpreter that checks every step";
     let Form::Ebpf(program) = &loaded.form else { return Ok(None) };
-    verify(program, environment, 0).map(Some).map_err(|rejection| {
-        if !out.json {
-            super::output::warn(NOTE);
-        }
-        super::verify::refusal(source, loaded, program, &rejection)
-    })
+    let prove = |program: &Program| {
+        verify(program, environment, 0).map_err(|rejection| {
+            if !out.json {
+                super::output::warn(NOTE);
+            }
+            super::verify::refusal(source, loaded, program, &rejection)
+        })
+    };
+    let proof = prove(program)?;
+    loaded.others.iter().try_for_each(|other| prove(other).map(|_| ()))?;
+    Ok(Some(proof))
 }
 
 /// Filters of system calls, one or several. They see the call and nothing else.
@@ -234,7 +243,8 @@ fn seccomp(arguments: &Arguments, first: (Source, Loaded), out: &mut Output) -> 
 impl Job<'_> {
     /// The world of the first run.
     fn world(&self, skb: Skb) -> Result<World, Failure> {
-        let mut world = World { tables: self.tables.clone(), ..World::new(skb) };
+        let programs = self.engine.others().to_vec();
+        let mut world = World { tables: self.tables.clone(), programs, ..World::new(skb) };
         self.surroundings.put(&mut world).map_err(Failure::not_understood)?;
         self.put_context(&mut world)?;
         Ok(world)
@@ -253,20 +263,20 @@ impl Job<'_> {
 
     /// The trap as a fault, at its place in the program's text if it has one.
     pub(super) fn trap_failure(&self, end: &End) -> Option<Failure> {
-        let (pc, message, help) = match end {
+        let (at, message, help) = match end {
             End::Returned { .. } => return None,
-            End::Trapped(Trap { pc, kind }) => (*pc, format!("the program trapped: {kind}"), None),
-            End::Limit { pc } => (*pc, limit_message(self.limit), Some("`--limit N` allows more")),
+            End::Trapped(at, kind) => (*at, format!("the program trapped: {kind}"), None),
+            End::Limit(at) => (*at, limit_message(self.limit), Some("`--limit N` allows more")),
         };
-        Some(match (self.engine.span(pc), self.source.text()) {
+        Some(match (self.engine.span(at), self.source.text()) {
             (Some(span), Some(_)) => {
                 let fault =
-                    bpf64_core::diagnostic::Diagnostic::new(span, message).refusing(self.engine.slot(pc));
+                    bpf64_core::diagnostic::Diagnostic::new(span, message).refusing(self.engine.slot(at));
                 let fault = help.iter().fold(fault, |fault, help| fault.help(*help));
                 Failure::Faults(self.source.clone(), vec![fault])
             }
             _ => {
-                let place = self.engine.describe(pc).map(|insn| format!(" ({insn})")).unwrap_or_default();
+                let place = self.engine.describe(at).map(|insn| format!(" ({insn})")).unwrap_or_default();
                 let failure = Failure::refused(message + &place);
                 help.iter().fold(failure, |failure, help| failure.help(*help))
             }

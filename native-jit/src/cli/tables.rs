@@ -5,9 +5,13 @@ mod show;
 pub(super) use show::{show, show_named};
 
 use super::failure::Failure;
+use super::input::Source;
 use super::packet;
-use bpf64_core::maps::{self, MapDef, Table};
-use bpf64_core::program::Program;
+use super::program::ProgramArguments;
+use bpf64_core::environment::{ProgramType, World};
+use bpf64_core::load::{Form, Format, Loaded};
+use bpf64_core::maps::{self, Holds, MapDef, Named, Table};
+use bpf64_core::program;
 use data_encoding::HEXLOWER;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,8 +20,9 @@ use std::rc::Rc;
 /// What tables hold before the first run.
 #[derive(clap::Args)]
 pub(super) struct EntryArguments {
-    /// Put an entry into a table of the program before the run, key and value as digits; repeat it for more
-    #[arg(long = "map-entry", value_name = "NAME:KEY=VALUE")]
+    /// Put an entry into a table before the run: key and value as digits, a trie's key as PREFIX/BITS, and into a table of
+    /// programs a function of the object file, or the section that holds it alone; repeat it for more
+    #[arg(long = "map-entry", value_name = "TABLE:KEY=VALUE")]
     entries: Vec<String>,
 }
 
@@ -26,20 +31,32 @@ pub(super) struct EntryArguments {
 pub(super) struct Entry {
     key: String,
     value: String,
+    /// The name of the program that the value stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
+    /// The name of the table that it stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<String>,
 }
 
 /// Every entry of a table: of what each CPU has of its own, the values of all of them in turn.
-pub(super) fn entries(table: &Table) -> Vec<Entry> {
-    let digits = |(key, value): (Vec<u8>, Vec<u8>)| Entry {
-        key: HEXLOWER.encode(&key),
-        value: HEXLOWER.encode(&value),
+pub(super) fn entries(table: &Table, named: Named<'_>) -> Vec<Entry> {
+    let digits = |(key, value): (Vec<u8>, Vec<u8>)| {
+        let name = named.name(table.def(), &value).map(str::to_owned);
+        let (program, table) = match table.def().kind.holds() {
+            Holds::Programs => (name, None),
+            _ => (None, name),
+        };
+        Entry { key: HEXLOWER.encode(&key), value: HEXLOWER.encode(&value), program, table }
     };
     table.entries().map(digits).collect()
 }
 
-/// The tables by name.
-pub(super) fn by_name(tables: &[Table]) -> BTreeMap<&str, Vec<Entry>> {
-    tables.iter().map(|table| (table.def().name.as_str(), entries(table))).collect()
+/// The tables of a world by name.
+pub(super) fn by_name(world: &World) -> BTreeMap<&str, Vec<Entry>> {
+    let programs = world.program_names();
+    let named = Named { tables: &world.tables, programs: &programs };
+    world.tables.iter().map(|table| (table.def().name.as_str(), entries(table, named))).collect()
 }
 
 /// Reads `NAME:KIND:KEY:VALUE:MAX`, for formats that cannot declare tables.
@@ -60,21 +77,60 @@ pub(super) fn declaration(text: &str) -> Result<MapDef, String> {
 }
 
 impl EntryArguments {
+    /// Loads the program, and with it those that its tables are to hold.
+    pub(super) fn load(
+        &self,
+        program: &ProgramArguments,
+        source: &Source,
+        program_type: Option<ProgramType>,
+    ) -> Result<Loaded, Failure> {
+        let mut names: Vec<&str> = Vec::new();
+        loop {
+            let loaded = program.load_with(source, program_type.clone(), &names)?;
+            let wanted = || self.entries.iter().filter_map(|text| program_in(text, &loaded));
+            // Programs bring tables, which may hold programs: until there are no more of them.
+            if loaded.format != Format::Elf || wanted().count() <= names.len() {
+                return Ok(loaded);
+            }
+            names = wanted().collect();
+        }
+    }
+
     /// The program's tables, with these entries in them.
-    pub(super) fn tables(&self, program: &Program, cpus: u32) -> Result<Vec<Table>, Failure> {
+    pub(super) fn tables(&self, loaded: &Loaded, cpus: u32) -> Result<Vec<Table>, Failure> {
+        let program = loaded.ebpf();
         let mut tables: Vec<Table> =
             program.maps().iter().map(|def| Table::new(Rc::clone(def), cpus)).collect();
+        // The names that the loader was asked for, in their order.
+        let mut asked = loaded.asked.iter();
         for text in &self.entries {
-            put(&mut tables, text).map_err(|why| {
+            let asked = program_in(text, loaded).and_then(|_| asked.next()).copied();
+            put(&mut tables, text, loaded, asked).map_err(|why| {
                 Failure::not_understood(format!("--map-entry {text}: {why}"))
-                    .help("write it as NAME:KEY=VALUE, for example counts:01000000=2a00000000000000")
+                    .help("write it as TABLE:KEY=VALUE, for example counts:01000000=2a00000000000000")
             })?;
         }
         Ok(tables)
     }
 }
 
-fn put(tables: &mut [Table], text: &str) -> Result<(), String> {
+/// The name of a program that an entry puts into a table of programs, or into a table that this program does not have:
+/// others of the object may.
+fn program_in<'t>(text: &'t str, loaded: &Loaded) -> Option<&'t str> {
+    let (table, entry) = text.split_once(':')?;
+    let (_, value) = entry.split_once('=')?;
+    let maps = match &loaded.form {
+        Form::Ebpf(program) => program.maps(),
+        Form::Classic(..) => &[],
+    };
+    let holds_programs = match maps.iter().find(|def| def.name == table) {
+        Some(def) => def.kind.holds() == Holds::Programs,
+        None => packet::digits(value.as_bytes()).is_err(),
+    };
+    holds_programs.then_some(value)
+}
+
+fn put(tables: &mut [Table], text: &str, loaded: &Loaded, asked: Option<u32>) -> Result<(), String> {
     let (name, entry) = text.split_once(':').ok_or("the table's name is missing")?;
     let (key, value) = entry.split_once('=').ok_or("the value is missing")?;
     let number = tables.iter().position(|table| table.def().name == name).ok_or_else(|| {
@@ -84,9 +140,18 @@ fn put(tables: &mut [Table], text: &str) -> Result<(), String> {
             false => format!("the program has no table of that name; it has {}", known.join(", ")),
         }
     })?;
-    let [key, value] = [packet::digits(key.as_bytes())?, packet::digits(value.as_bytes())?];
+    let def = Rc::clone(tables[number].def());
+    let key = if key.contains('/') { def.prefix(key)? } else { packet::digits(key.as_bytes())? };
+    let value = match (def.kind.holds(), asked) {
+        (Holds::Programs, Some(asked)) => asked.to_le_bytes().to_vec(),
+        (Holds::Programs, None) => program_number(value, loaded)?.to_le_bytes().to_vec(),
+        (Holds::Tables, _) => match tables.iter().position(|table| table.def().name == value) {
+            Some(inner) => (inner as u32).to_le_bytes().to_vec(),
+            None => packet::digits(value.as_bytes())?,
+        },
+        _ => packet::digits(value.as_bytes())?,
+    };
     maps::update(tables, number, &key, &value, maps::change::ANY).map_err(|error| {
-        let def = tables[number].def();
         let sizes = format!("its keys have {} and its values {} bytes", def.key_size, def.value_size);
         if (key.len(), value.len()) == (def.key_size as usize, def.value_size as usize) {
             format!("Linux would answer {error}")
@@ -94,4 +159,15 @@ fn put(tables: &mut [Table], text: &str) -> Result<(), String> {
             sizes
         }
     })
+}
+
+/// The number of a program of a text.
+fn program_number(name: &str, loaded: &Loaded) -> Result<u32, String> {
+    let names = program::names(&loaded.others);
+    (0..).zip(&names).find(|(_, known)| *known == name).map(|(number, _)| number).ok_or_else(
+        || match &names[..] {
+            [] => "there is no other program to go on in; in a text, `.program NAME` begins one".to_owned(),
+            names => format!("there is no program `{name}` to go on in; there are {}", names.join(", ")),
+        },
+    )
 }

@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     let source = arguments.program.read()?;
     let format = read_format(arguments)?;
     let program_type = ProgramType::from(format.environment());
-    let loaded = arguments.program.load_as(&source, Some(program_type.clone()))?;
+    let loaded = arguments.entries.load(&arguments.program, &source, Some(program_type.clone()))?;
     if let Form::Classic(..) = loaded.form {
         return Err(Failure::not_understood("a classic program sees a packet, not an event")
             .help("write it in eBPF: r1 is the record, with the fields of the format"));
@@ -118,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     if arguments.program.uses_stdin() && input::is_stdin(&arguments.events) {
         return Err(Failure::not_understood("program and events cannot both come from standard input"));
     }
-    let tables = arguments.entries.tables(&loaded.ebpf(), MAX_CPUS)?;
+    let tables = arguments.entries.tables(&loaded, MAX_CPUS)?;
     // What is not proved runs too, a step at a time.
     let proof = verify(&loaded.ebpf(), &program_type, 0).ok();
     let engine = Engine::new(&loaded, arguments.engine, program_type, proof)?;
@@ -130,7 +130,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     let mut symbols = Symbols::default();
     let mut totals = Totals::default();
     let random = Random(arguments.seed);
-    let world = World { tables: job.tables.clone(), cpus: MAX_CPUS, random, ..World::default() };
+    let (tables, programs) = (job.tables.clone(), job.engine.others().to_vec());
+    let world = World { tables, programs, cpus: MAX_CPUS, random, ..World::default() };
     let mut live = job.engine.start(world);
     while let Some(event) = events.next(&format, &mut symbols)? {
         if event.name.as_deref().is_some_and(|name| name != format.name) {
@@ -140,7 +141,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         event.put(live.world_mut());
         let run = live.run(job.limit);
         totals.count(&job, &event, &run, out)?;
-        let given_up = matches!(run.end, End::Limit { .. });
+        let given_up = matches!(run.end, End::Limit(_));
         if !matches!(run.end, End::Returned { .. }) {
             totals.failure.get_or_insert(run.end);
         }
@@ -208,7 +209,7 @@ fn report(
             others: *others,
             insns: *insns,
             results: &totals.rows,
-            maps: tables::by_name(&world.tables),
+            maps: tables::by_name(world),
             printk: &totals.printed,
             symbols: symbols.all().map(|(address, name)| (format!("{address:#018x}"), name)).collect(),
             unread,
@@ -222,7 +223,7 @@ fn report(
         events - kept
     ))?;
     let name = |key: &[u8]| symbols.name(u64::from_le_bytes(key.try_into().ok()?)).map(str::to_owned);
-    tables::show_named(&world.tables, &name, out)?;
+    tables::show_named(world, &name, out)?;
     out.flush()?;
     for (field, Unread { events, example }) in unread {
         let plural = if *events == 1 { "" } else { "s" };

@@ -82,6 +82,17 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     let result = verify(&program, &loaded.program_type, arguments.log as u8);
     let time = start.elapsed();
     let time_ns = time.as_nanos();
+    // Programs that it may go on to are verified as well; of those that are accepted nothing is said.
+    let others = || {
+        let refused = |other: &Rc<Program>| verify(other, &loaded.program_type, arguments.log as u8).err();
+        loaded.others.iter().find_map(|other| Some((other, refused(other)?)))
+    };
+    let (program, result) = match result {
+        Ok(verified) => {
+            others().map_or((&program, Ok(verified)), |(other, rejection)| (other, Err(rejection)))
+        }
+        Err(rejection) => (&program, Err(rejection)),
+    };
     let log = match &result {
         Ok(verified) => timed(verified.log(), arguments.log, time),
         Err(rejection) => timed(&rejection.log, arguments.log, time),
@@ -110,7 +121,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
         }
         Err(rejection) => {
             out.text(&log)?;
-            return Err(refusal(&source, &loaded, &program, rejection));
+            return Err(refusal(&source, &loaded, program, rejection));
         }
     }
     Ok(if result.is_ok() { Status::Done } else { Status::Refused })
@@ -144,6 +155,11 @@ pub(super) fn refusal(
             let fault = Diagnostic::new(span, rejection.explain(&place)).help(kernel).refusing(slot.0);
             Failure::Faults(source.clone(), vec![fault])
         }
-        _ => Failure::refused(format!("instruction {slot}: {}", rejection.explanation())).help(kernel),
+        _ => {
+            let other = loaded.others.iter().any(|other| std::ptr::eq(&**other, program));
+            let name = program.name().filter(|_| other).map(|name| format!("program `{name}`, "));
+            let name = name.unwrap_or_default();
+            Failure::refused(format!("{name}instruction {slot}: {}", rejection.explanation())).help(kernel)
+        }
     }
 }

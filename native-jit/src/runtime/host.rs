@@ -9,16 +9,16 @@ use bpf64_core::environment::World;
 use bpf64_core::helpers::Host;
 use bpf64_core::interp::STACK_SIZE;
 use bpf64_core::isa::Reg;
+use bpf64_core::machine::At;
 use bpf64_core::machine::{Quantity, Region, Sent, TrapKind};
 use bpf64_core::maps::Access;
-use bpf64_core::program::Pc;
 use std::ops::Range;
 
 /// A machine in the middle of a call.
 pub(super) struct Running<'a> {
     pub(super) machine: &'a mut Machine,
     /// The call.
-    pub(super) pc: Pc,
+    pub(super) at: At,
 }
 
 /// The part of a stretch of memory at `start` that an access means.
@@ -193,7 +193,7 @@ impl Host for Running<'_> {
     }
 
     fn print(&mut self, line: &str) {
-        self.machine.printed.push((self.pc, line.to_owned()));
+        self.machine.printed.push((self.at, line.to_owned()));
     }
 
     fn send(&mut self, sent: &Sent) {

@@ -144,8 +144,8 @@ fn written(loaded: &Loaded) -> String {
     match &loaded.form {
         Form::Classic(program, _) => classic::text::listing(program.insns(), classic::text::Style::Tcpdump),
         Form::Ebpf(program) => {
-            let program_type = &loaded.program_type;
-            Listing { program, program_type, style: Style::Kernel, source: true }.to_string()
+            let Loaded { program_type, others, .. } = loaded;
+            Listing { program, program_type, style: Style::Kernel, source: true, others }.to_string()
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::State;
 use crate::levels::Level;
-use crate::work::{Judgement, Place, Proof, Ran, Report, TableRows, accepts};
+use crate::work::{Judgement, Place, Proof, Ran, Report, TableRows};
+use bpf64_core::environment::Tally;
 use bpf64_core::isa::Reg;
 use bpf64_core::program::Pc;
 use std::rc::Rc;
@@ -26,8 +27,8 @@ pub struct Judged {
     parts: Vec<Rc<[Judgement]>>,
     /// Packets judged.
     pub done: usize,
-    /// Packets accepted of those.
-    pub accepted: usize,
+    /// What the program said of those.
+    pub tally: Tally,
     /// How often each eBPF instruction was executed over all of them.
     pub hits: Rc<[u64]>,
     /// How often it was followed by another than the next one.
@@ -119,7 +120,7 @@ impl State {
     pub fn accepted_packets(&self) -> Option<Vec<u8>> {
         let (open, levels) = self.capture.as_ref().zip(self.levels.as_ref())?;
         let keep = |index| match self.judged.get(index) {
-            Some(Judgement::Value(r0)) => accepts(&levels.program_type, r0),
+            Some(Judgement::Value(r0)) => (levels.program_type.verdict)(r0).is_accepted(),
             Some(Judgement::Trap | Judgement::NoEnd) | None => false,
         };
         Some(open.packets.only(&open.file, keep))
@@ -164,13 +165,12 @@ impl State {
                 {
                     let judged = Rc::make_mut(&mut self.judged);
                     judged.done += results.len();
-                    judged.accepted += results
-                        .iter()
-                        .filter(|result| match result {
-                            Judgement::Value(r0) => accepts(&levels.program_type, *r0),
-                            Judgement::Trap | Judgement::NoEnd => false,
-                        })
-                        .count();
+                    for result in &results {
+                        judged.tally.count(match result {
+                            Judgement::Value(r0) => Some((levels.program_type.verdict)(*r0)),
+                            Judgement::Trap | Judgement::NoEnd => None,
+                        });
+                    }
                     judged.parts.push(results.into());
                     judged.hits = hits.into();
                     judged.taken = taken.into();

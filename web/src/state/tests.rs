@@ -140,7 +140,7 @@ fn a_capture_is_judged_and_its_packets_chosen() {
     assert_eq!((state.chosen, state.result(), state.judged.get(0)), (Some(0), Some(7), None));
     assert!(state.is_working());
     let state = told(&state);
-    assert_eq!((state.judged.accepted, state.judged.done, state.is_working()), (1, 2, false));
+    assert_eq!((state.judged.tally.accepted(), state.judged.done, state.is_working()), (1, 2, false));
     assert_eq!(
         (state.judged.get(0), state.judged.get(1), state.judged.get(2)),
         (Some(Judgement::Value(7)), Some(Judgement::Value(0)), None)
@@ -240,7 +240,7 @@ fn an_endless_loop_is_stopped() {
     assert_eq!(state.result(), None);
     let state = reduce(&state, Action::OpenFile("two.pcap".to_owned(), capture(&[&PACKET, &PACKET])));
     let state = told(&state);
-    assert_eq!((state.judged.accepted, state.judged.get(1)), (0, Some(Judgement::NoEnd)));
+    assert_eq!((state.judged.tally.accepted(), state.judged.get(1)), (0, Some(Judgement::NoEnd)));
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::virtual_list::VirtualList;
 use super::{PageProps, flag};
 use crate::browser;
 use crate::state::Action;
-use crate::work::{Judgement, accepts};
+use crate::work::Judgement;
+use bpf64_core::environment::Verdict;
 use bpf64_core::packet;
 use std::rc::Rc;
 use web_sys::HtmlInputElement;
@@ -28,7 +29,10 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
     let tally = state.capture.as_ref().map(|open| {
         let (judged, all) = (&state.judged, open.packets.len());
         if judged.done == all {
-            format!("{} of {all} accepted", judged.accepted)
+            match judged.tally.names() {
+                [] => format!("{} of {all} accepted", judged.tally.accepted()),
+                _ => judged.tally.to_string(),
+            }
         } else if state.is_working() {
             format!("{} of {all} judged…", judged.done)
         } else {
@@ -51,7 +55,7 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
         <section class="pane capture" aria-label="Capture">
             <h2>{ "Capture" }<small>{ name }</small><span class="end">
                 if let Some(tally) = tally { <span class="chip" data-testid="tally">{ tally }</span> }
-                if working { <Stop page={page.clone()} /> } else if state.judged.accepted > 0 { <Save page={page.clone()} /> }
+                if working { <Stop page={page.clone()} /> } else if state.judged.tally.accepted() > 0 { <Save page={page.clone()} /> }
                 <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
                     <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
                         accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
@@ -91,10 +95,12 @@ fn Packets(PageProps { page }: &PageProps) -> Html {
             let skb = captured.skb();
             let summary = packet::layers::summary(&packet::layers(&skb, captured.link_type));
             let result = page.state.judged.get(index);
-            let accepted = |r0| program_type.as_ref().is_some_and(|program_type| accepts(program_type, r0));
+            let verdict = |r0| program_type.as_ref().map(|program_type| (program_type.verdict)(r0));
             let (mark, class, verdict, value) = match result {
-                Some(Judgement::Value(r0)) if accepted(r0) => ("✓", "accepted", "accepted", Some(r0)),
-                Some(Judgement::Value(r0)) => ("–", "dropped", "dropped", Some(r0)),
+                Some(Judgement::Value(r0)) => match verdict(r0).unwrap_or(Verdict::Number) {
+                    verdict if verdict.is_accepted() => ("✓", "accepted", verdict.word(), Some(r0)),
+                    verdict => ("–", "dropped", verdict.word(), Some(r0)),
+                },
                 Some(Judgement::Trap) => ("!", "dropped", "trapped", None),
                 Some(Judgement::NoEnd) => ("?", "dropped", "no end", None),
                 None => ("·", "dropped", "not judged yet", None),

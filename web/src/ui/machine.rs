@@ -21,11 +21,19 @@ pub fn Machine(PageProps { page }: &PageProps) -> Html {
     };
     let slot =
         player.pc().and_then(|pc| levels.rows(state.level).get(pc.index())).map(|row| row.slot.to_string());
-    let place =
-        slot.as_ref().map_or_else(|| "at the end".to_owned(), |slot| format!("before instruction {slot}"));
+    let elsewhere = player.elsewhere().and_then(|(number, pc)| {
+        Some(format!(
+            "in {}, before instruction {}",
+            levels.names.get(number)?,
+            levels.others.get(number)?.slot(pc)
+        ))
+    });
+    let place = slot.as_ref().map(|slot| format!("before instruction {slot}")).or(elsewhere);
+    let value = slot.unwrap_or_else(|| if place.is_some() { "elsewhere" } else { "end" }.to_owned());
+    let place = place.unwrap_or_else(|| "at the end".to_owned());
     html! {
         <section class="pane machine" aria-label="Machine">
-            <h2>{ "Machine" }<small data-testid="pc" data-value={slot.unwrap_or_else(|| "end".to_owned())}>{ place }</small></h2>
+            <h2>{ "Machine" }<small data-testid="pc" data-value={value}>{ place }</small></h2>
             <p class="say" aria-live="polite" data-testid="say">{ say::next(player, state.packet.link_type) }</p>
             <div class={classes!("scroll", state.is_stale().then_some("stale"))} tabindex="0" role="group" aria-label="Registers and memory">
                 <div class="regs mono">{ for player.registers(state.packet.link_type).into_iter().map(|known| register(page, known)) }</div>

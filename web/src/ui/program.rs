@@ -8,7 +8,6 @@ use super::{Page, PageProps, flag};
 use crate::export::Form;
 use crate::levels::Level;
 use crate::state::{Action, GraphAction, Outcome, Settings, Shown, Verification};
-use crate::work::accepts;
 use bpf64_core::machine::Ending;
 use yew::prelude::*;
 
@@ -193,7 +192,7 @@ fn Result(PageProps { page }: &PageProps) -> Html {
     let (class, value, text, title) = match end {
         Outcome::Value(r0, ending) => {
             let verdict = (levels.program_type.verdict)(r0);
-            let class = if accepts(&levels.program_type, r0) { "chip good" } else { "chip bad" };
+            let class = if verdict.is_accepted() { "chip good" } else { "chip bad" };
             let why = if ending == Ending::Returned { format!("r0 = {r0:#x}") } else { ending.to_string() };
             (class, Some(format!("0x{r0:016x}")), verdict.to_string(), why)
         }

@@ -135,7 +135,16 @@ fn line_marks(state: &State) -> Vec<LineMark> {
         current: current == Some(key),
         breakpoint: breakpoints.contains(&Pc(key)),
     })
+    .chain(elsewhere(state))
     .collect()
+}
+
+/// The mark of the line where execution stands in a program that was gone on to.
+fn elsewhere(state: &State) -> Option<LineMark> {
+    let (levels, (number, pc)) = (state.levels.as_ref()?, state.player.as_ref()?.elsewhere()?);
+    let text = levels.others.get(number)?.origin(pc).text.clone()?;
+    let line = state.source.get(..text.start)?.matches('\n').count() as u32 + 1;
+    Some(LineMark { line, hue: -1, lit: false, current: true, breakpoint: false })
 }
 
 /// Properties of [`Problems`].

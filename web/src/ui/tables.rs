@@ -1,5 +1,7 @@
 //! The tables pane: what each table holds at this step, before the run, where it can be changed, or after the capture.
 
+mod typed;
+
 use super::{Page, PageProps, memory};
 use crate::player::Player;
 use crate::state::{Action, Moment};
@@ -8,10 +10,10 @@ use bpf64_core::explain::field;
 use bpf64_core::isa::Size;
 use bpf64_core::link::Entry;
 use bpf64_core::machine::{Place, Region};
-use bpf64_core::maps::{MapDef, Row, Table};
+use bpf64_core::maps::{self, Holds, LPM_TRIE, MapDef, Named, Row, Table};
 use std::net::Ipv4Addr;
 use wasm_bindgen::JsCast;
-use web_sys::{HtmlFormElement, HtmlInputElement};
+use web_sys::{HtmlFormElement, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
 /// When tables can be shown, and what that is called.
@@ -39,13 +41,17 @@ pub(super) fn TablesPane(PageProps { page }: &PageProps) -> Html {
     let (about, body) = match state.moment {
         Moment::Now => {
             let tables = player.tables();
-            let all =
-                (0..).zip(tables).map(|(number, table)| now(page, player, number, table)).collect::<Html>();
+            let named = Named { tables, programs: &levels.names };
+            let all = (0..)
+                .zip(tables)
+                .map(|(number, table)| now(page, player, (number, table), named))
+                .collect::<Html>();
             ("One packet by itself: the run begins with what is set before it.", all)
         }
         Moment::Before => {
             let tables = state.given.tables(levels);
-            let all = tables.iter().map(|table| before(page, table, &tables)).collect::<Html>();
+            let named = Named { tables: &tables, programs: &levels.names };
+            let all = tables.iter().map(|table| before(page, table, named)).collect::<Html>();
             ("What every run begins with. Changes are kept in the link.", all)
         }
         Moment::AfterCapture => {
@@ -93,9 +99,9 @@ fn listed(def: &MapDef, lines: Html) -> Html {
 }
 
 /// A table as it is now: a value leads to the step that wrote it.
-fn now(page: &Page, player: &Player, number: u16, table: &Table) -> Html {
-    let (def, all) = (table.def(), player.tables());
-    let rows = table.rows(all, |_| None, TableRows::MOST);
+fn now(page: &Page, player: &Player, (number, table): (u16, &Table), named: Named<'_>) -> Html {
+    let def = table.def();
+    let rows = table.rows(named, |_| None, TableRows::MOST);
     let most = largest(rows.list.iter().map(|row| row.amount));
     let value = |row: &Row| match place(table, number, &row.bytes) {
         Some(place) => html! {
@@ -135,20 +141,27 @@ fn place(table: &Table, number: u16, key: &[u8]) -> Option<Place> {
 }
 
 /// A table as runs find it, to be changed.
-fn before(page: &Page, table: &Table, all: &[Table]) -> Html {
+fn before(page: &Page, table: &Table, named: Named<'_>) -> Html {
     let def = table.def();
-    let rows = table.rows(all, |_| None, TableRows::MOST);
+    let rows = table.rows(named, |_| None, TableRows::MOST);
+    let parts = typed::parts(def, |types| types.value, def.value_size);
     let entry = |row: &Row, value| Entry { table: def.name.clone(), key: row.bytes.clone(), value };
     let one = |row: &Row| {
         let (key, size) = (row.bytes.clone(), def.value_size as usize);
         let onchange = put(page, def, key, size);
-        let shown = table
-            .read(&row.bytes)
-            .map_or_else(|_| row.value.clone(), |bytes| typed(&bytes[..size.min(bytes.len())], &row.value));
+        let bytes = table.read(&row.bytes).map(|mut bytes| {
+            bytes.truncate(size);
+            bytes
+        });
+        let shown = bytes.as_ref().map_or_else(|_| row.value.clone(), |bytes| typed(bytes, &row.value));
         let is_kept = def.kind.preset() || row.bytes.is_empty();
         html! {
             <tr data-testid="map-row"><th scope="row" class="mono">{ &row.key }</th>
-                <td>if row.bytes.is_empty() { <span class="mono">{ &row.value }</span> } else {
+                <td>if row.bytes.is_empty() { <span class="mono">{ &row.value }</span> } else if def.kind.holds() == Holds::Programs {
+                    { chooser(page, def, row, named.programs) }
+                } else if let (Some(parts), Ok(bytes)) = (&parts, &bytes) {
+                    { typed::value(page, def, (&row.bytes, &row.key), bytes, parts.clone()) }
+                } else {
                     <input class="mono" type="text" value={shown} {onchange} aria-label={format!("Value of {} in {}", row.key, def.name)} autocomplete="off" spellcheck="false" /> }</td>
                 <td>if !is_kept { <button type="button" class="btn small" aria-label={format!("Delete {}", row.key)} onclick={page.send(Action::Entry(entry(row, None)))}>{ "×" }</button> }</td></tr>
         }
@@ -158,12 +171,32 @@ fn before(page: &Page, table: &Table, all: &[Table]) -> Html {
         <section class="map" data-testid={format!("map-{}", def.name)}>
             { heading(def, rows.total) }
             { listed(def, rows.list.iter().map(one).collect::<Html>()) }
-            { adder(page, def) }
+            { adder(page, def, named.programs) }
             if is_changed {
                 <button type="button" class="btn small" data-testid="tables-reset" onclick={page.send(Action::ForgetEntries(def.name.clone()))}>{ "As the program declares it" }</button>
             }
         </section>
     }
+}
+
+/// Chooses the program of an entry by its name.
+fn chooser(page: &Page, def: &MapDef, row: &Row, programs: &[String]) -> Html {
+    let onchange = {
+        let (page, table, key) = (page.clone(), def.name.clone(), row.bytes.clone());
+        Callback::from(move |event: Event| {
+            let chosen = event.target_unchecked_into::<HtmlSelectElement>().selected_index();
+            let value = Some((chosen as u32).to_le_bytes().to_vec());
+            page.dispatch.emit(Action::Entry(Entry { table: table.clone(), key: key.clone(), value }));
+        })
+    };
+    let chosen = |name: &String| row.value.strip_prefix("program ") == Some(name);
+    html! {
+        <select class="mono" {onchange} aria-label={format!("Program at {} in {}", row.key, def.name)}>{ options(programs, chosen) }</select>
+    }
+}
+
+fn options(programs: &[String], chosen: impl Fn(&String) -> bool) -> Html {
+    programs.iter().map(|name| html! { <option selected={chosen(name)}>{ name }</option> }).collect()
 }
 
 /// A number as it is typed, or all digits where text could not be read back.
@@ -187,10 +220,18 @@ fn put(page: &Page, def: &MapDef, key: Vec<u8>, size: usize) -> Callback<Event> 
 }
 
 /// The form for another entry.
-fn adder(page: &Page, def: &MapDef) -> Html {
+fn adder(page: &Page, def: &MapDef, programs: &[String]) -> Html {
+    let holds_programs = def.kind.holds() == Holds::Programs;
+    if holds_programs && programs.is_empty() {
+        return html! { <p class="hint">{ "There is no other program to go on in. One is begun by " }<code class="mono">{ ".program NAME" }</code>{ "." }</p> };
+    }
+    let is_trie = def.kind.number() == LPM_TRIE.number();
+    let key_parts = typed::parts(def, |types| types.key, def.key_size).filter(|_| !is_trie);
+    let value_parts = typed::parts(def, |types| types.value, def.value_size).filter(|_| !holds_programs);
     let onsubmit = {
-        let (page, table) = (page.clone(), def.name.clone());
-        let (key_size, value_size) = (def.key_size as usize, def.value_size as usize);
+        let (page, table, def) = (page.clone(), def.name.clone(), def.clone());
+        let (key_parts, value_parts) = (key_parts.clone(), value_parts.clone());
+        let value_size = def.value_size as usize;
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             let form = event.target_unchecked_into::<HtmlFormElement>();
@@ -198,8 +239,18 @@ fn adder(page: &Page, def: &MapDef) -> Html {
                 let input = form.query_selector(&format!("[name={name}]")).ok().flatten()?;
                 Some(input.unchecked_into::<HtmlInputElement>().value())
             };
-            let key = field("key").map_or(Ok(Vec::new()), |text| read_bytes(key_size, &text));
-            let value = read_bytes(value_size, &field("value").unwrap_or_default());
+            let key = match &key_parts {
+                Some(parts) => typed::read(&form, "key", parts, def.key_size as usize),
+                None => field("key").map_or(Ok(Vec::new()), |text| read_key(&def, &text)),
+            };
+            let value = match (form.query_selector("select").ok().flatten(), &value_parts) {
+                (_, Some(parts)) => typed::read(&form, "value", parts, value_size),
+                (Some(select), None) => Ok((select.unchecked_into::<HtmlSelectElement>().selected_index()
+                    as u32)
+                    .to_le_bytes()
+                    .to_vec()),
+                (None, None) => read_bytes(value_size, &field("value").unwrap_or_default()),
+            };
             page.dispatch.emit(match (key, value) {
                 (Ok(key), Ok(value)) => {
                     form.reset();
@@ -210,18 +261,31 @@ fn adder(page: &Page, def: &MapDef) -> Html {
         })
     };
     let field = |name: &'static str, size: u32| {
+        let wanted = match (name, is_trie, size) {
+            ("key", true, 8) => "192.0.2.0/24".to_owned(),
+            ("key", true, 20) => "2001:db8::/32".to_owned(),
+            _ => format!("{name}, {size} bytes"),
+        };
         html! {
-            <input class="mono" type="text" {name} placeholder={format!("{name}, {size} bytes")} aria-label={format!("{name} for {}", def.name)}
+            <input class="mono" type="text" {name} placeholder={wanted} aria-label={format!("{name} for {}", def.name)}
                 data-testid={format!("{name}-for-{}", def.name)} autocomplete="off" spellcheck="false" />
         }
     };
     html! {
         <form class="adder" {onsubmit}>
-            if def.key_size > 0 { { field("key", def.key_size) } }
-            { field("value", def.value_size) }
+            if let Some(parts) = &key_parts { { typed::adder(def, "key", parts) } } else if def.key_size > 0 { { field("key", def.key_size) } }
+            if let Some(parts) = &value_parts { { typed::adder(def, "value", parts) } } else if holds_programs {
+                <select class="mono" aria-label={format!("value for {}", def.name)} data-testid={format!("value-for-{}", def.name)}>{ options(programs, |_| false) }</select>
+            } else { { field("value", def.value_size) } }
             <button type="submit" class="btn small">{ "Put in" }</button>
         </form>
     }
+}
+
+/// The bytes of a key: of a trie, a prefix.
+fn read_key(def: &MapDef, text: &str) -> Result<Vec<u8>, String> {
+    let is_trie = def.kind.number() == LPM_TRIE.number();
+    if is_trie && text.contains('/') { def.prefix(text) } else { read_bytes(def.key_size as usize, text) }
 }
 
 /// The bytes of a number, an IPv4 address, or digits.
@@ -233,7 +297,7 @@ fn read_bytes(size: usize, text: &str) -> Result<Vec<u8>, String> {
     if matches!(size, 1 | 2 | 4 | 8) {
         return field::plain(size, text).map(|number| number.to_le_bytes()[..size].to_vec());
     }
-    let bytes = field::digits(text)?;
+    let bytes = maps::digits(text)?;
     if bytes.len() == size {
         Ok(bytes)
     } else {

@@ -3,10 +3,9 @@
 use super::message::TableRows;
 use crate::given::Given;
 use crate::levels::Levels;
-use bpf64_core::environment::{ProgramType, Verdict};
 use bpf64_core::interp;
 use bpf64_core::machine::{Flow, Machine as _};
-use bpf64_core::maps::Table;
+use bpf64_core::maps::{Named, Table};
 use bpf64_core::packet::Capture;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -29,20 +28,6 @@ pub enum Judgement {
     Trap,
     /// The program did not come to an end soon enough.
     NoEnd,
-}
-
-/// Whether a program of this type lets a packet pass, or keeps it, by returning this.
-#[must_use]
-pub fn accepts(program_type: &ProgramType, r0: u64) -> bool {
-    match (program_type.verdict)(r0) {
-        Verdict::Dropped => false,
-        Verdict::Accepted { .. } => true,
-        Verdict::Action(name) => !matches!(
-            name,
-            "XDP_ABORTED" | "XDP_DROP" | "TC_ACT_SHOT" | "TC_ACT_STOLEN" | "TC_ACT_QUEUED" | "filtered out"
-        ),
-        Verdict::Number => r0 != 0,
-    }
 }
 
 /// A capture on its way through a program. What the program keeps in tables is there for the next packet.
@@ -88,7 +73,8 @@ impl Judge {
 
     /// What the tables hold now.
     pub(super) fn tables(&self) -> Vec<TableRows> {
-        self.tables.iter().map(|table| TableRows::of(table, &self.tables)).collect()
+        let named = Named { tables: &self.tables, programs: &self.levels.names };
+        self.tables.iter().map(|table| TableRows::of(table, named)).collect()
     }
 
     /// Judges for a slice; gives a part when one is ready.
@@ -118,11 +104,11 @@ impl Judge {
             if executed == LIMIT {
                 break Judgement::NoEnd;
             }
-            let pc = machine.pc();
+            let (pc, first) = (machine.pc(), machine.running() == 0);
             match machine.step(&mut ()) {
                 Ok(flow) => {
                     executed += 1;
-                    if let Some(hits) = self.hits.get_mut(pc.index()) {
+                    if let Some(hits) = self.hits.get_mut(pc.index()).filter(|_| first) {
                         *hits += 1;
                         let taken = matches!(flow, Flow::Next) && machine.pc() != pc.next();
                         self.taken[pc.index()] += u64::from(taken);

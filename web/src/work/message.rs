@@ -3,7 +3,7 @@
 use super::judge::Judgement;
 use super::known::Known;
 use crate::given::Given;
-use bpf64_core::maps::{Row, Table};
+use bpf64_core::maps::{Named, Row, Table};
 use serde::{Deserialize, Serialize};
 
 /// Which text a message is about: it grows by one with each that could be read.
@@ -127,10 +127,10 @@ impl TableRows {
     /// How many entries are shown.
     pub const MOST: usize = 200;
 
-    /// What is shown of a table among `all`.
+    /// What is shown of a table.
     #[must_use]
-    pub fn of(table: &Table, all: &[Table]) -> Self {
-        let rows = table.rows(all, |_| None, Self::MOST);
+    pub fn of(table: &Table, named: Named<'_>) -> Self {
+        let rows = table.rows(named, |_| None, Self::MOST);
         let row = |row: Row| (row.key, row.value, row.amount);
         TableRows { total: rows.total as u32, rows: rows.list.into_iter().map(row).collect() }
     }

@@ -4,7 +4,7 @@ use super::known::known;
 use super::message::{KnownHere, Place, Proof, Refusal, Visit};
 use crate::levels::Levels;
 use bpf64_core::program::Pc;
-use bpf64_core::verifier::{self, Fact, Reason, Settings, Verified, Visits};
+use bpf64_core::verifier::{self, Fact, Reason, Rejection, Settings, Verified, Visits};
 
 /// The most of a log that is kept, in bytes: its end, which tells of the path that was refused.
 const MOST_LOG: usize = 256 * 1024;
@@ -53,12 +53,12 @@ impl Insight {
     }
 }
 
-/// Verifies a program's eBPF form.
+/// Verifies a program's eBPF form, and those of the programs that it may go on to.
 pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
     match verifier::verify(&levels.ebpf, &levels.program_type, 1) {
         Ok(verified) => {
             let proof = Proof {
-                refusal: None,
+                refusal: others(levels),
                 processed: verified.effort().processed,
                 log: shortened(verified.log()),
                 micros: 0,
@@ -66,22 +66,37 @@ pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
             (proof, Insight { verified: Some(verified), visits: None })
         }
         Err(rejection) => {
-            let reason = &rejection.reason;
-            let refusal = Refusal {
-                place: Place { pc: rejection.pc.0, slot: levels.ebpf.slot(rejection.pc).0 },
-                code: reason.code().to_owned(),
-                sentence: rejection.explanation(),
-                kernel: reason.to_string(),
-                unknown: matches!(reason, Reason::NotSupported(_)),
-            };
+            let place = Place { pc: rejection.pc.0, slot: levels.ebpf.slot(rejection.pc).0 };
+            let sentence = rejection.explanation();
             let proof = Proof {
-                refusal: Some(refusal),
+                refusal: Some(refusal(&rejection, place, sentence)),
                 processed: rejection.processed,
                 log: shortened(&rejection.log),
                 micros: 0,
             };
             (proof, Insight { verified: None, visits: None })
         }
+    }
+}
+
+/// Why the first of the other programs is refused that is, if one is. Its place is in no listing.
+fn others(levels: &Levels) -> Option<Refusal> {
+    levels.others.iter().zip(&*levels.names).find_map(|(other, name)| {
+        let rejection = verifier::verify(other, &levels.program_type, 0).err()?;
+        let slot = other.slot(rejection.pc).0;
+        let sentence = format!("program {name}, instruction {slot}: {}", rejection.explanation());
+        Some(refusal(&rejection, Place { pc: u32::MAX, slot }, sentence))
+    })
+}
+
+fn refusal(rejection: &Rejection, place: Place, sentence: String) -> Refusal {
+    let reason = &rejection.reason;
+    Refusal {
+        place,
+        code: reason.code().to_owned(),
+        sentence,
+        kernel: reason.to_string(),
+        unknown: matches!(reason, Reason::NotSupported(_)),
     }
 }
 

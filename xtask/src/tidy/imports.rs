@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("helpers", &["context", "environment", "errno", "isa", "machine", "maps"]),
     ("environment", &["context", "helpers", "machine", "maps", "program"]),
     ("trace", &["context", "environment"]),
-    ("listing", &["environment", "helpers", "isa", "program"]),
+    ("listing", &["btf", "environment", "helpers", "isa", "program"]),
     ("machine", &["context", "count", "isa", "program"]),
     ("verifier", &["cfg", "context", "count", "domain", "environment", "helpers", "isa", "maps", "program"]),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),

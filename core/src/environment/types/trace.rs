@@ -70,7 +70,7 @@ pub static PERF_EVENT: Environment = Environment {
 
 /// Whether the event is kept (`trace_call_bpf`).
 fn filter(r0: u64) -> Verdict {
-    Verdict::Action(if r0 as u32 == 0 { "filtered out" } else { "kept" })
+    if r0 as u32 == 0 { Verdict::ended("filtered out") } else { Verdict::passed("kept") }
 }
 
 /// A program type made at run time: r1 is a record of this layout. Its name is the record's; it may call what every

@@ -125,7 +125,7 @@ fn character(rest: &str, at: usize) -> Result<(Kind, usize), Diagnostic> {
 }
 
 /// The text with `/* … */` as spaces, every byte in its place. An unfinished one is blanked to the end, and its place given.
-pub(super) fn without_block_comments(source: &str) -> (Cow<'_, str>, Option<Span>) {
+pub(crate) fn without_block_comments(source: &str) -> (Cow<'_, str>, Option<Span>) {
     if !source.contains("/*") {
         return (Cow::Borrowed(source), None);
     }

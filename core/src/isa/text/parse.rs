@@ -10,7 +10,9 @@ mod operands;
 mod references;
 mod slips;
 
-pub use declarations::{Content, ContextText, Declarations, FieldText, MapText, Word, declarations};
+pub use declarations::{
+    Content, ContextText, Declarations, FieldText, LayoutText, MapText, PartText, Word, declarations,
+};
 pub use listing::is_listed;
 
 use super::lexer::{Kind, Token, tokens, without_block_comments};

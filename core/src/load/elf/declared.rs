@@ -2,7 +2,7 @@
 //! values are what members point to (`parse_btf_map_def` of libbpf).
 
 use super::tables::{TYPED, Tables, kind};
-use super::{Result, fault, word};
+use super::{Result, fault, functions, word};
 use crate::btf::{Btf, Id, Kind, Member};
 use crate::diagnostic::Diagnostic;
 use crate::maps::{MapDef, Types};
@@ -58,12 +58,8 @@ pub(super) fn read(
         }
         def.inner = Some(Box::new(definition(&btf, &name, &inner)?));
         def.entries = held(tables, &def, section, slots(at))?;
-    } else if let Some(at) = said.programs
-        && tables.object.sections[section].relocations.range(slots(at)).next().is_some()
-    {
-        return Err(fault(format!(
-            "map `{name}` holds programs from the start, and this version loads one program at a time"
-        )));
+    } else if let Some(at) = said.programs {
+        def.entries = held(tables, &def, section, slots(at))?;
     }
     Ok(def)
 }
@@ -152,7 +148,7 @@ fn wrong(name: &str, field: &str) -> Diagnostic {
     .help("for example `__uint(type, BPF_MAP_TYPE_HASH); __type(key, __u32);`")
 }
 
-/// The tables that a table holds from the start: addresses to be put into its declaration.
+/// The tables or programs that a table holds from the start: addresses to be put into its declaration.
 fn held(
     tables: &mut Tables<'_, '_>,
     def: &MapDef,
@@ -160,27 +156,36 @@ fn held(
     slots: Range<u64>,
 ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let object = tables.object;
+    let what = if def.inner.is_some() { "map" } else { "program" };
     let mut entries = Vec::new();
     for (&at, &relocation) in object.sections[section].relocations.range(slots.clone()) {
         let symbol = object.symbol(relocation)?;
         let name = object.name(symbol);
-        let unknown = || fault(format!("map `{}` holds `{name}`, which is no map", def.name));
-        if !ADDRESS.contains(&relocation.kind) {
+        let unknown = || fault(format!("map `{}` holds `{name}`, which is no {what}", def.name));
+        let Some(target) = symbol.section.filter(|_| ADDRESS.contains(&relocation.kind)) else {
             return Err(unknown());
-        }
-        let target = symbol.section.filter(|&section| tables.declares(section)).ok_or_else(unknown)?;
+        };
         // What has no symbol of its own is so many bytes behind its section's.
         let bytes = object.sections[section].data.get(at as usize..).and_then(|rest| rest.first_chunk());
         let addend =
             if symbol.is_section() { bytes.map_or(0, |&bytes| u64::from_le_bytes(bytes)) } else { 0 };
-        let number = tables.number(target, symbol.value.saturating_add(addend))?;
+        let place = symbol.value.saturating_add(addend);
+        let number = if def.inner.is_none() {
+            let function = functions::at(tables.functions, target, place);
+            let starts = function.filter(|&function| tables.functions[function].start == place);
+            tables.program(starts.ok_or_else(unknown)?)?
+        } else if tables.declares(target) {
+            tables.number(target, place)?.into()
+        } else {
+            return Err(unknown());
+        };
         let index = (at - slots.start) / POINTER;
         let key = (index as u32).to_le_bytes();
-        entries.push((key.to_vec(), u32::from(number).to_le_bytes().to_vec()));
+        entries.push((key.to_vec(), number.to_le_bytes().to_vec()));
     }
     if !entries.is_empty() && def.key_size != 4 {
         return Err(fault(format!(
-            "map `{}` holds tables from the start, so its key must have 4 bytes",
+            "map `{}` holds {what}s from the start, so its key must have 4 bytes",
             def.name
         )));
     }

@@ -142,6 +142,46 @@ pub(super) fn choose(
     }
 }
 
+/// The function that is the program to go on in called `name`, or the only one of the section called so; it is of the
+/// same type as the program that goes on in it (`bpf_prog_map_compatible`).
+pub(super) fn other(
+    object: &Object<'_>,
+    functions: &[Function<'_>],
+    name: &str,
+    program_type: &ProgramType,
+) -> Result<usize> {
+    let function = Request { function: Some(name), ..Request::default() };
+    let found = choose(object, functions, &function).or_else(|nothing| {
+        let in_section = |number: &usize| text(object.sections[functions[*number].section].name) == name;
+        let here: Vec<usize> = programs(object, functions).into_iter().filter(in_section).collect();
+        match here[..] {
+            [one] => Ok(one),
+            // Who names neither is told of functions.
+            [] => Err(nothing),
+            _ => {
+                let list = listed(&described(object, functions, &here), here.len());
+                let message = format!("section `{name}` holds {} programs: {list}", here.len());
+                Err(fault(message).help("name the function"))
+            }
+        }
+    })?;
+    fits(object, &functions[found], program_type).map(|()| found)
+}
+
+/// Whether a program of that type may go on in this function.
+pub(super) fn fits(object: &Object<'_>, function: &Function<'_>, program_type: &ProgramType) -> Result<()> {
+    let section = text(object.sections[function.section].name);
+    let named = kinds::program_type(&section).filter(|_| section.as_bytes() != SHARED);
+    match named.filter(|&named| named != program_type.name) {
+        None => Ok(()),
+        Some(named) => Err(fault(format!(
+            "function `{}` is of program type {named} (section {section}), and programs of type {} go on in others of \
+             their own type only",
+            function.name, program_type.name
+        ))),
+    }
+}
+
 fn nothing(
     object: &Object<'_>,
     functions: &[Function<'_>],

@@ -21,18 +21,22 @@ const R_64_64: u32 = 1;
 const R_64_32: u32 = 10;
 const SLOT_BYTES: u64 = SLOT as u64;
 
-/// A program being put together.
+/// Programs being put together, one after the other.
 pub(super) struct Linker<'o, 'a, 'b> {
     object: &'o Object<'a>,
     functions: &'o [Function<'a>],
-    tables: Tables<'o, 'a>,
+    pub(super) tables: Tables<'o, 'a>,
     lines: Lines<'b>,
+    /// Slots of programs that are put together.
+    before: u32,
     insns: Vec<Insn>,
     origins: Vec<Origin>,
     /// The slot behind what is there so far.
     next: u32,
     /// Of each function, the instruction and slot where it begins, if it is there.
     placed: Vec<Option<(Pc, u32)>>,
+    /// Those that are there.
+    there: Vec<usize>,
     open: Vec<Open>,
 }
 
@@ -51,27 +55,29 @@ pub(super) struct Linked {
     pub(super) insns: Vec<Insn>,
     pub(super) origins: Vec<Origin>,
     pub(super) functions: Vec<program::Function>,
-    pub(super) maps: Vec<MapDef>,
 }
 
 impl<'o, 'a, 'b> Linker<'o, 'a, 'b> {
-    pub(super) fn new(functions: &'o [Function<'a>], tables: Tables<'o, 'a>, lines: Lines<'b>) -> Self {
+    pub(super) fn new(tables: Tables<'o, 'a>, lines: Lines<'b>) -> Self {
+        let functions = tables.functions;
         Linker {
             object: tables.object,
             functions,
             tables,
             lines,
+            before: 0,
             insns: Vec::new(),
             origins: Vec::new(),
             next: 0,
             placed: vec![None; functions.len()],
+            there: Vec::new(),
             open: Vec::new(),
         }
     }
 
     /// The program that begins with function `main`. The others stand in the order in which a reader comes by them:
     /// what a function calls follows it before what is called further down.
-    pub(super) fn link(mut self, main: usize) -> Result<Linked> {
+    pub(super) fn link(&mut self, main: usize) -> Result<Linked> {
         let mut waiting = vec![main];
         while let Some(function) = waiting.pop() {
             if self.placed[function].is_none() {
@@ -80,9 +86,9 @@ impl<'o, 'a, 'b> Linker<'o, 'a, 'b> {
                 waiting.extend(needed);
             }
         }
-        for Open { at, from, function, behind } in &self.open {
-            let start = self.placed[*function].map_or(0, |(_, slot)| slot);
-            let distance = (start + behind) as i32 - *from as i32;
+        for Open { at, from, function, behind } in std::mem::take(&mut self.open) {
+            let start = self.placed[function].map_or(0, |(_, slot)| slot);
+            let distance = (start + behind) as i32 - from as i32;
             match &mut self.insns[at.index()] {
                 Insn::Call(Callee::Local(offset)) | Insn::LoadImm { imm: WideImm::Code(offset), .. } => {
                     *offset = distance;
@@ -90,14 +96,24 @@ impl<'o, 'a, 'b> Linker<'o, 'a, 'b> {
                 _ => unreachable!("only these two are left open"),
             }
         }
-        let name = |(function, placed): (&Function<'_>, &Option<(Pc, u32)>)| {
-            let (pc, _) = (*placed)?;
-            Some(program::Function { name: super::word(&function.name, "function"), pc })
-        };
-        let mut functions: Vec<program::Function> =
-            self.functions.iter().zip(&self.placed).filter_map(name).collect();
+        let mut functions = Vec::with_capacity(self.there.len());
+        for function in self.there.drain(..) {
+            if let Some((pc, _)) = self.placed[function].take() {
+                functions.push(program::Function {
+                    name: super::word(&self.functions[function].name, "function"),
+                    pc,
+                });
+            }
+        }
         super::make_unique(functions.iter_mut().map(|function| &mut function.name));
-        Ok(Linked { insns: self.insns, origins: self.origins, functions, maps: self.tables.finish() })
+        self.before += std::mem::take(&mut self.next);
+        let (insns, origins) = (std::mem::take(&mut self.insns), std::mem::take(&mut self.origins));
+        Ok(Linked { insns, origins, functions })
+    }
+
+    /// The tables that the programs use.
+    pub(super) fn finish(self) -> Vec<MapDef> {
+        self.tables.finish()
     }
 
     /// Puts a function behind what is there, and says which ones it needs.
@@ -105,9 +121,11 @@ impl<'o, 'a, 'b> Linker<'o, 'a, 'b> {
         let Function { section, start, end, ref name, .. } = self.functions[number];
         let bytes = &self.object.sections[section].data[start as usize..end as usize];
         let slots = (bytes.len() / SLOT) as u32;
-        if self.next + slots > MAX_SLOTS as u32 {
-            return Err(fault(format!("the program has more than {MAX_SLOTS} instruction slots")));
+        if self.before + self.next + slots > MAX_SLOTS as u32 {
+            let what = if self.before == 0 { "the program has" } else { "the programs have" };
+            return Err(fault(format!("{what} more than {MAX_SLOTS} instruction slots")));
         }
+        self.there.push(number);
         self.placed[number] = Some((Pc(self.insns.len() as u32), self.next));
         let (mut needed, mut last, mut at) = (Vec::new(), None, 0);
         while at < slots {

@@ -4,11 +4,13 @@
 //! use do not matter.
 
 use super::declared;
+use super::functions::Function;
 use super::kinds::{self, Data, MAP_KINDS};
 use super::object::{Object, Symbol, text};
 use super::{Result, fault};
 use crate::btf::{Btf, Id};
 use crate::diagnostic::Diagnostic;
+use crate::load::MAX_OTHERS;
 use crate::maps::{self, ARRAY, Kind, MAX_MAPS, MapDef, Types};
 use crate::names::Names;
 use object::elf;
@@ -20,11 +22,13 @@ const LEGACY: &[u8] = b"maps";
 /// The section of tables declared by types.
 pub(super) const TYPED: &[u8] = b".maps";
 
-/// The tables that are used so far.
+/// The tables that are used so far, and the programs that some of them hold.
 pub(super) struct Tables<'o, 'a> {
     pub(super) object: &'o Object<'a>,
+    pub(super) functions: &'o [Function<'a>],
     pub(super) btf: Option<Rc<Btf>>,
     used: Vec<Used>,
+    programs: Vec<usize>,
 }
 
 /// A table and the bytes of its declaration, or of its variables.
@@ -70,8 +74,26 @@ pub(super) fn types(object: &Object<'_>) -> Result<Option<Rc<Btf>>> {
 }
 
 impl<'o, 'a> Tables<'o, 'a> {
-    pub(super) fn new(object: &'o Object<'a>, btf: Option<Rc<Btf>>) -> Self {
-        Tables { object, btf, used: Vec::new() }
+    pub(super) fn new(object: &'o Object<'a>, functions: &'o [Function<'a>], btf: Option<Rc<Btf>>) -> Self {
+        Tables { object, functions, btf, used: Vec::new(), programs: Vec::new() }
+    }
+
+    /// The functions that are programs to go on in, in the order of their numbers.
+    pub(super) fn programs(&self) -> &[usize] {
+        &self.programs
+    }
+
+    /// The number of the program that this function is.
+    pub(super) fn program(&mut self, function: usize) -> Result<u32> {
+        let known = self.programs.iter().position(|&known| known == function);
+        let number = known.unwrap_or(self.programs.len());
+        if number == MAX_OTHERS {
+            return Err(fault(format!("the program goes on in more than {MAX_OTHERS} others")));
+        }
+        if known.is_none() {
+            self.programs.push(function);
+        }
+        Ok(number as u32)
     }
 
     /// The tables in the order of their numbers.

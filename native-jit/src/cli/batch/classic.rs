@@ -9,6 +9,7 @@ use bpf64_core::context::skb::Skb;
 use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::environment::{ProgramType, SECCOMP, World};
 use bpf64_core::load::{Format, Loaded, load};
+use bpf64_core::machine::Trap;
 use serde::Serialize;
 
 /// What the checker says.
@@ -67,8 +68,8 @@ pub(super) fn run(request: &Request) -> Result<String, String> {
         .map_err(|failure| failure.message())?;
     match engine.run(world, LIMIT).end {
         End::Returned { r0, .. } => document(&Ran { ret: r0 as u32 }),
-        End::Trapped(trap) => Err(format!("the program trapped: {trap}")),
-        End::Limit { .. } => Err(limit_message(LIMIT)),
+        End::Trapped(at, kind) => Err(format!("the program trapped: {}", Trap { pc: at.pc, kind })),
+        End::Limit(_) => Err(limit_message(LIMIT)),
     }
 }
 

@@ -11,6 +11,7 @@ use bpf64_core::environment::{MEMORY, ProgramType, World};
 use bpf64_core::explain;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Format, Loaded};
+use bpf64_core::maps::Named;
 use bpf64_core::program::{Program, ProgramError};
 use bpf64_core::verifier;
 use data_encoding::HEXLOWER;
@@ -173,7 +174,14 @@ pub(super) fn prepare(request: &Request) -> Result<Prepared, String> {
         context::fill(&program_type, &mut world, context)?;
     }
     let form = Form::Ebpf(program);
-    let loaded = Loaded { format: Format::Hex, program_type, form, warnings: Vec::new() };
+    let loaded = Loaded {
+        format: Format::Hex,
+        program_type,
+        form,
+        others: Vec::new(),
+        asked: Vec::new(),
+        warnings: Vec::new(),
+    };
     Ok(Prepared { loaded, world, unseen })
 }
 
@@ -186,7 +194,7 @@ pub(super) fn run(request: &Request) -> Result<String, String> {
     let run = engine.run(world, limit);
     let r0 = match run.end {
         End::Returned { r0, .. } => Some(r0_text(r0)),
-        End::Trapped(_) | End::Limit { .. } => None,
+        End::Trapped(..) | End::Limit(_) => None,
     };
     let trap = TrapDocument::of(&engine, &run.end, limit);
     document(&Ran {
@@ -194,7 +202,7 @@ pub(super) fn run(request: &Request) -> Result<String, String> {
         packet: HEXLOWER.encode(&given_back(&run.world.skb, unseen)),
         insns: run.executed,
         trap,
-        maps: run.world.tables.iter().map(tables::entries).collect(),
+        maps: run.world.tables.iter().map(|table| tables::entries(table, Named::default())).collect(),
         printk: run.heard.lines().into_iter().map(str::to_owned).collect(),
     })
 }

@@ -14,7 +14,7 @@ use crate::cli::packet::stream::{Broken, Seen, Stream};
 use crate::cli::progress::Progress;
 use crate::cli::tables::{self, Entry};
 use bpf64_core::context::skb::Skb;
-use bpf64_core::environment::Verdict;
+use bpf64_core::environment::{Tally, Verdict};
 use bpf64_core::packet::capture::Capture;
 use bpf64_core::packet::layers;
 use clap::builder::styling::{AnsiColor, Effects, Style};
@@ -31,6 +31,9 @@ const TRAPPED: Style = AnsiColor::Red.on_default();
 struct Document<'a> {
     packets: usize,
     accepted: usize,
+    /// How often the program said what, where that has a name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    verdicts: BTreeMap<&'static str, usize>,
     insns: u64,
     maps: BTreeMap<&'a str, Vec<Entry>>,
     /// What was printed, whichever packet it was for.
@@ -59,9 +62,7 @@ struct Row {
 #[derive(Default)]
 struct Totals {
     packets: usize,
-    accepted: usize,
-    /// Trapped or given up.
-    failed: usize,
+    tally: Tally,
     insns: u64,
 }
 
@@ -113,7 +114,7 @@ pub(super) fn run(job: &Job<'_>, mut feed: Feed, quiet: bool, out: &mut Output) 
         let summary = (!quiet && !out.json)
             .then(|| layers::summary(&layers::layers(&live.world_mut().skb, seen.link_type)));
         let ran = live.run(job.limit);
-        let given_up = matches!(ran.end, End::Limit { .. });
+        let given_up = matches!(ran.end, End::Limit(_));
         pass.tell(job, index, seen, summary, ran, out)?;
         if index.is_multiple_of(STRIDE) {
             progress.reached(match &feed {
@@ -143,20 +144,30 @@ pub(super) fn run(job: &Job<'_>, mut feed: Feed, quiet: bool, out: &mut Output) 
         (again.is_none() && elapsed >= LONG).then(|| totals.packets as f64 / elapsed.as_secs_f64());
     let failure = damage.map(|damage| packet::in_file(name, damage));
     if out.json {
-        let Totals { packets, accepted, insns, .. } = totals;
+        let Totals { packets, insns, ref tally } = totals;
+        let (accepted, verdicts) = (tally.accepted(), tally.names().iter().copied().collect());
         let damage = damage.map(ToString::to_string);
-        let (maps, printk) = (tables::by_name(&world.tables), printed);
+        let (maps, printk) = (tables::by_name(&world), printed);
         begin_document(packets == 0, quiet, out)?;
         out.text(if quiet { "" } else { "]," })?;
-        let document =
-            Document { packets, accepted, insns, maps, printk, damage, ns_per_packet, packets_per_second };
+        let document = Document {
+            packets,
+            accepted,
+            verdicts,
+            insns,
+            maps,
+            printk,
+            damage,
+            ns_per_packet,
+            packets_per_second,
+        };
         out.rest_of_document(&document)?;
     } else {
         out.text(totals.summary())?;
         if let Some(time) = ns_per_packet {
             out.text(format_args!("{time:.0} ns a packet, {total} runs\n"))?;
         }
-        tables::show(&world.tables, out)?;
+        tables::show(&world, out)?;
     }
     if let Some(rate) = packets_per_second.filter(|_| !out.json) {
         out.flush()?;
@@ -241,7 +252,7 @@ fn repeat(job: &Job<'_>, capture: &Capture, progress: &mut Progress) -> Result<b
             let ran = live.run(job.limit);
             done += 1;
             progress.reached(done);
-            if let End::Limit { .. } = ran.end {
+            if let End::Limit(_) = ran.end {
                 return Ok(false);
             }
         }
@@ -253,22 +264,16 @@ impl Totals {
     fn count(&mut self, job: &Job<'_>, run: &Ran) {
         self.packets += 1;
         self.insns += run.executed;
-        match run.end {
-            End::Returned { r0, .. } => {
-                self.accepted += usize::from(job.engine.verdict(r0) != Verdict::Dropped);
-            }
-            End::Trapped(_) | End::Limit { .. } => self.failed += 1,
-        }
+        self.tally.count(match run.end {
+            End::Returned { r0, .. } => Some(job.engine.verdict(r0)),
+            End::Trapped(..) | End::Limit(_) => None,
+        });
     }
 
     fn summary(&self) -> String {
-        let Totals { packets, accepted, failed, insns } = *self;
-        let dropped = packets - accepted - failed;
+        let Totals { packets, ref tally, insns } = *self;
         let plural = if packets == 1 { "" } else { "s" };
-        let failed = if failed == 0 { String::new() } else { format!(", {failed} without a verdict") };
-        format!(
-            "{packets} packet{plural}: {accepted} accepted, {dropped} dropped{failed}; {insns} instructions\n"
-        )
+        format!("{packets} packet{plural}: {tally}; {insns} instructions\n")
     }
 }
 
@@ -281,14 +286,16 @@ fn line(
     out: &mut Output,
 ) -> Result<(), Failure> {
     let (word, style, kept) = match run.end {
-        End::Returned { r0, .. } => match job.engine.verdict(r0) {
-            Verdict::Dropped => ("dropped", DROPPED, String::new()),
-            Verdict::Number => ("a number", ACCEPTED, String::new()),
-            Verdict::Action(name) => (name, ACCEPTED, String::new()),
-            Verdict::Accepted { kept } => ("accepted", ACCEPTED, kept.min(wire_len).to_string()),
-        },
-        End::Trapped(_) => ("trapped", TRAPPED, String::new()),
-        End::Limit { .. } => ("given up", TRAPPED, String::new()),
+        End::Returned { r0, .. } => {
+            let verdict = job.engine.verdict(r0);
+            let kept = match verdict {
+                Verdict::Accepted { kept } => kept.min(wire_len).to_string(),
+                Verdict::Dropped | Verdict::Action { .. } | Verdict::Number => String::new(),
+            };
+            (verdict.word(), if verdict.is_accepted() { ACCEPTED } else { DROPPED }, kept)
+        }
+        End::Trapped(..) => ("trapped", TRAPPED, String::new()),
+        End::Limit(_) => ("given up", TRAPPED, String::new()),
     };
     let word = out.paint(style, &format!("{word:8}"));
     out.text(format_args!("{index:WIDTH$}  {word}  {kept:>6}  {summary}\n"))

@@ -9,8 +9,8 @@ use bpf64_core::environment::{ProgramType, World};
 use bpf64_core::interp;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Loaded};
-use bpf64_core::machine::{Ending, Flow, Machine, Trap};
-use bpf64_core::program::{Pc, Program};
+use bpf64_core::machine::{At, Ending, Flow, Machine, TrapKind};
+use bpf64_core::program::{self, Pc, Program};
 use bpf64_core::running::{Code, Runner};
 use bpf64_core::verifier::{Verified, verify};
 use bpf64_jit::runtime::profile::Profile;
@@ -41,7 +41,8 @@ enum On {
     /// With the running form, if it was proved to do no harm.
     Interp(Rc<Program>, Option<Rc<Code>>),
     Classic(Rc<classic::Program>),
-    Jit(Rc<Program>, Rc<Compiled>),
+    /// With the programs that it may go on to.
+    Jit(Rc<Program>, Rc<Compiled>, Vec<Rc<Compiled>>),
 }
 
 /// How a run ended, and where.
@@ -54,15 +55,12 @@ pub(in crate::cli) enum End {
         /// Why.
         ending: Ending,
         /// The last instruction, if the machine knows.
-        pc: Option<Pc>,
+        at: Option<At>,
     },
     /// The program did what it may not.
-    Trapped(Trap),
-    /// It was given up.
-    Limit {
-        /// The next instruction.
-        pc: Pc,
-    },
+    Trapped(At, TrapKind),
+    /// It was given up before this instruction.
+    Limit(At),
 }
 
 /// What came of a run.
@@ -88,17 +86,18 @@ fn step(machine: &mut impl Machine, limit: u64) -> Ran {
     let (mut executed, mut heard) = (0, Heard::default());
     let end = loop {
         let pc = machine.pc();
+        heard.at.pc = pc;
         if executed == limit {
-            break End::Limit { pc };
+            break End::Limit(heard.at);
         }
-        heard.pc = pc;
+        let at = heard.at;
         match machine.step(&mut heard) {
             Ok(Flow::Next) => executed += 1,
             Ok(Flow::End(r0, ending)) => {
                 executed += 1;
-                break End::Returned { r0, ending, pc: Some(pc) };
+                break End::Returned { r0, ending, at: Some(at) };
             }
-            Err(trap) => break End::Trapped(trap),
+            Err(trap) => break End::Trapped(at, trap.kind),
         }
     };
     Ran { end, executed, heard }
@@ -156,9 +155,9 @@ impl Live {
 fn run_compiled(machine: &mut jit::Machine, limit: u64) -> Ran {
     let outcome = machine.run(limit);
     let end = match outcome.end {
-        Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: None },
-        Some(Err(trap)) => End::Trapped(trap),
-        None => End::Limit { pc: outcome.at },
+        Some(Ok((r0, ending))) => End::Returned { r0, ending, at: None },
+        Some(Err(trap)) => End::Trapped(outcome.at, trap.kind),
+        None => End::Limit(outcome.at),
     };
     let heard = Heard::of(machine.take_printed(), machine.take_sent());
     Ran { end, executed: outcome.executed.unwrap_or_default(), heard }
@@ -169,11 +168,11 @@ fn run(runner: &mut Runner, limit: u64) -> Ran {
     let mut heard = Heard::default();
     runner.restart();
     let outcome = runner.run(limit, &mut heard);
-    let pc = runner.machine().pc();
+    let at = At { program: runner.machine().running(), pc: runner.machine().pc() };
     let end = match outcome.end {
-        Some(Ok((r0, ending))) => End::Returned { r0, ending, pc: Some(pc) },
-        Some(Err(trap)) => End::Trapped(trap),
-        None => End::Limit { pc },
+        Some(Ok((r0, ending))) => End::Returned { r0, ending, at: Some(at) },
+        Some(Err(trap)) => End::Trapped(At { pc: trap.pc, ..at }, trap.kind),
+        None => End::Limit(at),
     };
     Ran { end, executed: outcome.executed, heard }
 }
@@ -190,8 +189,10 @@ impl Engine {
         let on = match (name, &loaded.form) {
             (EngineName::Jit, _) => {
                 let program = loaded.ebpf();
-                let compiled = compiled(&program, &environment)?;
-                On::Jit(Rc::new(program), Rc::new(compiled))
+                let first = compiled(&program, &environment, false)?;
+                let others = loaded.others.iter().map(|other| compiled(other, &environment, true));
+                let others = others.collect::<Result<_, _>>()?;
+                On::Jit(Rc::new(program), first, others)
             }
             (EngineName::Interp, form) => {
                 let program = loaded.ebpf();
@@ -224,9 +225,15 @@ impl Engine {
             On::Classic(program) => {
                 Live::Classic(Box::new(classic::interp::Machine::new(Rc::clone(program), world)))
             }
-            On::Jit(program, compiled) => {
-                let (compiled, maps) = (Rc::clone(compiled), program.maps());
-                Live::Compiled(Box::new(jit::Machine::new(compiled, Vec::new(), maps, environment, world)))
+            On::Jit(program, compiled, others) => {
+                let (compiled, others) = (Rc::clone(compiled), others.clone());
+                Live::Compiled(Box::new(jit::Machine::new(
+                    compiled,
+                    others,
+                    program.maps(),
+                    environment,
+                    world,
+                )))
             }
         }
     }
@@ -236,6 +243,11 @@ impl Engine {
         let mut live = self.start(world);
         let Ran { end, executed, heard } = live.run(limit);
         Run { end, executed, heard, world: live.into_world() }
+    }
+
+    /// The programs that it may go on to.
+    pub(in crate::cli) fn others(&self) -> &[Rc<Program>] {
+        &self.loaded.others
     }
 
     /// The program type that it runs as.
@@ -253,47 +265,56 @@ impl Engine {
         self.verdict(0) != bpf64_core::environment::Verdict::Number
     }
 
-    /// The number of an instruction as listings show it.
-    pub(in crate::cli) fn slot(&self, pc: Pc) -> u32 {
-        match &self.on {
-            On::Interp(program, _) | On::Jit(program, _) => program.slot(pc).0,
-            On::Classic(_) => pc.0,
+    /// A program of a run by its number.
+    fn program(&self, number: u32) -> Option<&Program> {
+        match (&self.on, number.checked_sub(1)) {
+            (On::Classic(_), _) => None,
+            (On::Interp(first, _) | On::Jit(first, ..), None) => Some(first),
+            (On::Interp(..) | On::Jit(..), Some(other)) => {
+                self.loaded.others.get(other as usize).map(|other| &**other)
+            }
         }
+    }
+
+    /// The name of a program that was gone on to.
+    pub(in crate::cli) fn name(&self, number: u32) -> Option<&str> {
+        if number == 0 { None } else { self.program(number)?.name() }
+    }
+
+    /// The number of an instruction as listings show it.
+    pub(in crate::cli) fn slot(&self, at: At) -> u32 {
+        self.program(at.program).map_or(at.pc.0, |program| program.slot(at.pc).0)
     }
 
     /// Where the instruction stands in the program's text. None for what ran past the last one.
-    pub(in crate::cli) fn span(&self, pc: Pc) -> Option<Span> {
-        match &self.on {
-            On::Interp(program, _) | On::Jit(program, _) if pc.index() < program.insns().len() => {
-                let origin = program.origin(pc);
+    pub(in crate::cli) fn span(&self, at: At) -> Option<Span> {
+        match self.program(at.program) {
+            Some(program) if at.pc.index() < program.insns().len() => {
+                let origin = program.origin(at.pc);
                 origin.text.clone().or_else(|| self.loaded.span(origin.classic?))
             }
-            On::Interp(..) | On::Jit(..) => None,
-            On::Classic(_) => self.loaded.span(pc),
+            Some(_) => None,
+            None => self.loaded.span(at.pc),
         }
     }
 
-    /// The instruction and its number; of a converted program, the classic one. `None` behind the last.
-    pub(in crate::cli) fn describe(&self, pc: Pc) -> Option<String> {
+    /// The instruction and its number, with the name of the program if that is another than the first; of a converted
+    /// program, the classic one. `None` behind the last.
+    pub(in crate::cli) fn describe(&self, at: At) -> Option<String> {
         let classic = |program: &classic::Program, pc: Pc| {
             let insn = program.insns().get(pc.index())?;
             Some(format!("({:03}) {}", pc.0, text::short(insn, pc)))
         };
-        let names = self.environment.functions;
-        match (&self.on, &self.loaded.form) {
-            (On::Classic(program), _) => classic(program, pc),
-            (On::Interp(program, _) | On::Jit(program, _), _) if pc.index() >= program.insns().len() => None,
-            (On::Interp(program, _) | On::Jit(program, _), Form::Classic(from, _))
-                if program.origin(pc).classic.is_some() =>
-            {
-                program.origin(pc).classic.and_then(|pc| classic(from, pc))
-            }
-            (On::Interp(program, _) | On::Jit(program, _), _) => Some(format!(
-                "{}: {}",
-                program.slot(pc).0,
-                listing::insn(program, pc, names, listing::Style::Kernel)
-            )),
+        if let On::Classic(program) = &self.on {
+            return classic(program, at.pc);
         }
+        let program = self.program(at.program).filter(|program| at.pc.index() < program.insns().len())?;
+        if let (Form::Classic(from, _), Some(pc)) = (&self.loaded.form, program.origin(at.pc).classic) {
+            return classic(from, pc);
+        }
+        let insn = listing::insn(program, at.pc, self.environment.functions, listing::Style::Kernel);
+        let name = self.name(at.program).map(|name| format!("{name}, ")).unwrap_or_default();
+        Some(format!("{name}{}: {insn}", program.slot(at.pc).0))
     }
 
     /// So many instructions, and of which set: "7 eBPF instructions, converted from classic".
@@ -311,27 +332,39 @@ impl Engine {
 impl Engine {
     /// Makes compiled functions known to `perf`, under the program's name, as long as what is returned is there.
     pub(in crate::cli) fn announce(&self, form: Perf, name: &str) -> Result<Profile, Failure> {
-        let On::Jit(program, compiled) = &self.on else {
+        let On::Jit(program, compiled, others) = &self.on else {
             return Err(Perf::nothing_compiled("say `--engine jit` as well"));
         };
         let mut profile = form.open()?;
         profile.tell(name, program, compiled).map_err(perf::failed)?;
+        let names = program::names(&self.loaded.others);
+        for ((other, compiled), called) in self.loaded.others.iter().zip(others).zip(names) {
+            profile.tell(&format!("{name}, {called}"), other, compiled).map_err(perf::failed)?;
+        }
         Ok(profile)
     }
 }
 
 /// The program as code for this CPU, which counts instructions so that it can be given up.
-fn compiled(program: &Program, environment: &ProgramType) -> Result<Compiled, Failure> {
+fn compiled(
+    program: &Program,
+    environment: &ProgramType,
+    tail_target: bool,
+) -> Result<Rc<Compiled>, Failure> {
     let verified = verify(program, environment, 0).map_err(|rejection| {
+        let name = program.name().filter(|_| tail_target).map(|name| format!("program `{name}`, "));
         Failure::refused(format!(
-            "instruction {}: {}",
+            "{}instruction {}: {}",
+            name.unwrap_or_default(),
             program.slot(rejection.pc),
             rejection.explanation()
         ))
-        .help("the JIT runs what is proved to do no harm; `bpf64 verify` says more, `--engine interp` runs it")
+        .help(
+            "the JIT runs what is proved to do no harm; `bpf64 verify` says more, `--engine interp` runs it",
+        )
     })?;
-    let options = Options { budget: true, ..Options::host() };
+    let options = Options { budget: true, tail_target, ..Options::host() };
     let code =
         compile(&verified, environment, &options).map_err(|error| Failure::refused(error.to_string()))?;
-    Compiled::new(code).map_err(|error| Failure::refused(error.to_string()))
+    Compiled::new(code).map(Rc::new).map_err(|error| Failure::refused(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! What a program prints and sends while it runs.
 
-use bpf64_core::machine::{Observer, Place, Sent};
+use bpf64_core::machine::{At, Observer, Place, Sent};
 use bpf64_core::program::Pc;
 
 /// Lines and packets that are kept; of more it is only known how many there were.
@@ -10,9 +10,9 @@ const KEPT: usize = 10_000;
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Heard {
     /// The instruction that is executed.
-    pub(super) pc: Pc,
+    pub(super) at: At,
     /// Lines, each with the instruction that printed it.
-    pub(in crate::cli) printed: Vec<(Pc, String)>,
+    pub(in crate::cli) printed: Vec<(At, String)>,
     /// Packets.
     pub(in crate::cli) sent: Vec<Sent>,
     /// How many lines and packets were not kept.
@@ -21,7 +21,7 @@ pub(in crate::cli) struct Heard {
 
 impl Heard {
     /// What an engine has kept that tells nobody meanwhile.
-    pub(super) fn of(printed: Vec<(Pc, String)>, sent: Vec<Sent>) -> Self {
+    pub(super) fn of(printed: Vec<(At, String)>, sent: Vec<Sent>) -> Self {
         Heard { printed, sent, ..Heard::default() }
     }
 
@@ -33,16 +33,20 @@ impl Heard {
 
 impl Observer for Heard {
     fn at(&mut self, pc: Pc) {
-        self.pc = pc;
+        self.at.pc = pc;
     }
 
     fn read(&mut self, _: Place, _: u64) {}
 
-    fn wrote(&mut self, _: Place, _: u64, _: u64) {}
+    fn wrote(&mut self, place: Place, _: u64, after: u64) {
+        if place == Place::Program {
+            self.at.program = after as u32;
+        }
+    }
 
     fn printed(&mut self, line: &str) {
         if self.printed.len() < KEPT {
-            self.printed.push((self.pc, line.to_owned()));
+            self.printed.push((self.at, line.to_owned()));
         } else {
             self.lost += 1;
         }

@@ -313,7 +313,7 @@ pub(super) fn run(
     let mut progress = Progress::new(how.repeat, "runs", true);
     let mut runs = once(&jobs, &record);
     for done in 1..how.repeat {
-        if runs.iter().any(|(end, _)| matches!(end, End::Limit { .. })) {
+        if runs.iter().any(|(end, _)| matches!(end, End::Limit(_))) {
             break;
         }
         runs = once(&jobs, &record);
@@ -376,8 +376,8 @@ pub(super) fn run(
     if let [job] = jobs.as_slice() {
         out.text(format_args!("action    {}: {}\n", decision.action(), decision.action().effect()))?;
         out.text(format_args!("r0        {}\n", r0_text(r0.into())))?;
-        if let End::Returned { pc: Some(pc), .. } = runs[0].0
-            && let Some(insn) = job.engine.describe(pc)
+        if let End::Returned { at: Some(at), .. } = runs[0].0
+            && let Some(insn) = job.engine.describe(at)
         {
             out.text(format_args!("ended at  {insn}\n"))?;
         }

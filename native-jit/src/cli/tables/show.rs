@@ -3,7 +3,8 @@
 use crate::cli::failure::Failure;
 use crate::cli::input::tame;
 use crate::cli::output::Output;
-use bpf64_core::maps::{Row, Rows, Table};
+use bpf64_core::environment::World;
+use bpf64_core::maps::{Named, Row, Rows, Table};
 use std::fmt::Write as _;
 
 /// Rows of a table that are shown; `--json` has all.
@@ -11,18 +12,16 @@ const ROWS: usize = 64;
 /// The longest bar, in characters.
 const BAR: u64 = 40;
 /// Shows what tables hold; constants are left out, which nobody has changed.
-pub(in crate::cli) fn show(tables: &[Table], out: &mut Output) -> Result<(), Failure> {
-    show_named(tables, &|_| None, out)
+pub(in crate::cli) fn show(world: &World, out: &mut Output) -> Result<(), Failure> {
+    show_named(world, &|_| None, out)
 }
 
 /// The same, with keys that have names.
-pub(in crate::cli) fn show_named(
-    tables: &[Table],
-    names: Names<'_>,
-    out: &mut Output,
-) -> Result<(), Failure> {
-    for table in tables.iter().filter(|table| !table.def().constant) {
-        out.text(tame(&text(table, tables, names)))?;
+pub(in crate::cli) fn show_named(world: &World, names: Names<'_>, out: &mut Output) -> Result<(), Failure> {
+    let programs = world.program_names();
+    let named = Named { tables: &world.tables, programs: &programs };
+    for table in world.tables.iter().filter(|table| !table.def().constant) {
+        out.text(tame(&text(table, named, names)))?;
     }
     Ok(())
 }
@@ -31,9 +30,9 @@ pub(in crate::cli) fn show_named(
 type Names<'a> = &'a dyn Fn(&[u8]) -> Option<String>;
 
 /// "map       counts, hash, 2 of 64 entries", and a line for each entry.
-fn text(table: &Table, all: &[Table], names: Names<'_>) -> String {
+fn text(table: &Table, named: Named<'_>, names: Names<'_>) -> String {
     let def = table.def();
-    let Rows { list: rows, total } = table.rows(all, names, ROWS);
+    let Rows { list: rows, total } = table.rows(named, names, ROWS);
     let preset = def.kind.preset();
     let head = match (total, preset) {
         (0, true) => "all zeros".to_owned(),

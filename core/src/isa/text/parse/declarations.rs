@@ -1,4 +1,4 @@
-//! What a text declares beside instructions: `.type`, `.license`, `.map`, `.context`.
+//! What a text declares beside instructions: `.type`, `.license`, `.map` with `.key` and `.value`, `.context`.
 //!
 //! ```text
 //! .type xdp
@@ -7,6 +7,8 @@
 //! .map outer array_of_maps max=4 inner=counts
 //! .map .rodata array key=4 value=8 max=1 constant data=0x68656c6c6f
 //! .map names hash key=2 value=4 max=8 entry=0x3500:0x646e73 entry=0x5000:0x777777
+//! .key names { u16 port @0 }
+//! .value names { char name[4] @0 }
 //! .context event { u32 len @0 read; u64 time @8 read; u32 verdict @16 write }
 //! ```
 //!
@@ -31,6 +33,8 @@ pub struct Declarations {
     pub license: Option<Word>,
     /// `.map NAME KIND key=… value=… max=…`, in order.
     pub maps: Vec<MapText>,
+    /// `.key NAME { … }` and `.value NAME { … }`
+    pub layouts: Vec<LayoutText>,
     /// `.context NAME { … }`
     pub context: Option<ContextText>,
     /// Where declarations stand that take more than their line.
@@ -69,6 +73,36 @@ pub struct Content {
     pub span: Span,
 }
 
+/// What a table's keys or values are, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayoutText {
+    /// Whether it is of keys.
+    pub of_key: bool,
+    /// The table's name.
+    pub map: Word,
+    /// The fields.
+    pub fields: Vec<PartText>,
+}
+
+/// A field of a key or a value as written: `u8 tagged[2] @3 +1 :2 (NO=0|YES=1)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartText {
+    /// What it is.
+    pub form: Word,
+    /// Its name, with dots and indices.
+    pub name: Word,
+    /// How many of the same there are.
+    pub count: Option<u32>,
+    /// Bytes from the start.
+    pub offset: u32,
+    /// Bits behind that.
+    pub bit: u32,
+    /// How many bits it has, when they are not those of its form.
+    pub bits: Option<u32>,
+    /// Names of numbers.
+    pub names: Vec<(String, u64)>,
+}
+
 /// A context of the user's own, as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextText {
@@ -102,19 +136,20 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
         start += line.len();
         let word =
             line.trim_start().split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
-        if !matches!(word, ".type" | ".license" | ".map" | ".context") {
+        if !matches!(word, ".type" | ".license" | ".map" | ".context" | ".key" | ".value") {
             continue;
         }
+        let in_braces = matches!(word, ".context" | ".key" | ".value");
         let mut end = begin + line.trim_end().len();
         if word == ".license" {
             found.blocks.push(begin..start);
             faults.extend(license(&text[begin..end], begin, &mut found).err());
             continue;
         }
-        if word == ".context" && !line.contains('}') {
+        if in_braces && !line.contains('}') {
             // To the closing brace, over lines.
             let Some(close) = text[begin..].find('}') else {
-                faults.push(Diagnostic::new(begin..end, "this context has no end; it ends with `}`"));
+                faults.push(Diagnostic::new(begin..end, "this declaration has no end; it ends with `}`"));
                 continue;
             };
             end = begin + close + 1;
@@ -123,7 +158,7 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
         }
         // Elsewhere a semicolon begins a comment; between fields it separates, as in C.
         let mut declared =
-            if word == ".context" { text[begin..end].replace(';', ",") } else { text[begin..end].to_owned() };
+            if in_braces { text[begin..end].replace(';', ",") } else { text[begin..end].to_owned() };
         let mut contents = Vec::new();
         if word == ".map" {
             match contents::take(&mut declared, begin) {
@@ -138,6 +173,7 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
             match word {
                 ".type" => cursor.program_type(&mut found),
                 ".map" => cursor.map(&mut found, contents),
+                ".key" | ".value" => cursor.layout(&mut found, word == ".key"),
                 _ => cursor.context(&mut found),
             }?;
             if cursor.peek().is_some() { Err(cursor.unexpected("the end of the line")) } else { Ok(()) }
@@ -273,6 +309,59 @@ impl Cursor<'_, '_> {
                 return Ok(bits);
             }
         }
+    }
+
+    fn layout(&mut self, found: &mut Declarations, of_key: bool) -> Result2<()> {
+        const EXAMPLE: &str = "for example `.value flows { u64 packets @0; char name[8] @8 }`";
+        let advise = |fault: Diagnostic| fault.help(EXAMPLE);
+        let map = self.word("the map's name").map_err(advise)?;
+        if found.layouts.iter().any(|known| (known.of_key, &known.map.0) == (of_key, &map.0)) {
+            return Err(Diagnostic::new(map.1, "this is said here for the second time"));
+        }
+        self.expect("{").map_err(advise)?;
+        let mut fields = Vec::new();
+        while !self.take("}") {
+            fields.push(self.part().map_err(advise)?);
+            if !self.take(",") && self.peek() != Some("}") {
+                return Err(advise(self.unexpected("`;` or `}`")));
+            }
+        }
+        found.layouts.push(LayoutText { of_key, map, fields });
+        Ok(())
+    }
+
+    fn part(&mut self) -> Result2<PartText> {
+        let form = self.word("what the field is, for example u32")?;
+        let mut name = self.word("the field's name")?;
+        let mut count = None;
+        while self.take("[") {
+            // What was in brackets before is part of the name.
+            let outer = count.replace(self.unsigned32()?);
+            name.0 += &outer.map_or_else(String::new, |index| format!("[{index}]"));
+            self.expect("]")?;
+            if self.peek().is_some_and(|next| next.starts_with('.')) {
+                let index = count.take().unwrap_or_default();
+                name.0 += &format!("[{index}]{}", self.word("the rest of the name")?.0);
+            }
+        }
+        self.expect("@")?;
+        let offset = self.unsigned32()?;
+        let bit = if self.take("+") { self.unsigned32()? } else { 0 };
+        let bits = if self.take(":") { Some(self.unsigned32()?) } else { None };
+        let mut names = Vec::new();
+        if self.take("(") {
+            loop {
+                let name = self.word("the name of a number")?.0;
+                self.expect("=")?;
+                let (negative, value) = self.number()?;
+                names.push((name, if negative { value.wrapping_neg() } else { value }));
+                if !self.take("|") {
+                    break;
+                }
+            }
+            self.expect(")")?;
+        }
+        Ok(PartText { form, name, count, offset, bit, bits, names })
     }
 
     fn context(&mut self, found: &mut Declarations) -> Result2<()> {

@@ -87,13 +87,13 @@ impl Cursor<'_, '_> {
     pub(super) fn directive(&mut self) -> Result2<bool> {
         match self.peek() {
             // Read before all other lines.
-            Some(".equ" | ".type" | ".license" | ".map" | ".context") => Ok(true),
+            Some(".equ" | ".type" | ".license" | ".map" | ".key" | ".value" | ".context") => Ok(true),
             Some(word) if word.starts_with('.') && self.tokens[self.at].kind == Kind::Word => {
                 Err(Diagnostic::new(
                     self.tokens[self.at].span.clone(),
                     format!("directive `{word}` is not known here"),
                 )
-                .help("known are .equ, .type, .license, .map and .context"))
+                .help("known are .equ, .type, .license, .map, .key, .value, .context and .program"))
             }
             _ => Ok(false),
         }

@@ -77,18 +77,24 @@ pub(super) fn running(task: &Task) -> Result<Prepared, Unfit> {
 pub(super) fn compiled(task: &Task) -> Result<Prepared, Unfit> {
     let verified = task.proof()?;
     let environment = &task.loaded.program_type;
-    let made = || compile(verified, environment, &Options::host());
-    let time = fastest(|| drop(made()));
-    let code = made().map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
+    let made = |verified, tail_target| {
+        compile(verified, environment, &Options { tail_target, ..Options::host() })
+            .map_err(|error| Unfit::NotTaken(error.to_string().into()))
+    };
+    let time = fastest(|| drop(made(verified, false)));
+    let code = made(verified, false)?;
     let code_bytes = Some(code.bytes.len());
-    let code = Compiled::new(code).map_err(|error| Unfit::NotTaken(error.to_string().into()))?;
+    let ready = |code| Compiled::new(code).map_err(|error| Unfit::NotTaken(error.to_string().into()));
+    let code = ready(code)?;
+    let proofs = task.others()?;
+    let others = proofs.iter().map(|other| ready(made(other, true)?).map(Rc::new));
+    let others = others.collect::<Result<Vec<_>, _>>()?;
     if let Some(profile) = &task.profile {
         let told = profile.borrow_mut().tell(&task.name, &task.program, &code);
         told.map_err(|error| Unfit::NotTaken(format!("perf is not told of the code: {error}").into()))?;
     }
     let maps = task.program.maps();
-    let mut machine =
-        jit::Machine::new(Rc::new(code), Vec::new(), maps, environment.clone(), task.world.clone());
+    let mut machine = jit::Machine::new(Rc::new(code), others, maps, environment.clone(), task.world.clone());
     // Code that is timed does not count its instructions.
     let once = move || match machine.result() {
         Some(r0) => Ok(Ran::new(r0, None)),

@@ -3,7 +3,6 @@
 use super::{Prepared, Ran, Unfit};
 use crate::cli::bench::Task;
 use bpf64_core::environment::{Environment, ProgramType, SCHED_CLS, SOCKET_FILTER, XDP};
-use bpf64_core::program::Program;
 use bpf64_jit::kernel::{self, Loaded, Log};
 use std::time::Instant;
 
@@ -37,7 +36,7 @@ pub(super) fn kernel(task: &Task) -> Result<Prepared, Unfit> {
     let sees_all = ProgramType::from(&SCHED_CLS);
     let environment = if *given == ProgramType::from(&SOCKET_FILTER) { &sees_all } else { given };
     let started = Instant::now();
-    let loaded = load(environment, &task.program)?;
+    let loaded = load(environment, task)?;
     let compile = Some(started.elapsed());
     let skb = &task.world.skb;
     let mut packet = skb.packet.clone();
@@ -51,9 +50,9 @@ pub(super) fn kernel(task: &Task) -> Result<Prepared, Unfit> {
     Ok(Prepared { run, is_asked: true, compile, code_bytes: None, mask: u32::MAX.into() })
 }
 
-fn load(environment: &Environment, program: &Program) -> Result<Loaded, Unfit> {
-    kernel::load(environment, program, Log::Path)
-        .or_else(|_| kernel::load(environment, program, Log::Nothing))
+fn load(environment: &Environment, task: &Task) -> Result<Loaded, Unfit> {
+    kernel::load_in(environment, &task.program, &task.world, Log::Path)
+        .or_else(|_| kernel::load_in(environment, &task.program, &task.world, Log::Nothing))
         .map_err(|refusal| Unfit::NotTaken(refusal.to_string().into()))
 }
 
