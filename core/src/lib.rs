@@ -46,6 +46,7 @@ pub mod explain;
 pub mod helpers;
 pub mod interp;
 pub mod isa;
+mod keyed;
 pub mod link;
 pub mod listing;
 pub mod load;

@@ -165,9 +165,41 @@ pub fn target(program: &Program, pc: Pc) -> Option<Pc> {
     }
 }
 
-/// The text, or when the compiler did not see it, where it would be.
+/// As the kernel's log has it, without the file's folder: the text and where it stands.
 impl fmt::Display for SourceLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.text.is_empty() { write!(f, "{}:{}", self.file, self.line) } else { f.write_str(&self.text) }
+        let file = self.file.rsplit_once('/').map_or(&*self.file, |(_, name)| name);
+        let space = if self.text.is_empty() { "" } else { " " };
+        write!(f, "{}{space}@ {file}:{}", self.text, self.line)
+    }
+}
+
+impl SourceLine {
+    /// Reads what a listing says of a line of C, without the sign of a comment in front of it.
+    #[must_use]
+    pub fn listed(text: &str) -> Option<Self> {
+        let (text, place) =
+            text.strip_prefix("@ ").map(|place| ("", place)).or_else(|| text.rsplit_once(" @ "))?;
+        let (file, line) = place.rsplit_once(':')?;
+        let line = line.parse().ok().filter(|&line| line > 0 && !file.is_empty())?;
+        Some(SourceLine { file: file.into(), line, column: 0, text: text.trim().into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_c_reads_back() {
+        for (text, file) in [("return a @ b;", "net.c"), ("", "a b.h")] {
+            let line =
+                SourceLine { file: format!("/src/{file}").into(), line: 7, column: 3, text: text.into() };
+            let read = SourceLine::listed(&line.to_string());
+            assert_eq!(read, Some(SourceLine { file: file.into(), line: 7, column: 0, text: text.into() }));
+        }
+        for other in ["mail me @ home", "x @ y:0", "@ :3", "10:30"] {
+            assert_eq!(SourceLine::listed(other), None, "{other}");
+        }
     }
 }

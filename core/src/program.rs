@@ -64,7 +64,7 @@ pub struct SourceLine {
     pub file: Rc<str>,
     /// Its number, from 1.
     pub line: u32,
-    /// The column where what was compiled begins, from 1.
+    /// The column where what was compiled begins, from 1; 0 when nobody said.
     pub column: u32,
     /// The line itself, without white space around it. Empty when the compiler did not see the file.
     pub text: Rc<str>,

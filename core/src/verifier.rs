@@ -45,6 +45,7 @@ use crate::cfg::{Graph, Summary};
 use crate::environment::Environment;
 use crate::helpers::Arg;
 use crate::isa::{Insn, Reg};
+use crate::keyed::Map;
 use crate::maps::MAX_CPUS;
 use crate::program::{Pc, Program};
 use check::addresses;
@@ -54,7 +55,6 @@ use loss::Losses;
 use prune::KeptStates;
 use require::Requirement;
 use state::{Frame, Kind, Register, State, Step};
-use std::collections::BTreeMap;
 use trace::{Changed, Log};
 use transfer::Onward;
 
@@ -240,7 +240,7 @@ struct Verifier<'a> {
     /// Whether a number turned out to decide something, which was not known before.
     marked: bool,
     /// Of calls that call back: whether they could be compiled in place, and with which function.
-    in_place: BTreeMap<Pc, (bool, Kind)>,
+    in_place: Map<Pc, (bool, Kind)>,
     /// Instructions and jumps looked at.
     processed: u32,
     jumps: u32,
@@ -293,7 +293,7 @@ impl<'a> Verifier<'a> {
             kept: KeptStates::default(),
             cycles: Cycles::default(),
             marked: false,
-            in_place: BTreeMap::new(),
+            in_place: Map::default(),
             processed: 0,
             jumps: 0,
             kept_at: (0, 0),

@@ -66,3 +66,33 @@ playTest("a wide window gives the packet room for bytes beside fields", {}, asyn
   assert.ok(rest.x >= bytes.x + bytes.width - 1, "side by side");
   assert.ok(bytes.height > 300, `the bytes are ${bytes.height} high`);
 });
+
+playTest("on a small laptop each pane has a line to its neighbour", { size: "middle" }, async ({ play, page }) => {
+  for (const [name, above, below] of [
+    ["narrow-source", ".source", ".machine"],
+    ["narrow-program", ".program", ".capture"],
+    ["narrow-capture", ".capture", ".dock"],
+  ]) {
+    const line = play.at(`split-${name}`);
+    const [before, under] = [await height(page, above), await height(page, below)];
+    const box = await line.boundingBox();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(x, y + 20, { steps: 3 });
+    await page.mouse.move(x, y + 40, { steps: 3 });
+    await page.mouse.up();
+    const [after, left] = [await height(page, above), await height(page, below)];
+    assert.ok(Math.abs(after - before - 40) < 16, `${name}: ${above} of ${before} became ${after}`);
+    assert.ok(left < under, `${name}: ${below} of ${under} became ${left}`);
+    await line.focus();
+    for (const key of ["End", "Home"]) {
+      await page.keyboard.press(key);
+      const end = Number(await line.getAttribute(key === "End" ? "aria-valuemax" : "aria-valuemin"));
+      await play.eventually(() => line.getAttribute("aria-valuenow").then(Number), end, name);
+      for (const pane of [above, below]) assert.ok((await height(page, pane)) > 60, `${name} at its ${key}: ${pane}`);
+    }
+    await line.dblclick();
+    await play.eventually(() => height(page, above), before, name);
+  }
+});

@@ -1,13 +1,13 @@
 //! The worker of the module that compiles and reads object files, as the page holds it: started when somebody looks at the
 //! x86-64 level or opens an object file, replaced when it is still busy with what nobody wants any more.
 
+use crate::employee::Employee;
 use bpf64_x86::{Reply, Request, decode, encode};
 use gloo_timers::callback::Timeout;
-use js_sys::Uint8Array;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{ErrorEvent, MessageEvent, Worker};
+use web_sys::Worker;
 
 /// How long the compiler may take for a program, its own arrival included, in milliseconds.
 const PATIENCE: u32 = 20_000;
@@ -41,21 +41,6 @@ enum Job {
     Object(String),
 }
 
-struct Employee {
-    worker: Worker,
-    /// The browser calls these as long as the worker lives.
-    _heard: Closure<dyn Fn(MessageEvent)>,
-    _died: Closure<dyn Fn(ErrorEvent)>,
-}
-
-impl Drop for Employee {
-    fn drop(&mut self) {
-        self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
-        self.worker.terminate();
-    }
-}
-
 impl Compiler {
     /// A compiler that is not there yet; what it answers goes to `tell`.
     #[must_use]
@@ -76,7 +61,6 @@ impl Compiler {
                 Err(_) => return self.fail(job, "This browser starts no worker for it."),
             }
         }
-        let bytes = Uint8Array::from(&encode(request)[..]);
         let (this, late_job) = (self.clone(), job.clone());
         let late = Timeout::new(PATIENCE, move || {
             this.desk.borrow_mut().worker = None;
@@ -85,8 +69,7 @@ impl Compiler {
         let mut desk = self.desk.borrow_mut();
         desk.busy = Some((job, late));
         if let Some(employee) = &desk.worker {
-            // Fails only for what cannot be sent at all; bytes can.
-            let _ = employee.worker.post_message(&bytes);
+            employee.tell(&encode(request));
         }
     }
 
@@ -109,34 +92,26 @@ impl Compiler {
 
     fn hire(&self) -> Result<Employee, JsValue> {
         let worker = start_x86()?;
-        let this = self.clone();
-        let heard = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            let bytes = event.data().dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
-            if let Some(reply) = bytes.ok().and_then(|bytes| decode::<Reply>(&bytes)) {
-                this.desk.borrow_mut().busy = None;
-                (this.tell)(reply);
+        let (hears, mourns) = (self.clone(), self.clone());
+        let heard = move |bytes: &[u8]| {
+            if let Some(reply) = decode::<Reply>(bytes) {
+                hears.desk.borrow_mut().busy = None;
+                (hears.tell)(reply);
             }
-        });
-        let this = self.clone();
-        let died = Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
-            // Told in the page.
-            event.prevent_default();
+        };
+        let died = move || {
             let (dead, busy) = {
-                let mut desk = this.desk.borrow_mut();
+                let mut desk = mourns.desk.borrow_mut();
                 (desk.worker.take(), desk.busy.take())
             };
-            // This closure is part of it, and must not end within its own call.
-            Timeout::new(0, move || drop(dead)).forget();
+            dead.map(Employee::bury);
             if let Some((job, _)) = busy {
-                this.fail(
-                    job,
-                    "What does this could not be loaded, or has ended unexpectedly. Check the connection",
-                );
+                let why =
+                    "What does this could not be loaded, or has ended unexpectedly. Check the connection";
+                mourns.fail(job, why);
             }
-        });
-        worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(died.as_ref().unchecked_ref()));
-        Ok(Employee { worker, _heard: heard, _died: died })
+        };
+        Ok(Employee::new(worker, heard, died))
     }
 }
 

@@ -21,6 +21,13 @@ impl Given {
     /// The world that a run of the program begins in.
     #[must_use]
     pub fn world(&self, levels: &Levels, skb: Skb) -> World {
+        let record = self.context.iter().find(|(name, _)| name.is_empty());
+        self.world_of(levels, skb, record.map(|(_, record)| &record[..]))
+    }
+
+    /// The world that a run over this record begins in, or over this packet.
+    #[must_use]
+    pub fn world_of(&self, levels: &Levels, skb: Skb, record: Option<&[u8]>) -> World {
         let environment = &levels.program_type;
         let mut world =
             World::new(if environment.packet.from_network { skb.from_network_header() } else { skb });
@@ -33,8 +40,8 @@ impl Given {
         };
         let fields: Vec<(usize, &[u8])> =
             self.context.iter().filter_map(|given| Some((field(given)?, &given.1[..]))).collect();
-        if let Some((_, record)) = self.context.iter().find(|(name, _)| name.is_empty()) {
-            world.record.clone_from(record);
+        if let Some(record) = record {
+            world.record = record.to_vec();
         }
         if !fields.is_empty() {
             environment.give(&mut world, &fields);

@@ -2,12 +2,15 @@
 //!
 //! Pure: the whole of it is made anew on each edit.
 
+mod c;
+
 use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::environment::ProgramType;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::program::{self, Pc, Program};
 use bpf64_core::{classic, explain};
+pub use c::CRow;
 use std::rc::Rc;
 
 /// A level of the program: an instruction set it is shown in.
@@ -36,8 +39,18 @@ pub struct Row {
     pub sentence: String,
     /// The instruction of the source it comes from.
     pub key: Option<Key>,
+    /// The line of C it was compiled from, as the place in [`Levels::c_rows`].
+    pub c: Option<u32>,
     /// What `data-from` says: for converted instructions the classic slot, otherwise the line of the source.
     pub from: Option<u32>,
+}
+
+impl Row {
+    /// What its hue is chosen by: lines of C, where there are any, tell more apart than instructions.
+    #[must_use]
+    pub fn hue_key(&self) -> Option<Key> {
+        self.c.or(self.key)
+    }
 }
 
 /// A program in all its levels.
@@ -55,6 +68,8 @@ pub struct Levels {
     pub others: Rc<[Rc<Program>]>,
     /// What they are called.
     pub names: Rc<[String]>,
+    /// The lines of C that instructions were compiled from, in the order of their files; none if the source tells of none.
+    pub c_rows: Rc<[Rc<CRow>]>,
     /// The rows of the classic listing; none if the source is eBPF.
     pub classic_rows: Rc<[Rc<Row>]>,
     /// The rows of the eBPF listing.
@@ -121,6 +136,7 @@ pub fn read(
                     text: classic::text::short(insn, pc),
                     sentence: classic::doc::sentence(insn, pc, program.rules()),
                     key: Some(pc.0),
+                    c: None,
                     from: Some(line_of(pc)).filter(|&line| line > 0),
                 })
             });
@@ -129,20 +145,23 @@ pub fn read(
         }
         Form::Ebpf(program) => (None, Rc::from([]), program.pcs().map(line_of).collect()),
     };
+    let c_lines = c::lines(&ebpf);
     let ebpf_rows = ebpf.pcs().map(|pc| {
         let from_classic = ebpf.origin(pc).classic.map(|pc| pc.0);
         let line = lines.get(pc.index()).copied().filter(|&line| line > 0);
         let (key, from) = if classic.is_some() { (from_classic, from_classic) } else { (Some(pc.0), line) };
         let mut row = ebpf_row(&ebpf, &loaded.program_type, pc, key, from);
+        row.c = ebpf.origin(pc).line.as_deref().and_then(|line| c_lines.place(line).ok()).map(|at| at as u32);
         for why in converted.iter().flat_map(|conversion| conversion.why(pc)) {
             row.sentence.push_str(&format!("; {why}"));
         }
         Rc::new(row)
     });
-    let ebpf_rows = ebpf_rows.collect();
+    let ebpf_rows: Rc<[Rc<Row>]> = ebpf_rows.collect();
+    let c_rows = c::rows(&c_lines, &ebpf_rows);
     let names = program::names(&loaded.others).into();
     let (format, program_type, others) = (loaded.format, loaded.program_type, loaded.others.into());
-    Ok(Levels { format, program_type, classic, ebpf_rows, ebpf, others, names, classic_rows, lines })
+    Ok(Levels { format, program_type, classic, ebpf_rows, ebpf, others, names, c_rows, classic_rows, lines })
 }
 
 fn ebpf_row(
@@ -158,6 +177,7 @@ fn ebpf_row(
         text: listing::insn(program, pc, program_type.functions, listing::Style::Kernel),
         sentence: explain::insn(program, pc, program_type),
         key,
+        c: None,
         from,
     }
 }

@@ -8,6 +8,7 @@ pub mod browser;
 pub mod compiler;
 pub mod condition;
 pub mod editor;
+mod employee;
 pub mod examples;
 pub mod export;
 pub mod flow;

@@ -41,6 +41,25 @@ pub fn machine_pieces(text: &str) -> Vec<Piece<'_>> {
     found
 }
 
+/// Cuts a line of C into pieces.
+#[must_use]
+pub fn c_pieces(text: &str) -> Vec<Piece<'_>> {
+    const WORDS: &str = " if else for while do return goto switch case default break continue sizeof ";
+    const TYPES: &str = " static const struct union enum void int char unsigned signed long short bool ";
+    let is = |list: &str, word: &str| list.split(' ').any(|known| known == word);
+    let mut found = pieces(text);
+    for (class, piece) in &mut found {
+        *class = match piece.as_bytes() {
+            [b'0'..=b'9', ..] => "tok-number",
+            [b'u' | b's', b'1'..=b'9', ..] => "tok-memory",
+            [b'a'..=b'z', ..] if is(WORDS, piece) => "tok-keyword",
+            [b'a'..=b'z', ..] if is(TYPES, piece) => "tok-memory",
+            _ => "",
+        };
+    }
+    found
+}
+
 fn class(word: &str, first: char) -> &'static str {
     match word {
         _ if first.is_ascii_digit() => "tok-number",
@@ -75,6 +94,15 @@ mod tests {
                 ("tok-number", "30")
             ]
         );
+    }
+
+    #[test]
+    fn words_of_c_are_no_registers() {
+        let found: Vec<_> =
+            c_pieces("if (a[x] > 5) return u8;").into_iter().filter(|piece| !piece.0.is_empty()).collect();
+        let expected =
+            [("tok-keyword", "if"), ("tok-number", "5"), ("tok-keyword", "return"), ("tok-memory", "u8")];
+        assert_eq!(found, expected);
     }
 
     #[test]

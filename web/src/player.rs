@@ -9,6 +9,7 @@ use bpf64_core::machine::{Change, Place, Read, Region};
 use bpf64_core::maps::Table;
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Steps that are recorded at once, on each edit: a few milliseconds.
@@ -192,8 +193,23 @@ impl Player {
 
     /// On to the next breakpoint or condition, or the end. False at the end.
     pub fn resume(&mut self, conditions: &[Condition]) -> bool {
-        let holds = |last: (&[Read], &[Change])| conditions.iter().any(|condition| condition.holds(last));
-        either!(self, session => session.resume_until(|session| holds(session.last())))
+        let states = conditions.iter().map(|condition| condition.state(self.tables())).collect();
+        let states: RefCell<Vec<bool>> = RefCell::new(states);
+        let holds = |last: (&[Read], &[Change]), tables: &[Table]| {
+            let mut states = states.borrow_mut();
+            let mut held = false;
+            for (condition, state) in conditions.iter().zip(states.iter_mut()) {
+                // All are asked: each notes what the step has changed.
+                held |= condition.holds(last, tables, state);
+            }
+            held
+        };
+        match self {
+            Player::Classic(session) => session.resume_until(|session| holds(session.last(), &[])),
+            Player::Ebpf(session) => {
+                session.resume_until(|session| holds(session.last(), &session.machine().world.tables))
+            }
+        }
     }
 
     /// The last step before this one that wrote to a place.

@@ -102,8 +102,8 @@ pub struct State {
     pub view: View,
     /// When tables are shown.
     pub moment: Moment,
-    /// Instructions that are lit: those of this origin.
-    pub lit: Option<Key>,
+    /// Instructions that are lit.
+    pub lit: Option<Lit>,
     /// What fills the screen of a phone.
     pub tab: Tab,
     /// What is shown below the machine.
@@ -189,6 +189,15 @@ impl PacketInput {
     pub fn skb(&self) -> Skb {
         Skb::captured(self.bytes.clone(), self.wire_len, self.link_type)
     }
+}
+
+/// What the pointer or the focus is on: its partners in all levels light up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lit {
+    /// Instructions of this origin, and their line of C.
+    Insn(Key),
+    /// This line of C, and all instructions that were compiled from it.
+    Line(u32),
 }
 
 /// What a phone shows one of at a time.
@@ -328,7 +337,7 @@ pub enum Action {
     /// A breakpoint set or taken away.
     Breakpoint(Level, Pc),
     /// The pointer or the focus is on instructions of this origin, or has left them.
-    Light(Option<Key>),
+    Light(Option<Lit>),
     /// Another tab of the phone's layout.
     Tab(Tab),
     /// Another pane below the machine.
@@ -498,7 +507,7 @@ impl State {
             Action::Export(form) => self.export = form,
             Action::View(view) => self.view = view,
             Action::Breakpoint(level, pc) => self.toggle_breakpoint(level, pc),
-            Action::Light(key) => self.light(key),
+            Action::Light(lit) => self.light(lit),
             Action::Tab(tab) => self.tab = tab,
             Action::Dock(dock) => self.dock = dock,
             Action::LookAt(pc) => {
@@ -569,10 +578,33 @@ impl State {
         self.begin();
     }
 
+    /// Whether the program has a table of that name.
+    #[must_use]
+    pub fn has_table(&self, name: &str) -> bool {
+        self.levels.as_ref().is_some_and(|levels| levels.ebpf.maps().iter().any(|map| map.name == name))
+    }
+
     /// Whether what is shown is of an earlier text than the editor's.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         !self.problems.is_empty()
+    }
+
+    /// Whether an instruction of this origin, compiled from this line of C, is lit.
+    #[must_use]
+    pub fn is_lit(&self, key: Option<Key>, c: Option<u32>) -> bool {
+        match self.lit {
+            Some(Lit::Insn(lit)) => key == Some(lit),
+            Some(Lit::Line(lit)) => c == Some(lit),
+            None => false,
+        }
+    }
+
+    /// The line of C that an instruction of this origin was compiled from.
+    #[must_use]
+    pub fn c_of(&self, key: Key) -> Option<u32> {
+        let levels = self.levels.as_ref()?;
+        levels.rows(levels.source_level()).get(key as usize)?.c
     }
 
     /// The origin of the instruction that comes next.

@@ -2,6 +2,7 @@
 
 mod app;
 mod breaks;
+mod c_source;
 mod capture;
 mod code;
 mod context;
@@ -19,6 +20,7 @@ mod memory;
 mod packet;
 mod program;
 mod proof;
+mod recorded;
 mod source;
 mod split;
 mod stop;

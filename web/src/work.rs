@@ -12,6 +12,6 @@ mod prove;
 
 pub use bpf64_x86::{decode, encode};
 pub use desk::Desk;
-pub use judge::{CHUNK, Judgement};
+pub use judge::{CHUNK, Judgement, sees_events};
 pub use known::{Known, Span};
 pub use message::{KnownHere, Order, Place, Proof, Ran, Refusal, Report, Request, TableRows, Visit};

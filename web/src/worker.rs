@@ -3,13 +3,14 @@
 //! Messages are [`work::Request`]s and [`work::Report`]s as bytes. A worker that does not listen is ended and another
 //! one started: nothing is lost with it, since the page knows all that it was told.
 
+use crate::employee::Employee;
 use crate::work::{Desk, Report, Request, decode, encode};
 use gloo_timers::callback::Timeout;
 use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker};
+use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker};
 
 /// How long the worker may take to hear a request, in milliseconds: what it does when it is not in the middle of a proof.
 const PATIENCE: u32 = 250;
@@ -27,30 +28,17 @@ pub struct Client(Rc<RefCell<Office>>);
 
 struct Office {
     worker: Option<Employee>,
+    /// Whether it has said that it listens.
+    ready: bool,
     /// What waits until the worker is there.
     waiting: Vec<Request>,
     /// What a new worker must know.
     program: Option<Request>,
     capture: Option<Request>,
+    events: Option<Request>,
     unheard: usize,
     timer: Option<Timeout>,
     tell: Rc<dyn Fn(Report)>,
-}
-
-struct Employee {
-    worker: Worker,
-    ready: bool,
-    /// The browser calls these as long as the worker lives.
-    _heard: Closure<dyn Fn(MessageEvent)>,
-    _died: Closure<dyn Fn(ErrorEvent)>,
-}
-
-impl Drop for Employee {
-    fn drop(&mut self) {
-        self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
-        self.worker.terminate();
-    }
 }
 
 impl Client {
@@ -59,9 +47,11 @@ impl Client {
     pub fn new(tell: impl Fn(Report) + 'static) -> Self {
         let office = Office {
             worker: None,
+            ready: false,
             waiting: Vec::new(),
             program: None,
             capture: None,
+            events: None,
             unheard: 0,
             timer: None,
             tell: Rc::new(tell),
@@ -78,6 +68,7 @@ impl Client {
         match &request {
             Request::Program { .. } => office.program = Some(request.clone()),
             Request::Capture { .. } => office.capture = Some(request.clone()),
+            Request::Events { .. } => office.events = Some(request.clone()),
             Request::Run { .. } | Request::Look { .. } | Request::Stop => {}
         }
         office.post(request);
@@ -90,12 +81,9 @@ impl Client {
 
 impl Office {
     fn post(&mut self, request: Request) {
-        match self.worker.as_ref().filter(|employee| employee.ready) {
+        match self.worker.as_ref().filter(|_| self.ready) {
             Some(employee) => {
-                let bytes = Uint8Array::from(&encode(&request)[..]);
-                let transfer = Array::of1(&bytes.buffer());
-                // Fails only for what cannot be sent at all; bytes can.
-                let _ = employee.worker.post_message_with_transfer(&bytes, &transfer);
+                employee.tell(&encode(&request));
                 self.unheard += 1;
             }
             None if request == Request::Stop => self.waiting.clear(),
@@ -120,7 +108,8 @@ fn replace_if_deaf(office: &Rc<RefCell<Office>>, patience: u32) {
             }
             other => other,
         };
-        let known = [&office.capture, &office.program].into_iter().flatten().map(start).collect();
+        let known =
+            [&office.capture, &office.events, &office.program].into_iter().flatten().map(start).collect();
         office.waiting = known;
     }
     hire(office);
@@ -139,32 +128,22 @@ fn hire(office: &Rc<RefCell<Office>>) {
             return tell(Report::Died);
         }
     };
-    let heard = {
-        let office = Rc::downgrade(office);
-        Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            if let (Some(office), Ok(bytes)) = (office.upgrade(), event.data().dyn_into::<Uint8Array>())
-                && let Some(report) = decode(&bytes.to_vec())
-            {
-                receive(&office, report);
-            }
-        })
+    let (hears, mourns) = (Rc::downgrade(office), Rc::downgrade(office));
+    let heard = move |bytes: &[u8]| {
+        if let (Some(office), Some(report)) = (hears.upgrade(), decode(bytes)) {
+            receive(&office, report);
+        }
     };
-    let died = {
-        let office = Rc::downgrade(office);
-        Closure::<dyn Fn(ErrorEvent)>::new(move |event: ErrorEvent| {
-            // Told in the page; the console has it from the worker itself.
-            event.prevent_default();
-            if let Some(office) = office.upgrade() {
-                bury(&office);
-            }
-        })
+    let died = move || {
+        if let Some(office) = mourns.upgrade() {
+            bury(&office);
+        }
     };
-    worker.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-    worker.set_onerror(Some(died.as_ref().unchecked_ref()));
     let mut office = office.borrow_mut();
     office.unheard = 0;
     office.timer = None;
-    office.worker = Some(Employee { worker, ready: false, _heard: heard, _died: died });
+    office.ready = false;
+    office.worker = Some(Employee::new(worker, heard, died));
 }
 
 fn receive(office: &Rc<RefCell<Office>>, report: Report) {
@@ -172,9 +151,7 @@ fn receive(office: &Rc<RefCell<Office>>, report: Report) {
         let mut office = office.borrow_mut();
         match report {
             Report::Ready => {
-                if let Some(employee) = &mut office.worker {
-                    employee.ready = true;
-                }
+                office.ready = true;
                 for request in std::mem::take(&mut office.waiting) {
                     office.post(request);
                 }
@@ -197,7 +174,7 @@ fn bury(office: &Rc<RefCell<Office>>) {
     let tell = {
         let mut office = office.borrow_mut();
         // One that never began to listen would be replaced for ever.
-        let began = office.worker.take().is_some_and(|employee| employee.ready);
+        let began = office.worker.take().map(Employee::bury).is_some_and(|()| office.ready);
         let idle = office.program.clone().map(|request| match request {
             Request::Program { order, source, language, program_type, given, .. } => {
                 Request::Program { order, source, language, program_type, given, start: false }
@@ -205,7 +182,8 @@ fn bury(office: &Rc<RefCell<Office>>) {
             other => other,
         });
         office.program = idle.clone();
-        office.waiting = office.capture.clone().into_iter().chain(idle).collect();
+        let inputs = [office.capture.clone(), office.events.clone()];
+        office.waiting = inputs.into_iter().flatten().chain(idle).collect();
         (Rc::clone(&office.tell), began)
     };
     if tell.1 {

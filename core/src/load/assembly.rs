@@ -11,7 +11,7 @@ use crate::environment::{ALL, Environment, ProgramType, record};
 use crate::isa;
 use crate::isa::text::{Content, ContextText, FieldText, MapText, Word};
 use crate::maps::{self, MapDef};
-use crate::program::{Function, Origin, Pc, Program, ProgramError};
+use crate::program::{Function, Origin, Pc, Program, ProgramError, SourceLine};
 use crate::sort;
 use parts::Part;
 use std::borrow::Cow;
@@ -90,7 +90,9 @@ fn one(
     let (insns, spans): (Vec<_>, Vec<_>) = parsed.insns.into_iter().unzip();
     // What a verifier's log does not show stands nowhere in it.
     let shown = |span: &Span| Some(span.clone()).filter(|span| !span.is_empty());
-    let origins = spans.iter().map(|span| Origin { text: shown(span), ..Origin::default() }).collect();
+    let lines = source_lines(source);
+    let origin = |span: &Span| Origin { text: shown(span), classic: None, line: line_above(&lines, span) };
+    let origins = spans.iter().map(origin).collect();
     let program = Program::new(insns, origins).and_then(|program| program.with_maps(maps));
     let program = program.map_err(|error| {
         let span = match error {
@@ -101,6 +103,29 @@ fn one(
     })?;
     let license = declared.license.map(|(text, _)| text);
     Ok((program.with_functions(functions).with_license(license), program_type))
+}
+
+/// What the comments of a listing say of the lines of C that instructions were compiled from: where each begins to count,
+/// in bytes, and the line; none from the beginning of a function on.
+fn source_lines(source: &str) -> Vec<(usize, Option<Rc<SourceLine>>)> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in source.split_inclusive('\n') {
+        let text = line.trim();
+        let said = text.strip_prefix(';').and_then(|text| SourceLine::listed(text.trim_start()));
+        let names = text.ends_with(':') && !text.starts_with(';');
+        if said.is_some() || (names && !lines.is_empty()) {
+            lines.push((start, said.map(Rc::new)));
+        }
+        start += line.len();
+    }
+    lines
+}
+
+/// The last of them above an instruction.
+fn line_above(lines: &[(usize, Option<Rc<SourceLine>>)], span: &Span) -> Option<Rc<SourceLine>> {
+    let above = lines.partition_point(|(start, _)| *start <= span.start).checked_sub(1)?;
+    lines[above].1.clone().filter(|_| !span.is_empty())
 }
 
 /// The program type that `.type` names.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 const ROUNDS: usize = 64;
 
 /// A loop, as it is reached through calls: the calls from `main` on, and the number of the loop.
-type Place = (Vec<Pc>, u32);
+type Place = (Vec<Pc>, usize);
 
 /// A path that came back.
 #[derive(Debug)]
@@ -36,9 +36,18 @@ struct Visit {
 /// The loops that paths are in.
 #[derive(Debug, Default)]
 pub(super) struct Cycles {
-    visits: BTreeMap<Place, Visit>,
+    /// Where among the visits each loop's is.
+    places: BTreeMap<Place, usize>,
+    visits: Vec<Visit>,
     /// How many paths came back and are kept.
     returns: u32,
+}
+
+impl Cycles {
+    fn visit(&mut self, place: &Place) -> Option<&mut Visit> {
+        let number = *self.places.get(place)?;
+        self.visits.get_mut(number)
+    }
 }
 
 impl Verifier<'_> {
@@ -50,7 +59,7 @@ impl Verifier<'_> {
             match self.graph.node(pc).cycle {
                 0 if frame + 1 == state.frames.len() => return None,
                 0 => calls.push(pc),
-                cycle => return Some((calls, cycle)),
+                cycle => return Some((calls, cycle as usize)),
             }
         }
         None
@@ -62,13 +71,19 @@ impl Verifier<'_> {
             return false;
         }
         let place = self.place(&self.kept.get(at).state);
-        place.and_then(|place| self.cycles.visits.get(&place)).is_some_and(|visit| !visit.returns.is_empty())
+        let number = place.and_then(|place| self.cycles.places.get(&place));
+        number.is_some_and(|&number| !self.cycles.visits[number].returns.is_empty())
     }
 
     /// A state was kept.
     pub(super) fn enter_cycle(&mut self, at: Kept) {
         let Some(place) = self.place(&self.kept.get(at).state) else { return };
-        let visit = self.cycles.visits.entry(place.clone()).or_default();
+        let next = self.cycles.visits.len();
+        let number = *self.cycles.places.entry(place.clone()).or_insert(next);
+        if number == next {
+            self.cycles.visits.push(Visit::default());
+        }
+        let visit = &mut self.cycles.visits[number];
         if visit.entry.is_none() {
             visit.entry = Some(at);
             self.log_cycle("enter", &place);
@@ -80,7 +95,7 @@ impl Verifier<'_> {
         let Some(place) = self.place(&self.kept.get(like).state) else { return };
         self.log_cycle("backedge", &place);
         let state = self.state.clone();
-        if let Some(visit) = self.cycles.visits.get_mut(&place) {
+        if let Some(visit) = self.cycles.visit(&place) {
             visit.returns.push(Return { state, like });
             self.cycles.returns += 1;
             self.kept.count_peak(self.cycles.returns);
@@ -90,7 +105,7 @@ impl Verifier<'_> {
     /// All paths from a kept state were followed to their ends (`maybe_exit_scc`).
     pub(super) fn leave_cycle(&mut self, at: Kept) {
         let Some(place) = self.place(&self.kept.get(at).state) else { return };
-        let Some(visit) = self.cycles.visits.get_mut(&place).filter(|visit| visit.entry == Some(at)) else {
+        let Some(visit) = self.cycles.visit(&place).filter(|visit| visit.entry == Some(at)) else {
             return;
         };
         visit.entry = None;

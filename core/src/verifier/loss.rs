@@ -17,8 +17,8 @@ use super::facts::{Fact, fact};
 use super::state::{At, FRAMES, Frame, Kind, Link, Location, Register, Slot, State};
 use crate::cfg::Graph;
 use crate::isa::Reg;
+use crate::keyed::{Map, Set};
 use crate::program::Pc;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Slots of a frame at most: bits of what is lost of them.
 const SLOTS: usize = u64::BITS as usize;
@@ -41,23 +41,17 @@ enum Linked {
     Outer(Pc, Reg),
 }
 
-/// A call that was followed into a function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entered {
-    call: Pc,
-    function: Pc,
-}
-
 /// What is noted while paths are followed.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    lost: BTreeMap<Pc, Lost>,
+    lost: Map<Pc, Lost>,
     /// Numbers in the registers of functions that wait for a call to come back.
-    waiting: BTreeMap<(Pc, usize), Fact>,
-    linked: BTreeMap<Pc, Vec<Linked>>,
-    calls: BTreeSet<Entered>,
+    waiting: Map<(Pc, usize), Fact>,
+    linked: Map<Pc, Vec<Linked>>,
+    /// Calls, and the functions that they were followed into.
+    calls: Set<(Pc, Pc)>,
     /// Instructions that may end the function that runs.
-    ends: BTreeSet<Pc>,
+    ends: Set<Pc>,
 }
 
 impl Losses {
@@ -68,7 +62,7 @@ impl Losses {
 
     /// A call at `call` entered a function.
     pub(super) fn enters(&mut self, call: Pc, function: Pc) {
-        self.calls.insert(Entered { call, function });
+        self.calls.insert((call, function));
     }
 
     /// The comparison at the current instruction tells about these numbers together.
@@ -77,7 +71,7 @@ impl Losses {
             return;
         }
         let depth = usize::from(state.depth());
-        let known = self.linked.entry(state.pc).or_default();
+        let known = self.linked.or_default(state.pc);
         for &Location { frame, at } in linked {
             let frame = usize::from(frame);
             let linked = match at {
@@ -113,12 +107,12 @@ impl Losses {
             }
             for reg in registers {
                 let fact = fact(frame.get(reg), number as u8);
-                let waits = self.waiting.entry((new.pc_of(number), reg.index())).or_insert(fact);
+                let waits = self.waiting.or_insert((new.pc_of(number), reg.index()), fact);
                 *waits = waits.join(fact);
             }
         }
         if here != Lost::default() {
-            add(self.lost.entry(new.pc).or_default(), &here);
+            add(self.lost.or_default(new.pc), &here);
         }
     }
 }
@@ -146,7 +140,7 @@ fn is_outside(old: &Register, new: &Register) -> bool {
 /// one of them is true of the others on the old one's paths only.
 fn apart(graph: &Graph, old: &State, new: &State) -> Vec<Location> {
     // By identity: whether the link is the same in the new state, there by which identity, and where they are.
-    let mut groups: BTreeMap<u32, (bool, u32, Vec<Location>)> = BTreeMap::new();
+    let mut groups: Map<u32, (bool, u32, Vec<Location>)> = Map::default();
     for (number, frame) in old.frames.iter().enumerate() {
         let live = graph.node(new.pc_of(number)).live;
         let registers = Reg::ALL[..10]
@@ -167,13 +161,13 @@ fn apart(graph: &Graph, old: &State, new: &State) -> Vec<Location> {
                 }
             };
             let link = now.map_or(Link::default(), |now| now.link);
-            let (same, id, places) = groups.entry(before.link.id).or_insert((true, link.id, Vec::new()));
+            let (same, id, places) = groups.or_insert(before.link.id, (true, link.id, Vec::new()));
             *same &= link.id != 0 && link.id == *id && link.plus == before.link.plus;
             places.push(Location { frame: number as u8, at });
         }
     }
-    let lost = groups.into_values().filter(|(same, _, places)| !same && places.len() > 1);
-    lost.flat_map(|(.., places)| places).collect()
+    let lost = groups.into_entries().filter(|(_, (same, _, places))| !same && places.len() > 1);
+    lost.flat_map(|(_, (.., places))| places).collect()
 }
 
 fn slots_outside(old: &Frame, new: &Frame) -> u64 {

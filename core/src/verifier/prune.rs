@@ -145,7 +145,7 @@ impl Verifier<'_> {
         let patience = if forced && kept.state.branches > 0 { 64 } else { 3 };
         if kept.misses > kept.hits * patience + patience {
             kept.dropped = true;
-            if let Some(list) = self.kept.lists.get_mut(&list) {
+            if let Some(list) = self.kept.lists.get_mut(list) {
                 list.retain(|&other| other != at);
             }
             self.kept.now -= 1;

@@ -37,6 +37,8 @@ pub struct CodeRow {
     pub from: Option<u32>,
     /// The instruction of the source it comes from.
     pub key: Option<Key>,
+    /// The line of C.
+    pub c: Option<u32>,
     /// What it is for, in a sentence, and its bytes.
     pub title: String,
 }
@@ -45,9 +47,10 @@ impl State {
     /// Which levels are shown: what is wanted of what the program has, and eBPF if that leaves nothing.
     #[must_use]
     pub fn shown(&self) -> Shown {
-        let Shown { classic, ebpf, x86 } = self.settings.shown;
+        let Shown { c, classic, ebpf, x86 } = self.settings.shown;
+        let c = c && self.levels.as_ref().is_some_and(|levels| !levels.c_rows.is_empty());
         let classic = classic && self.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
-        Shown { classic, ebpf: ebpf || !(classic || x86), x86 }
+        Shown { c, classic, ebpf: ebpf || !(c || classic || x86), x86 }
     }
 
     /// The text as it is handed on: itself, and the names of language and program type if they were chosen.
@@ -70,8 +73,9 @@ impl State {
                 }
                 Line::Note(note) => title = format!("{note}\n{title}"),
             }
-            let (from, key) = (of.map(|row| row.slot), of.and_then(|row| row.key));
-            Rc::new(CodeRow { line, pc: pc.map(Pc), from, key, title })
+            let (from, key, c) =
+                (of.map(|row| row.slot), of.and_then(|row| row.key), of.and_then(|row| row.c));
+            Rc::new(CodeRow { line, pc: pc.map(Pc), from, key, c, title })
         };
         let rows = code.map(|rows| rows.into_iter().map(row).collect()).map_err(Into::into);
         self.code = Some(Rc::new(Code { order, rows }));
@@ -117,13 +121,15 @@ mod tests {
 
     #[test]
     fn some_level_is_always_shown() {
-        let only =
-            |classic, ebpf, x86| Settings { shown: Shown { classic, ebpf, x86 }, ..Settings::default() };
+        let only = |classic, ebpf, x86| Settings {
+            shown: Shown { c: true, classic, ebpf, x86 },
+            ..Settings::default()
+        };
         let state = reduce(&State::default(), Action::Settings(only(false, false, false)));
-        assert_eq!(state.shown(), Shown { classic: false, ebpf: true, x86: false });
+        assert_eq!(state.shown(), Shown { c: false, classic: false, ebpf: true, x86: false });
         let state = reduce(&state, Action::Settings(only(true, false, false)));
-        assert_eq!(state.shown(), Shown { classic: true, ebpf: false, x86: false });
+        assert_eq!(state.shown(), Shown { c: false, classic: true, ebpf: false, x86: false });
         let state = reduce(&state, Action::Edit("r0 = 1\nexit".to_owned()));
-        assert_eq!(state.shown(), Shown { classic: false, ebpf: true, x86: false });
+        assert_eq!(state.shown(), Shown { c: false, classic: false, ebpf: true, x86: false });
     }
 }

@@ -1,6 +1,7 @@
 //! Recorded trace events: a trace point's format and a recording, and one event of them as the record that a program sees.
 
 use super::{Dock, State};
+use crate::work::sees_events;
 use bpf64_core::explain::field;
 use bpf64_core::trace::{self, Format, Symbols};
 use std::rc::Rc;
@@ -17,6 +18,8 @@ pub struct Events {
     recording: Option<Rc<str>>,
     /// The events of that format.
     pub list: Rc<[TraceEvent]>,
+    /// Told apart from captures, and from events before, by this.
+    pub number: u32,
     /// Which of them the program sees.
     pub chosen: Option<usize>,
 }
@@ -50,7 +53,7 @@ impl Events {
         shown.map(|known| (known.name.to_string(), field::text(&environment, record, known))).collect()
     }
 
-    fn read(&mut self) {
+    fn read(&mut self, number: u32) {
         let (Some(format), Some(recording)) = (&self.format, &self.recording) else { return };
         let mut symbols = Symbols::default();
         let event = |text: &str| {
@@ -60,6 +63,7 @@ impl Events {
         };
         self.list = recording.lines().filter_map(event).take(MOST).collect();
         self.chosen = None;
+        self.number = number;
     }
 }
 
@@ -73,7 +77,9 @@ impl State {
         } else {
             return false;
         }
-        self.events.read();
+        self.captures += 1;
+        self.events.read(self.captures);
+        self.forget_judged();
         self.dock = Dock::Context;
         let missing = match (&self.events.format, &self.events.recording) {
             (Some(format), None) => Some(format!(
@@ -99,7 +105,32 @@ impl State {
     pub(super) fn select_event(&mut self, index: usize) {
         let Some(event) = self.events.list.get(index).cloned() else { return };
         self.events.chosen = Some(index);
-        self.give(|given| given.set_record(event.record));
+        let given = Rc::make_mut(&mut self.given);
+        // What was set beside the record counted for all events, and counts no more.
+        let alone = given.context.iter().all(|(name, _)| name.is_empty());
+        given.set_record(event.record);
+        if alone {
+            self.record();
+        } else {
+            self.begin();
+        }
+    }
+
+    /// Whether the program is run over all recorded events, not over the capture.
+    #[must_use]
+    pub fn runs_over_events(&self) -> bool {
+        let sees = self.levels.as_ref().is_some_and(|levels| sees_events(&levels.program_type));
+        sees && !self.events.list.is_empty()
+    }
+
+    /// How many inputs all are: events or packets.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        if self.runs_over_events() {
+            self.events.list.len()
+        } else {
+            self.capture.as_ref().map_or(0, |open| open.packets.len())
+        }
     }
 }
 
@@ -107,6 +138,7 @@ impl State {
 mod tests {
     use super::super::{Action, reduce};
     use super::*;
+    use crate::work::{Judgement, Report};
 
     const FORMAT: &str = include_str!("../../../tests/traces/kfree_skb.format");
     const RECORDING: &str = include_str!("../../../tests/traces/net.perf");
@@ -135,6 +167,28 @@ mod tests {
         }
         let half = opened([RECORDING, RECORDING]);
         assert!(half.notice.is_some_and(|notice| notice.contains("format")));
+    }
+
+    #[test]
+    fn all_events_are_judged_and_choosing_one_changes_nothing_of_that() {
+        let state = opened([FORMAT, RECORDING]);
+        assert!(state.runs_over_events() && state.is_working());
+        let chosen = reduce(&state, Action::SelectEvent(2));
+        assert_eq!((chosen.order, chosen.inputs()), (state.order, 8));
+        let judged = |capture| {
+            Action::Report(Report::Judged {
+                order: state.order,
+                capture,
+                first: 0,
+                results: vec![Judgement::Value(1); 8],
+                hits: vec![8],
+                taken: vec![0],
+            })
+        };
+        let other = reduce(&chosen, judged(state.events.number + 1));
+        assert_eq!(other.judged.done, 0, "that is about something else");
+        let done = reduce(&chosen, judged(state.events.number));
+        assert_eq!((done.judged.done, done.judged.get(7)), (8, Some(Judgement::Value(1))));
     }
 
     #[test]

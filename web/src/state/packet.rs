@@ -1,7 +1,7 @@
 //! What a person does to the packet: select bytes and fields, edit them, have it mended, make a new one.
 
-use super::{PacketInput, State};
-use crate::levels::{Key, Level};
+use super::{Lit, PacketInput, State};
+use crate::levels::Level;
 use crate::player::Player;
 use bpf64_core::machine::{Place, Region};
 use bpf64_core::packet::build::{self, Recipe};
@@ -148,16 +148,19 @@ impl State {
         self.touch.readers = readers.into();
     }
 
-    /// Instructions of this origin are lit, and the bytes that they read with them.
-    pub(super) fn light(&mut self, key: Option<Key>) {
-        self.lit = key;
+    /// Instructions are lit, and the bytes that they read with them.
+    pub(super) fn light(&mut self, lit: Option<Lit>) {
+        self.lit = lit;
         let rows = self.levels.as_ref().map(|levels| Rc::clone(levels.rows(self.level)));
-        let (Some(player), Some(rows), true) = (&self.player, rows, key.is_some()) else {
+        let (Some(player), Some(rows), true) = (&self.player, rows, lit.is_some()) else {
             self.touch.lit = Rc::from([]);
             return;
         };
         let is_lit = |step: &usize| {
-            player.pc_of(*step).and_then(|pc| rows.get(pc.index())).is_some_and(|row| row.key == key)
+            player
+                .pc_of(*step)
+                .and_then(|pc| rows.get(pc.index()))
+                .is_some_and(|row| self.is_lit(row.key, row.c))
         };
         let cut = self.cut();
         let mut found: Vec<Range<usize>> = Vec::new();
@@ -285,7 +288,7 @@ mod tests {
         assert_eq!(state.readers_in(Level::Classic), [Pc(0)]);
         assert_eq!(made([PacketAction::Select(0..6)]).touch.readers.len(), 0);
         assert_eq!(made([PacketAction::Select(60..99)]).touch.selected, None, "outside");
-        let lit = reduce(&made([]), Action::Light(Some(0)));
+        let lit = reduce(&made([]), Action::Light(Some(Lit::Insn(0))));
         assert_eq!(lit.touch.lit.first(), Some(&(12..14)));
         assert!(reduce(&lit, Action::Light(None)).touch.lit.is_empty());
         let moved = made([PacketAction::Move(1), PacketAction::Move(LINE as isize), PacketAction::Move(-99)]);

@@ -13,6 +13,12 @@ pub enum Split {
     Machine,
     /// On a small laptop, where the columns are two: the width of the left one.
     Narrow,
+    /// There, below the source: its height.
+    NarrowSource,
+    /// There, below the program: its height.
+    NarrowProgram,
+    /// There, below the capture: its height, as a part of what the program leaves.
+    NarrowCapture,
 }
 
 /// What there is to know about a line.
@@ -28,7 +34,7 @@ struct About {
     most: u16,
 }
 
-const ABOUT: [About; 5] = [
+const ABOUT: [About; 8] = [
     About {
         split: Split::Left,
         name: "left",
@@ -69,6 +75,30 @@ const ABOUT: [About; 5] = [
         least: 250,
         most: 650,
     },
+    About {
+        split: Split::NarrowSource,
+        name: "narrow-source",
+        label: "Height of the source",
+        usual: 500,
+        least: 200,
+        most: 750,
+    },
+    About {
+        split: Split::NarrowProgram,
+        name: "narrow-program",
+        label: "Height of the program",
+        usual: 500,
+        least: 200,
+        most: 650,
+    },
+    About {
+        split: Split::NarrowCapture,
+        name: "narrow-capture",
+        label: "Height of the capture",
+        usual: 350,
+        least: 250,
+        most: 600,
+    },
 ];
 
 /// The sizes, in the order of [`Split`].
@@ -91,7 +121,11 @@ impl Split {
     pub fn is_upright(self) -> bool {
         match self {
             Split::Left | Split::Right | Split::Narrow => true,
-            Split::Source | Split::Machine => false,
+            Split::Source
+            | Split::Machine
+            | Split::NarrowSource
+            | Split::NarrowProgram
+            | Split::NarrowCapture => false,
         }
     }
 

@@ -21,7 +21,7 @@ pub enum Verification {
     Failed,
 }
 
-/// What came of the packets of the open capture, as far as they were judged.
+/// What came of the packets of the open capture, or of the recorded events, as far as they were judged.
 #[derive(Debug, Clone, Default)]
 pub struct Judged {
     parts: Vec<Rc<[Judgement]>>,
@@ -118,7 +118,8 @@ impl State {
     /// The open capture with the accepted packets only, as a file; `None` when none is open.
     #[must_use]
     pub fn accepted_packets(&self) -> Option<Vec<u8>> {
-        let (open, levels) = self.capture.as_ref().zip(self.levels.as_ref())?;
+        let (open, levels) =
+            self.capture.as_ref().zip(self.levels.as_ref()).filter(|_| !self.runs_over_events())?;
         let keep = |index| match self.judged.get(index) {
             Some(Judgement::Value(r0)) => (levels.program_type.verdict)(r0).is_accepted(),
             Some(Judgement::Trap | Judgement::NoEnd) | None => false,
@@ -129,7 +130,7 @@ impl State {
     /// Whether the worker has something to do that was not reported yet.
     #[must_use]
     pub fn is_working(&self) -> bool {
-        let judging = self.capture.as_ref().is_some_and(|open| self.judged.done < open.packets.len());
+        let judging = self.judged.done < self.inputs();
         let running = self.long_run.as_ref().is_some_and(|run| run.end.is_none());
         !self.halted && (self.verification == Verification::Pending || judging || running)
     }
@@ -158,7 +159,10 @@ impl State {
                 self.seen = Some(Rc::new(here));
             }
             Report::Judged { order, capture, first, results, hits, taken } => {
-                let open = self.capture.as_ref().map(|open| open.number);
+                let open = match &self.capture {
+                    _ if self.runs_over_events() => Some(self.events.number),
+                    capture => capture.as_ref().map(|open| open.number),
+                };
                 let next = self.judged.done == first as usize;
                 if let (true, Some(levels)) =
                     (order == self.order && open == Some(capture) && next, self.levels.clone())

@@ -18,6 +18,8 @@ pub struct Settings {
 /// Which levels of the program are shown, of those that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
+    /// Lines of C.
+    pub c: bool,
     /// Classic BPF.
     pub classic: bool,
     /// eBPF.
@@ -29,7 +31,7 @@ pub struct Shown {
 impl Default for Shown {
     fn default() -> Self {
         // What compiles to machine code is only fetched for those who want it.
-        Shown { classic: true, ebpf: true, x86: false }
+        Shown { c: true, classic: true, ebpf: true, x86: false }
     }
 }
 
@@ -68,8 +70,14 @@ impl Settings {
     #[must_use]
     pub fn text(self) -> String {
         let mut text = self.theme.name().to_owned();
-        let Shown { classic, ebpf, x86 } = self.shown;
-        let words = [(self.plain, " plain"), (!classic, " no-classic"), (!ebpf, " no-ebpf"), (x86, " x86")];
+        let Shown { c, classic, ebpf, x86 } = self.shown;
+        let words = [
+            (self.plain, " plain"),
+            (!c, " no-c"),
+            (!classic, " no-classic"),
+            (!ebpf, " no-ebpf"),
+            (x86, " x86"),
+        ];
         words.iter().filter(|(said, _)| *said).for_each(|(_, word)| text.push_str(word));
         text + &self.panes.text()
     }
@@ -79,7 +87,12 @@ impl Settings {
     pub fn read(text: &str) -> Self {
         let said = |word: &str| text.split(' ').any(|said| said == word);
         let theme = Theme::ALL.into_iter().find(|theme| said(theme.name())).unwrap_or_default();
-        let shown = Shown { classic: !said("no-classic"), ebpf: !said("no-ebpf"), x86: said("x86") };
+        let shown = Shown {
+            c: !said("no-c"),
+            classic: !said("no-classic"),
+            ebpf: !said("no-ebpf"),
+            x86: said("x86"),
+        };
         Settings { plain: said("plain"), theme, shown, panes: Panes::read(text) }
     }
 }
@@ -94,7 +107,7 @@ mod tests {
         for theme in Theme::ALL {
             for plain in [false, true] {
                 for x86 in [false, true] {
-                    let shown = Shown { classic: plain, ebpf: !x86, x86 };
+                    let shown = Shown { c: x86, classic: plain, ebpf: !x86, x86 };
                     let settings =
                         Settings { plain, theme, shown, panes: Panes::default().with(Split::Left, 300) };
                     assert_eq!(Settings::read(&settings.text()), settings);

@@ -10,6 +10,11 @@ use bpf64_core::link::{self, Document};
 use bpf64_core::load::Format;
 use std::rc::Rc;
 
+/// Whether a word may be a table's name: the program, which would say, is not read yet.
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+}
+
 impl State {
     /// The whole state that a colleague needs.
     #[must_use]
@@ -62,7 +67,7 @@ impl State {
         self.language = Format::named(&language);
         self.program_type = Environment::named(&program_type);
         self.given = Rc::new(Given { context, entries });
-        self.conditions = conditions.iter().filter_map(|text| Condition::parse(text).ok()).collect();
+        self.conditions = conditions.iter().filter_map(|text| Condition::parse(text, is_name).ok()).collect();
         if let Some(link::Packet { bytes, wire_len, link_type }) = packet {
             self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
         }

@@ -408,7 +408,7 @@ fn what_is_set_before_the_run_is_in_the_link() {
         Action::Edit(source.to_owned()),
         Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])),
         set("counts", vec![1, 0, 0, 0], Some(vec![2, 0, 0, 0])),
-        Action::Condition(crate::condition::Condition::parse("write stack").unwrap()),
+        Action::Condition(crate::condition::Condition::parse("write stack", |_| false).unwrap()),
     ]);
     assert_eq!(state.result(), Some(7));
     let held = |state: &State| state.player.as_ref().map(|player| player.tables()[0].entries().count());

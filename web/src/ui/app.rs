@@ -94,7 +94,7 @@ pub fn App() -> Html {
             <Notice page={page.clone()} />
             <main data-tab={tab}>
                 <div class="col left"><Source page={page.clone()} />{ line(Split::Source) }<CapturePane page={page.clone()} {open} /></div>
-                { line(Split::Left) }{ line(Split::Narrow) }
+                { line(Split::Left) }{ line(Split::Narrow) }{ line(Split::NarrowSource) }{ line(Split::NarrowProgram) }{ line(Split::NarrowCapture) }
                 <div class="col middle"><About page={page.clone()} /><Program page={page.clone()} /></div>
                 { line(Split::Right) }
                 <div class="col right"><Machine page={page.clone()} />{ line(Split::Machine) }<DockPane page={page.clone()} /></div>
@@ -388,6 +388,13 @@ fn use_worker(page: &Page) {
     }
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));
+        use_effect_with(page.state.events.number, move |&number| {
+            let records = state.events.list.iter().map(|event| event.record.clone()).collect();
+            send(Some(Request::Events { number, records }));
+        });
+    }
+    {
+        let (send, state) = (send.clone(), Rc::clone(&page.state));
         use_effect_with(page.state.order, move |&order| {
             let (source, language, program_type) = state.text();
             let given = (*state.given).clone();
@@ -403,6 +410,7 @@ fn use_worker(page: &Page) {
                 packet: packet.bytes.clone(),
                 wire_len: packet.wire_len,
                 link_type: packet.link_type,
+                given: (*state.given).clone(),
             }));
         });
     }

@@ -17,7 +17,8 @@ pub(super) fn Breaks(PageProps { page }: &PageProps) -> Html {
             let form = event.target_unchecked_into::<web_sys::HtmlFormElement>();
             let Ok(Some(input)) = form.query_selector("input") else { return };
             let input: HtmlInputElement = wasm_bindgen::JsCast::unchecked_into(input);
-            match Condition::parse(&input.value()) {
+            let is_table = |name: &str| page.state.has_table(name);
+            match Condition::parse(&input.value(), is_table) {
                 Ok(condition) => {
                     page.dispatch.emit(Action::Condition(condition));
                     input.set_value("");
@@ -27,11 +28,16 @@ pub(super) fn Breaks(PageProps { page }: &PageProps) -> Html {
             }
         })
     };
+    let tables = page.state.levels.as_ref().map(|levels| levels.ebpf.maps());
+    let placeholder = match tables.and_then(|tables| tables.first()) {
+        Some(table) => format!("r0 == 5, {0}[1] > 9, or write {0}", table.name),
+        None => EXAMPLE.to_owned(),
+    };
     html! {
         <form class="breaks" {onsubmit}>
             <h3 class="sub">{ "Stops when" }</h3>
-            <ul>{ for page.state.conditions.iter().map(|condition| item(page, *condition)) }</ul>
-            <input class="mono" type="text" placeholder={EXAMPLE} aria-label="Condition to stop at" data-testid="condition" autocomplete="off" spellcheck="false"
+            <ul>{ for page.state.conditions.iter().map(|condition| item(page, condition.clone())) }</ul>
+            <input class="mono" type="text" {placeholder} aria-label="Condition to stop at" data-testid="condition" autocomplete="off" spellcheck="false"
                 aria-invalid={(!fault.is_empty()).to_string()} aria-describedby="condition-fault" />
             <p id="condition-fault" class="fault" role="status">{ (*fault).clone() }</p>
         </form>

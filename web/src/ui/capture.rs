@@ -26,7 +26,7 @@ pub(super) struct Props {
 pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
     let state = &page.state;
     let name = state.capture.as_ref().map_or("none is open", |open| open.name.as_str()).to_owned();
-    let tally = state.capture.as_ref().map(|open| {
+    let tally = state.capture.as_ref().filter(|_| !state.runs_over_events()).map(|open| {
         let (judged, all) = (&state.judged, open.packets.len());
         if judged.done == all {
             match judged.tally.names() {
@@ -39,7 +39,8 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
             format!("stopped after {} of {all}", judged.done)
         }
     });
-    let working = state.is_working() && state.capture.is_some();
+    let tallied = tally.is_some();
+    let working = state.is_working() && tallied;
     let onchange = {
         let open = open.clone();
         Callback::from(move |event: Event| {
@@ -55,7 +56,7 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
         <section class="pane capture" aria-label="Capture">
             <h2>{ "Capture" }<small>{ name }</small><span class="end">
                 if let Some(tally) = tally { <span class="chip" data-testid="tally">{ tally }</span> }
-                if working { <Stop page={page.clone()} /> } else if state.judged.tally.accepted() > 0 { <Save page={page.clone()} /> }
+                if working { <Stop page={page.clone()} /> } else if tallied && state.judged.tally.accepted() > 0 { <Save page={page.clone()} /> }
                 <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
                     <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
                         accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
@@ -94,7 +95,7 @@ fn Packets(PageProps { page }: &PageProps) -> Html {
             let Some(captured) = open.packets.get(index) else { return Html::default() };
             let skb = captured.skb();
             let summary = packet::layers::summary(&packet::layers(&skb, captured.link_type));
-            let result = page.state.judged.get(index);
+            let result = page.state.judged.get(index).filter(|_| !page.state.runs_over_events());
             let verdict = |r0| program_type.as_ref().map(|program_type| (program_type.verdict)(r0));
             let (mark, class, verdict, value) = match result {
                 Some(Judgement::Value(r0)) => match verdict(r0).unwrap_or(Verdict::Number) {

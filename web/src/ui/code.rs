@@ -2,9 +2,9 @@
 
 use super::virtual_list::VirtualList;
 use super::{PageProps, flag, hue};
-use crate::levels::{Key, Level};
+use crate::levels::Level;
 use crate::paint;
-use crate::state::{Action, CodeRow};
+use crate::state::{Action, CodeRow, Lit};
 use bpf64_x86::Line;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -53,15 +53,14 @@ fn Listing(Props { page, rows, stale }: &Props) -> Html {
     let fresh = !*stale;
     let (pc, key) = (state.current_ebpf().filter(|_| fresh), state.current_key().filter(|_| fresh));
     let current = pc.and_then(|pc| rows.iter().position(|row| row.pc == Some(pc)));
-    let lit = state.lit.filter(|_| fresh);
     let focus_row = current.unwrap_or(0);
     let row = {
-        let (rows, dispatch) = (Rc::clone(rows), page.dispatch.clone());
+        let (rows, page) = (Rc::clone(rows), page.clone());
         Callback::from(move |index: usize| {
             let row = Rc::clone(&rows[index]);
-            let of = |wanted: Option<Key>| row.key.is_some() && row.key == wanted;
+            let lit = fresh && page.state.is_lit(row.key, row.c);
             html! {
-                <CodeLine key={index} {index} dispatch={dispatch.clone()} lit={of(lit)} partner={of(key)}
+                <CodeLine key={index} {index} dispatch={page.dispatch.clone()} {lit} partner={row.key.is_some() && row.key == key}
                     current={current == Some(index)} now={pc.is_some() && row.pc == pc} focusable={focus_row == index} {row} />
             }
         })
@@ -96,7 +95,7 @@ fn CodeLine(props: &LineProps) -> Html {
         let dispatch = dispatch.clone();
         move || action.iter().cloned().for_each(|action| dispatch.emit(action))
     };
-    let (on, off) = (send(Some(Action::Light(row.key))), send(Some(Action::Light(None))));
+    let (on, off) = (send(Some(Action::Light(row.key.map(Lit::Insn)))), send(Some(Action::Light(None))));
     let (focus_on, focus_off) = (on.clone(), off.clone());
     let run_to = send(row.pc.map(|pc| Action::RunTo(Level::Ebpf, pc)));
     let (class, address, text) = match &row.line {
@@ -107,7 +106,7 @@ fn CodeLine(props: &LineProps) -> Html {
     html! {
         <div class={classes} role="listitem" tabindex={if *focusable { "0" } else { "-1" }} title={row.title.clone()}
             aria-current={current.then_some("step")} data-testid={format!("x86-{index}")} data-slot={index.to_string()}
-            data-from={row.from.map(|from| from.to_string())} data-hue={hue(row.key).map(|hue| hue.to_string())}
+            data-from={row.from.map(|from| from.to_string())} data-hue={hue(row.c.or(row.key)).map(|hue| hue.to_string())}
             data-current={flag(*current)} data-lit={flag(*lit)}
             onmouseenter={move |_| on()} onmouseleave={move |_| off()}
             onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>

@@ -1,10 +1,11 @@
 //! The context pane: every field that a program of this type may see, to be set before the run; and its bytes.
 
 use super::header::TypeSelect;
+use super::recorded::Recorded;
 use super::{Page, PageProps, memory};
 use crate::levels::Levels;
 use crate::player::Player;
-use crate::state::{Action, TraceEvent};
+use crate::state::Action;
 use bpf64_core::context::{Access, Field};
 use bpf64_core::explain::field;
 use bpf64_core::machine::Region;
@@ -40,36 +41,6 @@ pub(super) fn ContextPane(PageProps { page }: &PageProps) -> Html {
             <Recorded page={page.clone()} />
             { bytes(page, levels, player) }
         </div>
-    }
-}
-
-/// How many events are listed.
-const LISTED: usize = 500;
-
-/// The recorded trace events: one of them is what the program sees.
-#[component]
-fn Recorded(PageProps { page }: &PageProps) -> Html {
-    let state = &page.state;
-    let events = &state.events;
-    let traces = state.levels.as_ref().is_some_and(|levels| levels.program_type.name == "tracepoint");
-    let Some(name) = events.name().filter(|_| !events.list.is_empty()) else {
-        return html! { <>if traces { <p class="hint">{ "Drop a trace point's format file and a recording (perf script, trace-cmd report, tracefs's trace) here to choose among its events." }</p> }</> };
-    };
-    let fields =
-        events.chosen.and_then(|chosen| events.list.get(chosen)).map(|event| events.fields(&event.record));
-    let row = |(index, event): (usize, &TraceEvent)| {
-        html! {
-            <li><button type="button" aria-pressed={(events.chosen == Some(index)).to_string()} data-testid={format!("event-{index}")}
-                onclick={page.send(Action::SelectEvent(index))}>{ &event.line }</button></li>
-        }
-    };
-    html! {
-        <>
-            <h3 class="sub">{ format!("{} recorded: {name}", events.list.len()) }</h3>
-            <dl class="kv mono" data-testid="event-fields">{ for fields.into_iter().flatten().map(|(name, text)| html! { <div><dt>{ name }</dt><dd>{ text }</dd></div> }) }</dl>
-            <ol class="events mono" data-testid="events">{ for events.list.iter().take(LISTED).enumerate().map(row) }</ol>
-            if events.list.len() > LISTED { <p class="hint">{ format!("and {} more", events.list.len() - LISTED) }</p> }
-        </>
     }
 }
 

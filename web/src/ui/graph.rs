@@ -6,7 +6,7 @@ use crate::browser;
 use crate::flow::{self, Flow, PADDING, ROW, TEXT};
 use crate::levels::{Level, Row};
 use crate::paint;
-use crate::state::{Action, GraphAction};
+use crate::state::{Action, GraphAction, Lit};
 use bpf64_core::cfg::blocks::Way;
 use bpf64_core::cfg::layout::{Line, Rect};
 use bpf64_core::program::Pc;
@@ -198,7 +198,7 @@ struct BlockProps {
     leads: String,
     /// Whether the Tab key comes here.
     focusable: bool,
-    lit: Option<u32>,
+    lit: Option<Lit>,
     dispatch: Callback<Action>,
 }
 
@@ -222,14 +222,18 @@ fn BlockBox(props: &BlockProps) -> Html {
     let row = |(index, row): (usize, &Rc<Row>)| {
         let y = rect.y + PADDING + index as i32 * ROW;
         let (pc, now) = (row.pc, *current == Some(row.pc));
-        let lit = row.key.is_some() && row.key == *lit;
+        let lit = match *lit {
+            Some(Lit::Insn(key)) => row.key == Some(key),
+            Some(Lit::Line(line)) => row.c == Some(line),
+            None => false,
+        };
         let send = |action: Action| {
             let dispatch = dispatch.clone();
             move |_: MouseEvent| dispatch.emit(action.clone())
         };
         html! {
-            <g class={classes!("graph-row", now.then_some("now"), lit.then_some("lit"))} data-hue={hue(row.key).map(|hue| hue.to_string())}
-                onmouseenter={send(Action::Light(row.key))} onmouseleave={send(Action::Light(None))} ondblclick={send(Action::RunTo(level, pc))}>
+            <g class={classes!("graph-row", now.then_some("now"), lit.then_some("lit"))} data-hue={hue(row.hue_key()).map(|hue| hue.to_string())}
+                onmouseenter={send(Action::Light(row.key.map(Lit::Insn)))} onmouseleave={send(Action::Light(None))} ondblclick={send(Action::RunTo(level, pc))}>
                 <title>{ row.sentence.clone() }</title>
                 <rect class="back" x={(rect.x + 1).to_string()} y={y.to_string()} width={(rect.width - 2).to_string()} height={ROW.to_string()} />
                 <rect class="hue" x={(rect.x + 1).to_string()} y={y.to_string()} width="3" height={ROW.to_string()} />

@@ -2,10 +2,10 @@
 
 use super::virtual_list::VirtualList;
 use super::{Page, flag, hue};
-use crate::levels::{Key, Level, Row};
+use crate::levels::{Level, Row};
 use crate::paint;
 use crate::say;
-use crate::state::{Action, Heat};
+use crate::state::{Action, Heat, Lit};
 use bpf64_core::program::Pc;
 use std::rc::Rc;
 use yew::prelude::*;
@@ -42,7 +42,7 @@ pub(super) fn Listing(Props { page, level }: &Props) -> Html {
         Callback::from(move |index: usize| {
             let row = Rc::clone(&rows[index]);
             let state = &page.state;
-            let lit = row.key.is_some() && row.key == state.lit;
+            let lit = state.is_lit(row.key, row.c);
             // What a row did in the run is only told where somebody looks: it takes a search in the recording.
             let player =
                 state.player.as_ref().filter(|_| state.level == level && (lit || current == Some(row.pc)));
@@ -128,8 +128,7 @@ fn InsnRow(props: &RowProps) -> Html {
         let dispatch = dispatch.clone();
         move || dispatch.emit(action.clone())
     };
-    let light = |key: Option<Key>| send(Action::Light(key));
-    let (on, off) = (light(row.key), light(None));
+    let (on, off) = (send(Action::Light(row.key.map(Lit::Insn))), send(Action::Light(None)));
     let (focus_on, focus_off) = (on.clone(), off.clone());
     let toggle = send(Action::Breakpoint(level, pc));
     let run_to = send(Action::RunTo(level, pc));
@@ -147,7 +146,7 @@ fn InsnRow(props: &RowProps) -> Html {
         <div class={classes} role="listitem" tabindex={if *focusable { "0" } else { "-1" }}
             title={title.clone()} aria-current={current.then_some("step")}
             data-testid={format!("{name}-{slot}")} data-slot={slot.to_string()} data-from={row.from.map(|from| from.to_string())}
-            data-hue={hue(row.key).map(|hue| hue.to_string())} data-current={flag(*current)} data-lit={flag(*lit)}
+            data-hue={hue(row.hue_key()).map(|hue| hue.to_string())} data-current={flag(*current)} data-lit={flag(*lit)}
             data-breakpoint={flag(*breakpoint)} data-refused={flag(*refused)} data-reads={flag(*reads)} data-hits={hits.map(|hits| hits.to_string())}
             onmouseenter={move |_| on()} onmouseleave={move |_| off()}
             onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>

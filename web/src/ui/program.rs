@@ -1,12 +1,13 @@
 //! The program pane: its levels side by side.
 
+use super::c_source::CSource;
 use super::code::MachineCode;
 use super::graph::Graph;
 use super::listing::Listing;
 use super::stop::Stop;
 use super::{Page, PageProps, flag};
 use crate::export::Form;
-use crate::levels::Level;
+use crate::levels::{Level, Levels};
 use crate::state::{Action, GraphAction, Outcome, Settings, Shown, Verification};
 use bpf64_core::machine::Ending;
 use yew::prelude::*;
@@ -26,6 +27,7 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
                 <Graph page={page.clone()} />
             } else if levels.is_some() {
                 <div class="levels">
+                    if shown.c { <CSource page={page.clone()} /> }
                     if shown.classic { { level(page, Level::Classic, "Classic") } }
                     if shown.ebpf { { level(page, Level::Ebpf, "eBPF") } }
                     if shown.x86 { <MachineCode page={page.clone()} /> }
@@ -42,8 +44,9 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
 fn Which(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
     let (settings, shown) = (state.settings, state.shown());
-    let classic = state.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
-    let alone = [shown.classic, shown.ebpf, shown.x86].iter().filter(|&&shown| shown).count() == 1;
+    let has = |what: fn(&Levels) -> bool| state.levels.as_ref().is_some_and(|levels| what(levels));
+    let (c, classic) = (has(|levels| !levels.c_rows.is_empty()), has(|levels| levels.classic.is_some()));
+    let alone = [shown.c, shown.classic, shown.ebpf, shown.x86].iter().filter(|&&shown| shown).count() == 1;
     let button = |testid: &'static str,
                   name: &'static str,
                   pressed: bool,
@@ -65,7 +68,11 @@ fn Which(PageProps { page }: &PageProps) -> Html {
     };
     html! {
         <span class="group" role="group" aria-label="Levels shown">
-            { button("show-classic", "Classic", shown.classic, classic, |shown| shown.classic = !shown.classic) }
+            if c {
+                { button("show-c", "C", shown.c, true, |shown| shown.c = !shown.c) }
+            } else {
+                { button("show-classic", "Classic", shown.classic, classic, |shown| shown.classic = !shown.classic) }
+            }
             { button("show-ebpf", "eBPF", shown.ebpf, true, |shown| shown.ebpf = !shown.ebpf) }
             { button("show-x86", "x86-64", shown.x86, true, |shown| shown.x86 = !shown.x86) }
         </span>

@@ -4,7 +4,7 @@ use super::{Page, PageProps, hue};
 use crate::editor::{Editor, LineMark, Report};
 use crate::hover;
 use crate::levels::Problem;
-use crate::state::{Action, State};
+use crate::state::{Action, Lit, State};
 use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
 use std::cell::RefCell;
@@ -111,7 +111,9 @@ fn heard(newest: &RefCell<Page>, report: Report) {
     match report {
         Report::Changed(text) => dispatch.emit(Action::Edit(text)),
         Report::Run => dispatch.emit(Action::RunToEnd),
-        Report::Cursor(line) | Report::Hover(line) => dispatch.emit(Action::Light(key_of(line))),
+        Report::Cursor(line) | Report::Hover(line) => {
+            dispatch.emit(Action::Light(key_of(line).map(Lit::Insn)));
+        }
         Report::Breakpoint(line) => {
             if let (Some(key), Some(levels)) = (key_of(line), &state.levels) {
                 dispatch.emit(Action::Breakpoint(levels.source_level(), Pc(key)));
@@ -130,8 +132,8 @@ fn line_marks(state: &State) -> Vec<LineMark> {
     let keys = (0..).zip(levels.lines.iter()).filter(|(_, line)| **line > 0);
     keys.map(|(key, &line)| LineMark {
         line,
-        hue: hue(Some(key)).map_or(-1, |hue| hue as i32),
-        lit: state.lit == Some(key),
+        hue: hue(state.c_of(key).or(Some(key))).map_or(-1, |hue| hue as i32),
+        lit: state.is_lit(Some(key), state.c_of(key)),
         current: current == Some(key),
         breakpoint: breakpoints.contains(&Pc(key)),
     })

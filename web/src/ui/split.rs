@@ -43,7 +43,7 @@ pub(super) fn Splitter(Props { page, split }: &Props) -> Html {
         let (resize, dragged) = (resize.clone(), dragged.clone());
         move |event: PointerEvent| {
             if let Some(line) = line_of(&event).filter(|_| *dragged)
-                && let Some(size) = size_at(split, &line, &event)
+                && let Some(size) = size_at(split, settings, &line, &event)
             {
                 resize(size);
             }
@@ -73,7 +73,7 @@ pub(super) fn Splitter(Props { page, split }: &Props) -> Html {
     let ondblclick = move |_: MouseEvent| resize(i32::from(split.usual()));
     let orientation = if split.is_upright() { "vertical" } else { "horizontal" };
     html! {
-        <div class={classes!("split", format!("at-{}", split.name()))} role="separator" tabindex="0" aria-orientation={orientation} aria-label={split.label()}
+        <div class={classes!("split", format!("at-{}", split.name()), split.name().starts_with("narrow").then_some("narrow"))} role="separator" tabindex="0" aria-orientation={orientation} aria-label={split.label()}
             title="Drag, or move with the arrow keys" data-testid={format!("split-{}", split.name())} data-dragged={flag(*dragged)}
             aria-valuenow={size.to_string()} aria-valuemin={least.to_string()} aria-valuemax={most.to_string()}
             aria-valuetext={format!("{} percent", size / 10)}
@@ -87,12 +87,19 @@ fn line_of(event: &PointerEvent) -> Option<Element> {
 }
 
 /// The size that the pointer asks for, measured in what the line is in.
-fn size_at(split: Split, line: &Element, event: &PointerEvent) -> Option<i32> {
+fn size_at(split: Split, settings: Settings, line: &Element, event: &PointerEvent) -> Option<i32> {
     let around = line.parent_element()?.get_bounding_client_rect();
     let (at, start, length) = if split.is_upright() {
         (f64::from(event.client_x()), around.left(), around.width())
     } else {
         (f64::from(event.client_y()), around.top(), around.height())
+    };
+    // Of what the program leaves.
+    let (start, length) = if split == Split::NarrowCapture {
+        let above = length * f64::from(settings.panes.get(Split::NarrowProgram)) / 1000.0;
+        (start + above, length - above)
+    } else {
+        (start, length)
     };
     let part = ((at - start) * 1000.0 / length.max(1.0)) as i32;
     Some(if split == Split::Right { 1000 - part } else { part })

@@ -1,6 +1,6 @@
 //! The worker's mind: what it was asked, and what it does next.
 
-use super::judge::{Judge, Part};
+use super::judge::{Inputs, Judge, Part, sees_events};
 use super::message::{Order, Ran, Report, Request};
 use super::prove::{Insight, prove};
 use crate::given::Given;
@@ -23,7 +23,8 @@ const QUIET: u64 = 5;
 pub struct Desk {
     program: Option<(Order, Rc<Levels>)>,
     given: Rc<Given>,
-    capture: Option<(u32, Rc<Capture>)>,
+    capture: Option<(u32, Inputs)>,
+    events: Option<(u32, Inputs)>,
     reports: VecDeque<Report>,
     /// Whether the program is still to be verified.
     unproved: bool,
@@ -58,12 +59,19 @@ impl Desk {
                 self.judge = self.judge().filter(|_| start);
             }
             Request::Capture { number, bytes } => {
-                self.capture = Capture::read(&bytes).ok().map(|capture| (number, Rc::new(capture)));
+                self.capture =
+                    Capture::read(&bytes).ok().map(|capture| (number, Inputs::Packets(Rc::new(capture))));
                 self.judge = self.judge();
             }
-            Request::Run { order, packet, wire_len, link_type } => {
+            Request::Events { number, records } => {
+                let records: Rc<[Vec<u8>]> = records.into();
+                self.events =
+                    Some((number, Inputs::Events(records))).filter(|(_, events)| !events.is_empty());
+                self.judge = self.judge();
+            }
+            Request::Run { order, packet, wire_len, link_type, given } => {
                 self.run = self.levels(order).map(|levels| {
-                    let world = self.given.world(levels, Skb::captured(packet, wire_len, link_type));
+                    let world = given.world(levels, Skb::captured(packet, wire_len, link_type));
                     let program_type = levels.program_type.clone();
                     let machine = interp::Machine::new(Rc::clone(&levels.ebpf), program_type, world);
                     Run { machine, executed: 0, slices: 0 }
@@ -98,8 +106,10 @@ impl Desk {
     }
 
     fn judge(&self) -> Option<Judge> {
-        let ((_, levels), (_, capture)) = self.program.as_ref().zip(self.capture.as_ref())?;
-        Some(Judge::new(Rc::clone(levels), Rc::clone(capture), Rc::clone(&self.given)))
+        let (_, levels) = self.program.as_ref()?;
+        let events = self.events.as_ref().filter(|_| sees_events(&levels.program_type));
+        let inputs = events.or(self.capture.as_ref())?;
+        Some(Judge::new(Rc::clone(levels), inputs.clone(), Rc::clone(&self.given)))
     }
 
     /// Whether a turn would do anything.
@@ -137,9 +147,9 @@ impl Desk {
                 self.run = None;
             }
             self.reports.extend(report);
-        } else if let (Some(judge), Some((capture, _))) = (&mut self.judge, &self.capture) {
+        } else if let Some(judge) = &mut self.judge {
             if let Some(Part { first, results, hits, taken }) = judge.turn() {
-                let (capture, first) = (*capture, first as u32);
+                let (capture, first) = (judge.number, first as u32);
                 self.reports.push_back(Report::Judged { order, capture, first, results, hits, taken });
             }
             if judge.is_done() {
@@ -309,6 +319,28 @@ mod tests {
     }
 
     #[test]
+    fn a_program_for_trace_points_is_run_over_all_events() {
+        let source = ".type tracepoint\nr0 = *(u32 *)(r1 + 8)\nexit";
+        let records = vec![vec![0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0], vec![0; 12], vec![]];
+        let events = Request::Events { number: 9, records };
+        let judged = |requests: [Request; 3]| -> Vec<(u32, Vec<Judgement>)> {
+            let found = reports(&mut asked(requests), 99);
+            let parts = found.into_iter().filter_map(|report| match report {
+                Report::Judged { capture, results, .. } => Some((capture, results)),
+                _ => None,
+            });
+            parts.collect()
+        };
+        let results = vec![Judgement::Value(5), Judgement::Value(0), Judgement::Value(0)];
+        // Whatever comes first, and though a capture is open.
+        assert_eq!(judged([program(source), capture(2), events.clone()]), [(9, results.clone())]);
+        assert_eq!(judged([events.clone(), capture(2), program(source)]), [(9, results)]);
+        // A program that sees packets has nothing to do with them.
+        let packets = vec![Judgement::Value(14); 2];
+        assert_eq!(judged([events, capture(2), program("r0 = *(u32 *)(r1 + 0)\nexit")]), [(7, packets)]);
+    }
+
+    #[test]
     fn a_traced_capture_keeps_its_tables() {
         let count = ".map seen array key=4 value=8 max=1\nr1 = map[seen]\n*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\n\
                      call map_lookup_elem\nif r0 == 0 goto out\nr1 = 1\nlock *(u64 *)(r0 + 0) += r1\nr0 = *(u64 *)(r0 + 0)\nout: exit";
@@ -325,7 +357,8 @@ mod tests {
 
     #[test]
     fn a_run_without_end_is_stopped() {
-        let run = Request::Run { order: 1, packet: PACKET.to_vec(), wire_len: 14, link_type: 1 };
+        let (packet, given) = (PACKET.to_vec(), Given::default());
+        let run = Request::Run { order: 1, packet, wire_len: 14, link_type: 1, given };
         let mut desk = asked([program("l: goto l\nexit"), run.clone()]);
         let found = reports(&mut desk, 20);
         let Some(Report::Ran { executed, end: None, .. }) = found.last() else { panic!("{found:?}") };
@@ -339,7 +372,7 @@ mod tests {
         // A run of a program that is no longer there is not begun.
         let mut desk = asked([
             program("r0 = 3\nexit"),
-            Request::Run { order: 2, packet: vec![], wire_len: 0, link_type: 1 },
+            Request::Run { order: 2, packet: vec![], wire_len: 0, link_type: 1, given: Given::default() },
         ]);
         assert!(reports(&mut desk, 9).iter().all(|report| !matches!(report, Report::Ran { .. })));
         let mut desk = asked([program("r0 = 3\nexit"), run]);

@@ -1,8 +1,10 @@
-//! A whole capture, packet by packet, and how often each instruction was needed for it.
+//! A whole capture, packet by packet, or all events of a recording, and how often each instruction was needed for it.
 
 use super::message::TableRows;
 use crate::given::Given;
 use crate::levels::Levels;
+use bpf64_core::context::skb::Skb;
+use bpf64_core::environment::ProgramType;
 use bpf64_core::interp;
 use bpf64_core::machine::{Flow, Machine as _};
 use bpf64_core::maps::{Named, Table};
@@ -30,10 +32,39 @@ pub enum Judgement {
     NoEnd,
 }
 
+/// Whether what a program of this type runs over are recorded events.
+#[must_use]
+pub fn sees_events(program_type: &ProgramType) -> bool {
+    program_type.name == "tracepoint"
+}
+
+/// What a program is run over, one after the other.
+#[derive(Clone)]
+pub(super) enum Inputs {
+    Packets(Rc<Capture>),
+    /// What a program sees of each event.
+    Events(Rc<[Vec<u8>]>),
+}
+
+impl Inputs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Inputs::Packets(capture) => capture.len(),
+            Inputs::Events(records) => records.len(),
+        }
+    }
+}
+
 /// A capture on its way through a program. What the program keeps in tables is there for the next packet.
 pub(super) struct Judge {
     levels: Rc<Levels>,
-    capture: Rc<Capture>,
+    /// The number of the capture, or of the events.
+    pub(super) number: u32,
+    inputs: Inputs,
     given: Rc<Given>,
     next: usize,
     tables: Vec<Table>,
@@ -51,12 +82,13 @@ pub(super) struct Part {
 }
 
 impl Judge {
-    pub(super) fn new(levels: Rc<Levels>, capture: Rc<Capture>, given: Rc<Given>) -> Self {
+    pub(super) fn new(levels: Rc<Levels>, (number, inputs): (u32, Inputs), given: Rc<Given>) -> Self {
         let count = levels.ebpf.insns().len();
         let tables = given.tables(&levels);
         Judge {
             levels,
-            capture,
+            number,
+            inputs,
             given,
             next: 0,
             tables,
@@ -68,7 +100,7 @@ impl Judge {
 
     /// Whether every packet was judged and reported.
     pub(super) fn is_done(&self) -> bool {
-        self.next == self.capture.len() && self.results.is_empty()
+        self.next == self.inputs.len() && self.results.is_empty()
     }
 
     /// What the tables hold now.
@@ -80,11 +112,11 @@ impl Judge {
     /// Judges for a slice; gives a part when one is ready.
     pub(super) fn turn(&mut self) -> Option<Part> {
         let mut spent = 0;
-        while self.next < self.capture.len() && self.results.len() < CHUNK {
+        while self.next < self.inputs.len() && self.results.len() < CHUNK {
             if spent > SLICE {
                 return None;
             }
-            spent += START + self.packet(self.next);
+            spent += START + self.judge(self.next);
             self.next += 1;
         }
         let results = std::mem::take(&mut self.results);
@@ -92,10 +124,17 @@ impl Judge {
         Some(Part { first, results, hits: self.hits.clone(), taken: self.taken.clone() })
     }
 
-    /// Runs the program over a packet; gives the instructions executed.
-    fn packet(&mut self, index: usize) -> u64 {
-        let Some(captured) = self.capture.get(index) else { return 0 };
-        let mut world = self.given.world(&self.levels, captured.skb());
+    /// Runs the program over a packet or an event; gives the instructions executed.
+    fn judge(&mut self, index: usize) -> u64 {
+        let world = match &self.inputs {
+            Inputs::Packets(capture) => {
+                capture.get(index).map(|captured| self.given.world(&self.levels, captured.skb()))
+            }
+            Inputs::Events(records) => records
+                .get(index)
+                .map(|record| self.given.world_of(&self.levels, Skb::ethernet(Vec::new()), Some(record))),
+        };
+        let Some(mut world) = world else { return 0 };
         world.tables = std::mem::take(&mut self.tables);
         let program_type = self.levels.program_type.clone();
         let mut machine = interp::Machine::new(Rc::clone(&self.levels.ebpf), program_type, world);

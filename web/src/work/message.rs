@@ -34,6 +34,13 @@ pub enum Request {
         /// The file.
         bytes: Vec<u8>,
     },
+    /// The recorded events from now on.
+    Events {
+        /// Their number, which no capture has.
+        number: u32,
+        /// What a program sees of each.
+        records: Vec<Vec<u8>>,
+    },
     /// Runs the program to its end over a packet, however long that takes.
     Run {
         /// The program.
@@ -44,6 +51,8 @@ pub enum Request {
         wire_len: u32,
         /// Its link type.
         link_type: u32,
+        /// What is set before the run.
+        given: Given,
     },
     /// What does the verifier know before this instruction?
     Look {
@@ -77,11 +86,11 @@ pub enum Report {
         /// What it knows.
         here: KnownHere,
     },
-    /// A part of the capture was judged.
+    /// A part of the capture, or of the recorded events, was judged.
     Judged {
         /// The program.
         order: Order,
-        /// The capture.
+        /// The number of the capture, or of the events.
         capture: u32,
         /// The first packet of this part, a multiple of [`CHUNK`](super::CHUNK).
         first: u32,

@@ -3,7 +3,7 @@
 use super::lanes::Lanes;
 use super::{GAP, Layout, Line, Rect, STEP};
 use crate::cfg::blocks::Block;
-use std::collections::BTreeMap;
+use crate::keyed::Map;
 
 /// A line across between two layers: from everywhere where a line comes from to where they go on together.
 struct Across {
@@ -32,11 +32,11 @@ pub(super) fn draw(blocks: &[Block], sizes: &[(i32, i32)], lanes: &Lanes) -> Lay
     let ports = ports(blocks, lanes);
     let hops: Vec<Vec<Hop>> =
         ways.iter().zip(&ports).map(|(&(from, to), &port)| hops(lanes, from, to, port)).collect();
-    let mut channels: Vec<BTreeMap<usize, Across>> = Vec::new();
-    channels.resize_with(lanes.layers.len() + 1, BTreeMap::new);
+    let mut channels: Vec<Map<usize, Across>> = Vec::new();
+    channels.resize_with(lanes.layers.len() + 1, Map::default);
     for hop in hops.iter().flatten() {
         let (left, right) = (hop.from_x.min(hop.to_x), hop.from_x.max(hop.to_x));
-        let across = channels[hop.channel].entry(hop.into).or_insert(Across { left, right, track: 0 });
+        let across = channels[hop.channel].or_insert(hop.into, Across { left, right, track: 0 });
         across.left = across.left.min(left);
         across.right = across.right.max(right);
     }
@@ -69,7 +69,7 @@ pub(super) fn draw(blocks: &[Block], sizes: &[(i32, i32)], lanes: &Lanes) -> Lay
             let Some(((_, &port), hops)) = numbers.next() else { continue };
             let mut points = vec![(port, boxes[from].y + boxes[from].height)];
             for hop in hops {
-                let track = channels[hop.channel][&hop.into].track as i32;
+                let track = channels[hop.channel].get(hop.into).map_or(0, |across| across.track) as i32;
                 let y = channel_tops[hop.channel] + STEP * (track + 1);
                 points.extend([(hop.from_x, y), (hop.to_x, y)]);
             }
@@ -116,7 +116,7 @@ fn hops(lanes: &Lanes, from: usize, to: usize, port: i32) -> Vec<Hop> {
 }
 
 /// Gives the lines across of a channel their heights: as few as will do without any lying on another. How many?
-fn assign(channel: &mut BTreeMap<usize, Across>) -> usize {
+fn assign(channel: &mut Map<usize, Across>) -> usize {
     let mut ends: Vec<i32> = Vec::new();
     let mut all: Vec<&mut Across> = channel.values_mut().collect();
     all.sort_by_key(|across| (across.left, across.right));

@@ -1,13 +1,13 @@
 //! Losses followed through the program: whatever is computed from them is added to the facts, until nothing changes.
 
-use super::{Entered, Linked, Losses, Lost, SLOTS, add};
+use super::{Linked, Losses, Lost, SLOTS, add};
 use crate::cfg::{self, Graph};
 use crate::domain::Scalar;
 use crate::isa::{AluOp, Callee, CmpOp, Insn, Reg, Size, Src, Width};
+use crate::keyed::{Map, Set};
 use crate::program::{Pc, Program};
 use crate::verifier::facts::{Fact, Facts, Pointee};
 use crate::verifier::state::{FRAMES, SLOT};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// So often a fact is widened exactly, then for good.
 const PATIENCE: u8 = 4;
@@ -15,11 +15,11 @@ const PATIENCE: u8 = 4;
 impl Losses {
     /// Follows what is lost, until the facts know of all of it.
     pub(in crate::verifier) fn spread(self, program: &Program, graph: &Graph, facts: &mut Facts) {
-        let open = self.lost.keys().copied().collect();
+        let open = self.lost.keys().collect();
         let Losses { lost, waiting, linked, calls, ends } = self;
-        let widened = BTreeMap::new();
+        let widened = Map::default();
         let mut spread = Spread { program, graph, facts, lost, linked, calls, ends, open, widened };
-        for ((call, reg), fact) in waiting {
+        for ((call, reg), fact) in waiting.into_entries() {
             spread.come_back(call, reg, fact);
         }
         spread.run();
@@ -31,14 +31,14 @@ struct Spread<'a> {
     program: &'a Program,
     graph: &'a Graph,
     facts: &'a mut Facts,
-    lost: BTreeMap<Pc, Lost>,
-    linked: BTreeMap<Pc, Vec<Linked>>,
-    calls: BTreeSet<Entered>,
-    ends: BTreeSet<Pc>,
+    lost: Map<Pc, Lost>,
+    linked: Map<Pc, Vec<Linked>>,
+    calls: Set<(Pc, Pc)>,
+    ends: Set<Pc>,
     /// Instructions from which something is to be followed on.
-    open: BTreeSet<Pc>,
+    open: Set<Pc>,
     /// How often a fact was widened.
-    widened: BTreeMap<(Pc, usize), u8>,
+    widened: Map<(Pc, usize), u8>,
 }
 
 /// What an instruction makes of what is lost: for each register that is, all that it may be.
@@ -65,7 +65,7 @@ impl Spread<'_> {
     fn run(mut self) {
         while let Some(pc) = self.open.pop_first() {
             let Some(facts) = self.facts.before(pc) else { continue };
-            let Some(&Lost { registers, slots }) = self.lost.get(&pc) else { continue };
+            let Some(&Lost { registers, slots }) = self.lost.get(pc) else { continue };
             let lost = |reg: usize| (registers >> reg & 1 == 1).then_some(facts[reg]);
             let after = After { registers: std::array::from_fn(lost), slots };
             self.step(pc, &facts, after);
@@ -135,7 +135,7 @@ impl Spread<'_> {
             }
             Insn::Exit => return self.exit(pc, &after),
         }
-        if self.ends.contains(&pc) {
+        if self.ends.contains(pc) {
             // What is in r0 then, the facts know.
             self.exit(pc, &after);
         }
@@ -156,7 +156,7 @@ impl Spread<'_> {
     ) {
         let lost = after.is_lost(Src::Reg(dst)) || after.is_lost(src);
         if lost {
-            for linked in self.linked.get(&pc).cloned().unwrap_or_default() {
+            for linked in self.linked.get(pc).cloned().unwrap_or_default() {
                 match linked {
                     Linked::Register(reg) => after.registers[reg.index()] = Some(facts[reg.index()]),
                     Linked::Slot(frame, slot) => after.slots[frame] |= 1 << slot,
@@ -218,9 +218,8 @@ impl Spread<'_> {
 
     /// Into the functions that the call was seen to enter.
     fn call(&mut self, pc: Pc, callee: Callee, after: &After) {
-        let first = Entered { call: pc, function: Pc(0) };
-        let last = Entered { call: pc, function: Pc(u32::MAX) };
-        let functions: Vec<Pc> = self.calls.range(first..=last).map(|entered| entered.function).collect();
+        let entered = self.calls.range((pc, Pc(0)), (pc, Pc(u32::MAX)));
+        let functions: Vec<Pc> = entered.map(|(_, function)| function).collect();
         for function in functions {
             let mut inner = After { registers: [None; Reg::ALL.len()], slots: [0; FRAMES] };
             inner.slots[1..].copy_from_slice(&after.slots[..FRAMES - 1]);
@@ -253,12 +252,8 @@ impl Spread<'_> {
     /// Out of a function, to all its callers.
     fn exit(&mut self, pc: Pc, after: &After) {
         let function = self.graph.functions()[self.graph.function_of(pc)];
-        let calls: Vec<Pc> = self
-            .calls
-            .iter()
-            .filter(|entered| entered.function == function)
-            .map(|entered| entered.call)
-            .collect();
+        let entered = self.calls.iter().filter(|(_, entered)| *entered == function);
+        let calls: Vec<Pc> = entered.map(|(call, _)| call).collect();
         for call in calls {
             let mut outer = After { registers: [None; Reg::ALL.len()], slots: [0; FRAMES] };
             outer.slots[..FRAMES - 1].copy_from_slice(&after.slots[1..]);
@@ -282,7 +277,7 @@ impl Spread<'_> {
             }
         }
         let slots = Lost { registers: 0, slots: after.slots };
-        if slots != Lost::default() && add(self.lost.entry(to).or_default(), &slots) {
+        if slots != Lost::default() && add(self.lost.or_default(to), &slots) {
             self.open.insert(to);
         }
     }
@@ -290,9 +285,9 @@ impl Spread<'_> {
     fn give_register(&mut self, to: Pc, reg: usize, fact: Fact) {
         let Some(known) = self.facts.get(to, reg) else { return };
         let lost = Lost { registers: 1 << reg, ..Lost::default() };
-        let mut changed = add(self.lost.entry(to).or_default(), &lost);
+        let mut changed = add(self.lost.or_default(to), &lost);
         if !known.includes(fact) {
-            let widened = self.widened.entry((to, reg)).or_default();
+            let widened = self.widened.or_default((to, reg));
             *widened = widened.saturating_add(1);
             let joined = match known.join(fact) {
                 Fact::Number(value) if *widened > PATIENCE => {

@@ -1,7 +1,7 @@
 //! The states that are kept, as Linux lists and counts them.
 
+use crate::keyed::Map;
 use crate::verifier::state::{Kept, State};
-use std::collections::BTreeMap;
 
 /// A state that was kept.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(in crate::verifier) struct KeptStates {
     all: Vec<Option<Box<KeptState>>>,
     free: Vec<u32>,
     /// By place, as Linux's table has them: different places may share a list, and are counted together.
-    pub(super) lists: BTreeMap<u32, Vec<Kept>>,
+    pub(super) lists: Map<u32, Vec<Kept>>,
     /// How many there are, were at most, and were in all.
     pub(in crate::verifier) now: u32,
     pub(in crate::verifier) peak: u32,
@@ -63,7 +63,7 @@ impl KeptStates {
                 Kept(self.all.len() as u32 - 1)
             }
         };
-        self.lists.entry(list).or_default().push(at);
+        self.lists.or_default(list).push(at);
         self.total += 1;
         self.now += 1;
         self.peak = self.peak.max(self.now + self.dropped + self.returns);
@@ -78,7 +78,7 @@ impl KeptStates {
 
     /// The states of a list, in the order in which they were kept.
     pub(in crate::verifier) fn list(&self, list: u32) -> &[Kept] {
-        self.lists.get(&list).map_or(&[], Vec::as_slice)
+        self.lists.get(list).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn release_if_done(&mut self, at: Kept) {

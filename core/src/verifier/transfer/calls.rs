@@ -168,7 +168,7 @@ impl Verifier<'_> {
     /// decide something then (`update_loop_inline_state`).
     fn mark_flags(&mut self, flags: Reg, called: Kind) -> Result<(), Reason> {
         let pc = self.state.pc;
-        let before = self.in_place.get(&pc).copied();
+        let before = self.in_place.get(pc).copied();
         if before.is_some_and(|(in_place, _)| !in_place) {
             return Ok(());
         }
