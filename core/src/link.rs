@@ -105,7 +105,7 @@ impl fmt::Display for LinkError {
             LinkError::Version(version) => {
                 write!(
                     f,
-                    "the link is of version {version:?}, which this program does not know; open it in a newer one"
+                    "the link is of version `{version}`, which this program does not know; open it in a newer one"
                 )
             }
             LinkError::Damaged => f.write_str("the link is damaged or cut off; copy it again, whole"),

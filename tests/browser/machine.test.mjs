@@ -59,6 +59,50 @@ playTest("a run stops where a condition comes to hold", {}, async ({ play, page 
   await page.locator("#condition-fault").filter({ hasText: /r11/ }).waitFor();
 });
 
+playTest("a run stops where an entry of a table is written, or comes to hold a value", {}, async ({ play, page }) => {
+  // Adds 1 to entry 3 four times.
+  await play.program(`.type xdp
+.map counts array key=4 value=8 max=8
+r6 = 0
+*(u32 *)(r10 - 4) = 3
+l: r1 = map[counts]
+r2 = r10
+r2 += -4
+call map_lookup_elem
+if r0 == 0 goto out
+r1 = 1
+lock *(u64 *)(r0 + 0) += r1
+r6 += 1
+if r6 < 4 goto l
+out: r0 = 2
+exit`);
+  const add = async (text) => {
+    await play.at("condition").fill(text);
+    await play.at("condition").press("Enter");
+  };
+  await add("counts[3] == 2");
+  await page.getByTestId("condition-set").filter({ hasText: "counts[3] == 2" }).waitFor();
+  await play.press("continue");
+  await play.holds("reg-r6", 1);
+  await play.holds("pc", "9");
+  await play.press("continue");
+  await play.holds("pc", "end");
+  await play.press("restart");
+  await page.getByRole("button", { name: "Remove the condition counts[3] == 2" }).click();
+  await add("write counts");
+  const stops = [];
+  for (let stop = 0; stop < 5; stop++) {
+    await play.press("continue");
+    stops.push(Number(await play.attribute("reg-r6", "data-value")));
+  }
+  assert.deepEqual(stops, [0, 1, 2, 3, 4], "after each of the four additions, then at the end");
+  await add("other[3] == 2");
+  await page.locator("#condition-fault").filter({ hasText: /other\[3\]/ }).waitFor();
+  // A link has it.
+  await page.reload();
+  await page.getByTestId("condition-set").filter({ hasText: "write counts" }).waitFor();
+});
+
 playTest("calls and printed lines are shown, and lead to their steps", {}, async ({ play }) => {
   await play.program(`.type xdp
 r1 = 0xa64253d78 ll

@@ -96,6 +96,7 @@ const LAYERS: &str = "Layers";
 const BY_HAND: &str = "Written by hand";
 const BEYOND: &str = "Beyond the packet";
 const XDP_GROUP: &str = "XDP";
+const COMPILED: &str = "Compiled from C";
 const TC_GROUP: &str = "Traffic control";
 const SANDBOX: &str = "System calls";
 const TRACING: &str = "Tracing";
@@ -135,6 +136,7 @@ pub static EXAMPLES: &[Example] = &[
     example!("xdp-lengths.bpf", "XDP: histogram of lengths", XDP_GROUP, "ssh.pcap", 9),
     example!("xdp-reflect.bpf", "XDP: answer pings", XDP_GROUP, "icmp.pcap", 0),
     example!("xdp-blocked.bpf", "XDP: blocked networks", XDP_GROUP, "icmp.pcap", 0),
+    example!("c-portcount.bpf", "XDP in C: traffic by port", COMPILED, "ssh.pcap", 9),
     example!("tc-mark.bpf", "tc: mark packets", TC_GROUP, "http.pcap", 3),
     example!("tc-police.bpf", "tc: ten packets each", TC_GROUP, "ssh.pcap", 9),
     example!("tc-syn-events.bpf", "tc: tell of new connections", TC_GROUP, "scan.pcap", 2),

@@ -77,7 +77,7 @@ fn declaration(state: &State, word: &str) -> Option<String> {
 /// A sentence of the core's as one of the page's; names of registers keep their small letter.
 fn capital(sentence: &str) -> String {
     let mut chars = sentence.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let first = chars.next().map(|first| first.to_ascii_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", chars.as_str())
 }
 

@@ -80,6 +80,11 @@ pub fn hue(key: Option<Key>) -> Option<u32> {
     key.map(|key| key * 7 % HUES)
 }
 
+/// Parts of a thousand as the style writes them. What formats floating-point numbers is not in the page.
+fn percent(thousandths: u32) -> String {
+    format!("{}.{}%", thousandths / 10, thousandths % 10)
+}
+
 /// "true" or nothing: for attributes that are there or not.
 fn flag(value: bool) -> Option<&'static str> {
     value.then_some("true")

@@ -73,7 +73,7 @@ mod tests {
     fn an_object_file_becomes_a_listing() {
         let found = listing(include_bytes!("../../tests/objects/globals-v3.o")).unwrap();
         assert!(found.source.starts_with(".type sched_cls\n.map .data array key=4 value=20 max=1 data=0x03"));
-        assert!(found.source.contains("\nmeasure:\n; int measure(struct sk_buff *skb)\n"));
+        assert!(found.source.contains("\nmeasure:\n; int measure(struct sk_buff *skb) @ globals.c:"));
         assert_eq!(found.others, None);
         // Of several programs the first is shown, and the others are named.
         let object = include_bytes!("../../tests/objects/several.o");

@@ -1,7 +1,7 @@
 //! Bytes as values of their types, written as C initialisers: `{.packets = 5, .source = "eth0"}`.
 
 use super::{Btf, DEPTH, Id, Kind, Member};
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// The most numbers that a value is written with; `…` stands for the rest.
 const ITEMS: usize = 256;
@@ -29,6 +29,21 @@ struct Writer<'a, 'f, 'b> {
 }
 
 impl Writer<'_, '_, '_> {
+    /// Printable text between quotes.
+    fn string(&mut self, text: &[u8]) -> fmt::Result {
+        self.f.write_char('"')?;
+        for &byte in text {
+            match byte {
+                b'"' | b'\\' => write!(self.f, "\\{}", char::from(byte))?,
+                b'\n' => self.f.write_str("\\n")?,
+                b'\r' => self.f.write_str("\\r")?,
+                b'\t' => self.f.write_str("\\t")?,
+                _ => self.f.write_char(byte.into())?,
+            }
+        }
+        self.f.write_char('"')
+    }
+
     fn value(&mut self, id: Id, bytes: &[u8], depth: usize) -> fmt::Result {
         let Some(items) = self.items.checked_sub(1) else { return self.rest() };
         self.items = items;
@@ -118,7 +133,7 @@ impl Writer<'_, '_, '_> {
             let (text, behind) = there.split_at(end);
             let printable = |byte: &u8| byte.is_ascii_graphic() || b" \t\n\r".contains(byte);
             if text.iter().all(printable) && behind.iter().all(|&byte| byte == 0) {
-                return write!(self.f, "{:?}", String::from_utf8_lossy(text));
+                return self.string(text);
             }
         }
         let elements: Vec<&[u8]> = there.chunks(size.max(1)).take(self.items + 1).collect();

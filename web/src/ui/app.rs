@@ -1,13 +1,13 @@
 //! The whole page: the state, its connections to the browser, the panes in their order.
 
-use super::capture::CapturePane;
-use super::dock::DockPane;
+use super::capture::capture_pane;
+use super::dock::dock_pane;
 use super::export::Export;
-use super::footer::Footer;
-use super::header::Header;
+use super::footer::footer;
+use super::header::header;
 use super::help::Help;
-use super::machine::Machine;
-use super::program::Program;
+use super::machine::machine_pane;
+use super::program::program_pane;
 use super::source::Source;
 use super::split::{Splitter, use_panes};
 use super::tour::{Invitation, Tour};
@@ -75,7 +75,10 @@ pub fn App() -> Html {
         browser::set_theme(settings.theme.name());
     });
 
-    let show = page_callback(&newest, |page, example: &'static Example| show_example(page, example));
+    let show = {
+        let newest = Rc::clone(&newest);
+        use_memo((), move |()| page_callback(&newest, |page, example| show_example(page, example)))
+    };
     let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
     let show_help = {
         let help = help.clone();
@@ -87,21 +90,21 @@ pub fn App() -> Html {
         Tab::Machine => "machine",
         Tab::Packet => "packet",
     };
-    let line = |split| html! { <Splitter page={page.clone()} {split} /> };
+    let line = |split| html! { <Splitter settings={page.state.settings} dispatch={page.dispatch.clone()} {split} /> };
     html! {
         <>
-            <Header page={page.clone()} {show} help={show_help} />
-            <Notice page={page.clone()} />
+            { header(&page, &show, &show_help) }
+            { notice(&page) }
             <main data-tab={tab}>
-                <div class="col left"><Source page={page.clone()} />{ line(Split::Source) }<CapturePane page={page.clone()} {open} /></div>
+                <div class="col left"><Source page={page.clone()} />{ line(Split::Source) }{ capture_pane(&page, &open) }</div>
                 { line(Split::Left) }{ line(Split::Narrow) }{ line(Split::NarrowSource) }{ line(Split::NarrowProgram) }{ line(Split::NarrowCapture) }
-                <div class="col middle"><About page={page.clone()} /><Program page={page.clone()} /></div>
+                <div class="col middle"><About page={page.clone()} />{ program_pane(&page) }</div>
                 { line(Split::Right) }
-                <div class="col right"><Machine page={page.clone()} />{ line(Split::Machine) }<DockPane page={page.clone()} /></div>
+                <div class="col right">{ machine_pane(&page) }{ line(Split::Machine) }{ dock_pane(&page) }</div>
             </main>
-            <Footer page={page.clone()} />
-            <Tabs page={page.clone()} />
-            <Help page={page.clone()} dialog={help} />
+            { footer(&page) }
+            { tabs(&page) }
+            <Help settings={page.state.settings} dispatch={page.dispatch.clone()} dialog={help} />
             <Export page={page.clone()} />
             <Tour page={page.clone()} />
         </>
@@ -130,8 +133,7 @@ fn About(PageProps { page }: &PageProps) -> Html {
 }
 
 /// Something to tell, until it is read.
-#[component]
-fn Notice(PageProps { page }: &PageProps) -> Html {
+fn notice(page: &Page) -> Html {
     html! {
         <div class="notice-place" role="alert">
             if page.state.offer.is_some() {
@@ -148,8 +150,7 @@ fn Notice(PageProps { page }: &PageProps) -> Html {
 }
 
 /// The bar of a phone.
-#[component]
-fn Tabs(PageProps { page }: &PageProps) -> Html {
+fn tabs(page: &Page) -> Html {
     html! {
         <nav class="tabs" aria-label="Panes">
             { for Tab::ALL.into_iter().map(|(tab, name)| html! {

@@ -1,7 +1,7 @@
 //! The lines of C that the program was compiled from, as far as the object file told of them.
 
 use super::virtual_list::VirtualList;
-use super::{PageProps, flag, hue};
+use super::{Page, flag, hue};
 use crate::levels::{CRow, Level};
 use crate::paint;
 use crate::state::{Action, Lit};
@@ -10,8 +10,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 /// The level under its heading.
-#[component]
-pub(super) fn CSource(PageProps { page }: &PageProps) -> Html {
+pub(super) fn c_source(page: &Page) -> Html {
     let state = &page.state;
     let Some(levels) = &state.levels else { return Html::default() };
     let rows = Rc::clone(&levels.c_rows);

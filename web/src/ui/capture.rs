@@ -1,8 +1,8 @@
 //! The capture pane: the packets of the open capture, each with its verdict.
 
-use super::stop::Stop;
+use super::stop::stop_button;
 use super::virtual_list::VirtualList;
-use super::{PageProps, flag};
+use super::{Page, flag};
 use crate::browser;
 use crate::state::Action;
 use crate::work::Judgement;
@@ -12,18 +12,8 @@ use std::rc::Rc;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
-/// Properties of [`CapturePane`].
-#[derive(Properties, PartialEq)]
-pub(super) struct Props {
-    /// The page.
-    pub page: super::Page,
-    /// Where chosen files go.
-    pub open: Callback<web_sys::File>,
-}
-
-/// The pane. A capture can also be dropped anywhere on the page.
-#[component]
-pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
+/// The pane; chosen files go to `open`. A capture can also be dropped anywhere on the page.
+pub(super) fn capture_pane(page: &Page, open: &Callback<web_sys::File>) -> Html {
     let state = &page.state;
     let name = state.capture.as_ref().map_or("none is open", |open| open.name.as_str()).to_owned();
     let tally = state.capture.as_ref().filter(|_| !state.runs_over_events()).map(|open| {
@@ -56,18 +46,17 @@ pub(super) fn CapturePane(Props { page, open }: &Props) -> Html {
         <section class="pane capture" aria-label="Capture">
             <h2>{ "Capture" }<small>{ name }</small><span class="end">
                 if let Some(tally) = tally { <span class="chip" data-testid="tally">{ tally }</span> }
-                if working { <Stop page={page.clone()} /> } else if tallied && state.judged.tally.accepted() > 0 { <Save page={page.clone()} /> }
+                if working { { stop_button(page) } } else if tallied && state.judged.tally.accepted() > 0 { { save_button(page) } }
                 <label class="btn small" title="Open a .pcap or .pcapng capture, or a program">{ "Open…" }
                     <input type="file" class="visually-hidden" data-testid="file-input" aria-label="Open a capture or a program"
                         accept=".pcap,.pcapng,.cap,.bpf,.txt,.o" {onchange} /></label></span></h2>
-            <Packets page={page.clone()} />
+            { packets(page) }
         </section>
     }
 }
 
 /// The accepted packets as a capture of their own.
-#[component]
-fn Save(PageProps { page }: &PageProps) -> Html {
+fn save_button(page: &Page) -> Html {
     let onclick = {
         let state = Rc::clone(&page.state);
         Callback::from(move |_: MouseEvent| {
@@ -84,8 +73,7 @@ fn Save(PageProps { page }: &PageProps) -> Html {
 }
 
 /// The list. Only rows in view are drawn, so that a long capture costs no more than a short one.
-#[component]
-fn Packets(PageProps { page }: &PageProps) -> Html {
+fn packets(page: &Page) -> Html {
     let Some(open) = &page.state.capture else { return Html::default() };
     let chosen = page.state.chosen;
     let row = {

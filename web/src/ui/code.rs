@@ -1,7 +1,7 @@
 //! The x86-64 level: machine instructions in their order, and between them why they are as they are.
 
 use super::virtual_list::VirtualList;
-use super::{PageProps, flag, hue};
+use super::{Page, flag, hue};
 use crate::levels::Level;
 use crate::paint;
 use crate::state::{Action, CodeRow, Lit};
@@ -10,8 +10,7 @@ use std::rc::Rc;
 use yew::prelude::*;
 
 /// The level under its heading.
-#[component]
-pub(super) fn MachineCode(PageProps { page }: &PageProps) -> Html {
+pub(super) fn machine_code(page: &Page) -> Html {
     let state = &page.state;
     let code = state.code.as_ref();
     let stale = state.is_stale() || code.is_none_or(|code| code.order != state.order);
@@ -23,7 +22,7 @@ pub(super) fn MachineCode(PageProps { page }: &PageProps) -> Html {
             { match rows {
                 None => html! { <p class="empty" role="status">{ "The compiler is on its way…" }</p> },
                 Some(Err(why)) => html! { <p class="empty" role="status" data-testid="x86-fault">{ why.as_ref() }</p> },
-                Some(Ok(rows)) => html! { <Listing page={page.clone()} rows={Rc::clone(rows)} {stale} /> },
+                Some(Ok(rows)) => listing(page, rows, stale),
             } }
         </div>
     }
@@ -38,19 +37,10 @@ fn bytes(rows: &[Rc<CodeRow>]) -> usize {
     rows.iter().map(length).sum()
 }
 
-/// Properties of [`Listing`].
-#[derive(Properties, PartialEq)]
-struct Props {
-    page: super::Page,
-    rows: Rc<[Rc<CodeRow>]>,
-    /// Whether they are of an earlier text.
-    stale: bool,
-}
-
-#[component]
-fn Listing(Props { page, rows, stale }: &Props) -> Html {
+/// The rows, which may be of an earlier text.
+fn listing(page: &Page, rows: &Rc<[Rc<CodeRow>]>, stale: bool) -> Html {
     let state = &page.state;
-    let fresh = !*stale;
+    let fresh = !stale;
     let (pc, key) = (state.current_ebpf().filter(|_| fresh), state.current_key().filter(|_| fresh));
     let current = pc.and_then(|pc| rows.iter().position(|row| row.pc == Some(pc)));
     let focus_row = current.unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The context pane: every field that a program of this type may see, to be set before the run; and its bytes.
 
-use super::header::TypeSelect;
-use super::recorded::Recorded;
+use super::header::type_select;
+use super::recorded::recorded;
 use super::{Page, PageProps, memory};
 use crate::levels::Levels;
 use crate::player::Player;
@@ -28,7 +28,7 @@ pub(super) fn ContextPane(PageProps { page }: &PageProps) -> Html {
     let context = levels.program_type.context_in(&page.state.given.world(levels, page.state.packet.skb()));
     html! {
         <div class="scroll context-body" tabindex="0" role="group" aria-label="Fields of the context">
-            <p class="hint runs-as"><label for="context-type">{ "Runs as" }</label> <TypeSelect page={page.clone()} id="context-type" /></p>
+            <p class="hint runs-as"><label for="context-type">{ "Runs as" }</label> { type_select(page, "context-type") }</p>
             <p class="hint">{ format!("What the program finds in struct {} when it starts. A field that is set stays so for every packet.", description.name) }</p>
             <dl class="ctx" data-testid="context-form">
                 { for inputs().map(|known| html! {
@@ -38,7 +38,7 @@ pub(super) fn ContextPane(PageProps { page }: &PageProps) -> Html {
             </dl>
             if inputs().next().is_none() { <p class="empty">{ "There is nothing to set: all of it is the packet." }</p> }
             if description.name == "seccomp_data" { <Calls /> }
-            <Recorded page={page.clone()} />
+            { recorded(page) }
             { bytes(page, levels, player) }
         </div>
     }

@@ -1,6 +1,6 @@
 //! Run, continue, step, back, restart, and the timeline.
 
-use super::{Page, PageProps};
+use super::Page;
 use crate::state::Action;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -14,8 +14,7 @@ const BUTTONS: [(&str, &str, &str, Action); 4] = [
 ];
 
 /// The controls. They are in order from the start of the run to its end.
-#[component]
-pub fn Controls(PageProps { page }: &PageProps) -> Html {
+pub(super) fn controls(page: &Page) -> Html {
     let Some(player) = &page.state.player else { return Html::default() };
     let (position, steps) = (player.position(), player.steps());
     let button = |(id, title, path, action): &(&'static str, &'static str, &'static str, Action)| {

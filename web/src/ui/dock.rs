@@ -1,16 +1,15 @@
 //! The place below the machine, where one of several panes is shown: packet, proof, and what else belongs to a run.
 
+use super::Page;
 use super::context::ContextPane;
 use super::packet::PacketPane;
 use super::proof::ProofPane;
 use super::tables::TablesPane;
-use super::{Page, PageProps};
 use crate::state::{Action, Dock};
 use yew::prelude::*;
 
 /// The pane with its tabs.
-#[component]
-pub(super) fn DockPane(PageProps { page }: &PageProps) -> Html {
+pub(super) fn dock_pane(page: &Page) -> Html {
     let shown = page.state.dock;
     let name = shown.name();
     html! {

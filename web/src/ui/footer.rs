@@ -1,14 +1,13 @@
 //! The line at the bottom: what the run came to, in numbers.
 
-use super::PageProps;
+use super::Page;
 use super::program::rounded;
 use crate::levels::Levels;
 use crate::state::Outcome;
 use yew::prelude::*;
 
 /// The line.
-#[component]
-pub(super) fn Footer(PageProps { page }: &PageProps) -> Html {
+pub(super) fn footer(page: &Page) -> Html {
     let (Some(player), Some(levels)) = (&page.state.player, &page.state.levels) else {
         return Html::default();
     };

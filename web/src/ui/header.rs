@@ -1,7 +1,7 @@
 //! The bar on top: examples, program type, run controls, sharing, help.
 
-use super::PageProps;
-use super::controls::Controls;
+use super::controls::controls;
+use super::{Page, PageProps};
 use crate::browser;
 use crate::examples::{EXAMPLES, Example};
 use crate::state::Action;
@@ -10,27 +10,15 @@ use std::rc::Rc;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
-/// Properties of [`Header`].
-#[derive(Properties, PartialEq)]
-pub(super) struct Props {
-    /// The page.
-    pub page: super::Page,
-    /// Shows an example and fetches its capture.
-    pub show: Callback<&'static Example>,
-    /// Shows the help.
-    pub help: Callback<()>,
-}
-
-/// The bar.
-#[component]
-pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
+/// The bar. `show` shows an example and fetches its capture, `help` shows the help.
+pub(super) fn header(page: &Page, show: &Callback<&'static Example>, help: &Callback<()>) -> Html {
     let help = help.clone();
     html! {
         <header>
             <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
-            <Gallery page={page.clone()} show={show.clone()} />
-            <span class="field"><label for="type">{ "Runs as" }</label><TypeSelect page={page.clone()} id="type" /></span>
-            <Controls page={page.clone()} />
+            <Gallery shown={page.state.example} show={show.clone()} />
+            <span class="field"><label for="type">{ "Runs as" }</label>{ type_select(page, "type") }</span>
+            { controls(page) }
             <span class="spacer"></span>
             <Share page={page.clone()} />
             <button type="button" class="btn" aria-label="Help and keys" title="Help and keys (?)" data-testid="help"
@@ -39,18 +27,8 @@ pub(super) fn Header(Props { page, show, help }: &Props) -> Html {
     }
 }
 
-/// Properties of [`TypeSelect`].
-#[derive(Properties, PartialEq)]
-pub(super) struct TypeProps {
-    /// The page.
-    pub page: super::Page,
-    /// The control's id, which its label names.
-    pub id: &'static str,
-}
-
-/// What kind of program it is: as the text says, or as is chosen.
-#[component]
-pub(super) fn TypeSelect(TypeProps { page, id }: &TypeProps) -> Html {
+/// What kind of program it is: as the text says, or as is chosen. The control has this id, which its label names.
+pub(super) fn type_select(page: &Page, id: &'static str) -> Html {
     let state = &page.state;
     let of_text = || state.levels.as_ref().map(|levels| levels.program_type.name.to_string());
     let chosen = state.program_type.map(|known| known.name.to_string());
@@ -63,7 +41,7 @@ pub(super) fn TypeSelect(TypeProps { page, id }: &TypeProps) -> Html {
         Action::ProgramType(Environment::named(&name))
     });
     html! {
-        <select id={*id} data-testid={format!("{id}-select")} {onchange}>
+        <select {id} data-testid={format!("{id}-select")} {onchange}>
             { for names.map(|name| html! {
                 <option value={name.clone()} selected={name == shown}>{ name.replace('_', " ") }</option>
             }) }
@@ -74,13 +52,13 @@ pub(super) fn TypeSelect(TypeProps { page, id }: &TypeProps) -> Html {
 /// Properties of [`Gallery`].
 #[derive(Properties, PartialEq)]
 struct GalleryProps {
-    page: super::Page,
+    /// The example that is shown; otherwise it is a text of somebody's own.
+    shown: Option<&'static Example>,
     show: Callback<&'static Example>,
 }
 
 #[component]
-fn Gallery(GalleryProps { page, show }: &GalleryProps) -> Html {
-    let shown = page.state.example;
+fn Gallery(GalleryProps { shown, show }: &GalleryProps) -> Html {
     let onchange = {
         let show = show.clone();
         Callback::from(move |event: Event| {
@@ -91,7 +69,7 @@ fn Gallery(GalleryProps { page, show }: &GalleryProps) -> Html {
         })
     };
     let option = |example: &&'static Example| {
-        html! { <option value={example.id()} selected={shown == Some(*example)}>{ example.title }</option> }
+        html! { <option value={example.id()} selected={*shown == Some(*example)}>{ example.title }</option> }
     };
     let mut groups: Vec<(&str, Vec<&'static Example>)> = Vec::new();
     for example in EXAMPLES {

@@ -1,7 +1,6 @@
 //! The help: what the page is, and the keys.
 
 use super::tour::resumed;
-use super::{Page, PageProps};
 use crate::keys;
 use crate::state::{Action, Settings, Theme};
 use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
@@ -10,15 +9,17 @@ use yew::prelude::*;
 /// Properties of [`Help`].
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
-    /// The page.
-    pub page: Page,
+    /// How the page is wanted.
+    pub settings: Settings,
+    /// Where actions go.
+    pub dispatch: Callback<Action>,
     /// The dialog, for whoever opens it.
     pub dialog: NodeRef,
 }
 
 /// A dialog; the browser closes it with Escape.
 #[component]
-pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
+pub(super) fn Help(Props { settings, dispatch, dialog }: &Props) -> Html {
     let close = {
         let dialog = dialog.clone();
         Callback::from(move |_: MouseEvent| {
@@ -28,10 +29,10 @@ pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
         })
     };
     let tour = {
-        let (page, close) = (page.clone(), close.clone());
+        let (dispatch, close) = (dispatch.clone(), close.clone());
         Callback::from(move |event: MouseEvent| {
             close.emit(event);
-            page.dispatch.emit(Action::Tour(Some(resumed())));
+            dispatch.emit(Action::Tour(Some(resumed())));
         })
     };
     html! {
@@ -41,7 +42,7 @@ pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
                 { " prints, the kernel's " }<code>{ "bpf_asm" }</code>{ " language, or eBPF assembly. It is converted to eBPF as Linux does, \
                 and run over the packet at once. Step it forward and back; rows of one colour come from one instruction. \
                 Drop a capture anywhere to try other packets. Nothing leaves your browser; a link holds everything." }</p>
-            <Choices page={page.clone()} />
+            { choices(*settings, dispatch) }
             <table><caption class="visually-hidden">{ "Keys" }</caption><tbody>
                 { for keys::HELP.iter().map(|(key, what)| html! { <tr><th scope="row"><kbd>{ *key }</kbd></th><td>{ *what }</td></tr> }) }
             </tbody></table>
@@ -52,15 +53,13 @@ pub(super) fn Help(Props { page, dialog }: &Props) -> Html {
 }
 
 /// The settings.
-#[component]
-fn Choices(PageProps { page }: &PageProps) -> Html {
-    let settings = page.state.settings;
-    let theme = page.on(move |event: Event| {
+fn choices(settings: Settings, dispatch: &Callback<Action>) -> Html {
+    let theme = dispatch.reform(move |event: Event| {
         let name = event.target_unchecked_into::<HtmlSelectElement>().value();
         let theme = Theme::ALL.into_iter().find(|theme| theme.name() == name).unwrap_or_default();
         Action::Settings(Settings { theme, ..settings })
     });
-    let plain = page.on(move |event: Event| {
+    let plain = dispatch.reform(move |event: Event| {
         let plain = event.target_unchecked_into::<HtmlInputElement>().checked();
         Action::Settings(Settings { plain, ..settings })
     });

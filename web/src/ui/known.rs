@@ -58,7 +58,7 @@ fn interval(span: &Span, real: Option<u64>) -> Html {
         |number: u64| if with_sign { signed_place(number as i64) } else { length(number) * 100.0 / 64.0 };
     let (from, to) = if with_sign { (span.signed.0 as u64, span.signed.1 as u64) } else { span.unsigned };
     let (from, to) = (place(from), place(to));
-    let percent = |place: f64| format!("{place:.1}%");
+    let percent = |place: f64| super::percent((place * 10.0) as u32);
     html! {
         <svg class="interval" height="12" role="img" aria-label={format!("between {}", span.bounds())}>
             <rect class="ruler" x="0" y="4" width="100%" height="4" rx="2" />

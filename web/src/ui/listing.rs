@@ -10,19 +10,9 @@ use bpf64_core::program::Pc;
 use std::rc::Rc;
 use yew::prelude::*;
 
-/// Properties of [`Listing`].
-#[derive(Properties, PartialEq)]
-pub(super) struct Props {
-    /// The page.
-    pub page: Page,
-    /// The level shown.
-    pub level: Level,
-}
-
 /// A listing: rows with origin, breakpoint, number, instruction and hits.
-#[component]
-pub(super) fn Listing(Props { page, level }: &Props) -> Html {
-    let (state, level) = (&page.state, *level);
+pub(super) fn listing(page: &Page, level: Level) -> Html {
+    let state = &page.state;
     let Some(levels) = &state.levels else { return Html::default() };
     let rows = Rc::clone(levels.rows(level));
     let pc = state.player.as_ref().and_then(|player| player.pc());

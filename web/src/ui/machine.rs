@@ -1,7 +1,7 @@
 //! The machine pane: what comes next, registers, scratch memory, stack, context.
 
 use super::breaks::Breaks;
-use super::{Page, PageProps, flag, memory};
+use super::{Page, flag, memory};
 use crate::levels::Level;
 use crate::player::{Player, Register};
 use crate::say;
@@ -13,8 +13,7 @@ use bpf64_core::program::Pc;
 use yew::prelude::*;
 
 /// The pane.
-#[component]
-pub fn Machine(PageProps { page }: &PageProps) -> Html {
+pub(super) fn machine_pane(page: &Page) -> Html {
     let state = &page.state;
     let (Some(player), Some(levels)) = (&state.player, &state.levels) else {
         return html! { <section class="pane machine" aria-label="Machine"><h2>{ "Machine" }</h2></section> };

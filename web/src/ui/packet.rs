@@ -9,9 +9,9 @@ use crate::levels::Level;
 use crate::state::{Action, PacketAction, Spot, State};
 use bpf64_core::packet::layers::Kind;
 use bytes::Bytes;
-use fields::Layers;
+use fields::layers_view;
 use std::ops::Range;
-use tools::{Builder, Input, Mending};
+use tools::{builder, mending, packet_input};
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
@@ -20,20 +20,19 @@ use yew::prelude::*;
 pub(super) fn PacketPane(PageProps { page }: &PageProps) -> Html {
     html! {
         <div class="packet-parts">
-            <div class="packet-bytes"><Bytes page={page.clone()} /><Selected page={page.clone()} /></div>
+            <div class="packet-bytes"><Bytes page={page.clone()} />{ selected(page) }</div>
             <div class="packet-rest scroll" tabindex="0" role="group" aria-label="Layers and fields">
-                <Layers page={page.clone()} />
-                <Mending page={page.clone()} />
-                <Input page={page.clone()} />
-                <Builder page={page.clone()} />
+                { layers_view(page) }
+                { mending(page) }
+                { packet_input(page) }
+                { builder(page) }
             </div>
         </div>
     }
 }
 
 /// What is selected: what it is, who reads it, and a single byte to be typed over.
-#[component]
-fn Selected(PageProps { page }: &PageProps) -> Html {
+fn selected(page: &Page) -> Html {
     let state = &page.state;
     let Some(bytes) = &state.touch.selected else {
         return html! { <p class="packet-selected none">{ "Select a byte or a field to see who reads it." }</p> };
@@ -66,7 +65,7 @@ fn what(state: &State, bytes: &Range<usize>) -> String {
         field.bytes.start <= bytes.start && bytes.end <= field.bytes.end && layer.bytes != *bytes
     });
     match field {
-        Some(field) if layer.name.to_lowercase() != field.label => {
+        Some(field) if !layer.name.eq_ignore_ascii_case(field.label) => {
             format!("{} {}, {place}", layer.name, field.meaning.noun(field.label))
         }
         _ => format!("{}, {place}", layer.name),

@@ -1,11 +1,11 @@
 //! The program pane: its levels side by side.
 
-use super::c_source::CSource;
-use super::code::MachineCode;
+use super::c_source::c_source;
+use super::code::machine_code;
 use super::graph::Graph;
-use super::listing::Listing;
-use super::stop::Stop;
-use super::{Page, PageProps, flag};
+use super::listing::listing;
+use super::stop::stop_button;
+use super::{Page, flag};
 use crate::export::Form;
 use crate::levels::{Level, Levels};
 use crate::state::{Action, GraphAction, Outcome, Settings, Shown, Verification};
@@ -13,24 +13,23 @@ use bpf64_core::machine::Ending;
 use yew::prelude::*;
 
 /// The pane.
-#[component]
-pub fn Program(PageProps { page }: &PageProps) -> Html {
+pub(super) fn program_pane(page: &Page) -> Html {
     let state = &page.state;
     let levels = state.levels.as_ref();
     let shown = state.shown();
     html! {
         <section class="pane program" aria-label="Program">
             <h2>{ "Program" }
-                <span class="views"><Which page={page.clone()} /><AsGraph page={page.clone()} /><Counts page={page.clone()} /><ExportButton page={page.clone()} /></span>
-                <span class="end"><Verdict page={page.clone()} /><Result page={page.clone()} /></span></h2>
+                <span class="views">{ level_choice(page) }{ graph_button(page) }{ heat_button(page) }{ export_button(page) }</span>
+                <span class="end">{ verdict_chip(page) }{ result_chip(page) }</span></h2>
             if levels.is_some() && state.graph.shown {
                 <Graph page={page.clone()} />
             } else if levels.is_some() {
                 <div class="levels">
-                    if shown.c { <CSource page={page.clone()} /> }
+                    if shown.c { { c_source(page) } }
                     if shown.classic { { level(page, Level::Classic, "Classic") } }
                     if shown.ebpf { { level(page, Level::Ebpf, "eBPF") } }
-                    if shown.x86 { <MachineCode page={page.clone()} /> }
+                    if shown.x86 { { machine_code(page) } }
                 </div>
             } else {
                 <p class="empty">{ "The program appears here as soon as the source can be read." }</p>
@@ -40,8 +39,7 @@ pub fn Program(PageProps { page }: &PageProps) -> Html {
 }
 
 /// Chooses which levels are shown. The last one stays.
-#[component]
-fn Which(PageProps { page }: &PageProps) -> Html {
+fn level_choice(page: &Page) -> Html {
     let state = &page.state;
     let (settings, shown) = (state.settings, state.shown());
     let has = |what: fn(&Levels) -> bool| state.levels.as_ref().is_some_and(|levels| what(levels));
@@ -80,8 +78,7 @@ fn Which(PageProps { page }: &PageProps) -> Html {
 }
 
 /// Chooses between listings and graph.
-#[component]
-fn AsGraph(PageProps { page }: &PageProps) -> Html {
+fn graph_button(page: &Page) -> Html {
     let shown = page.state.graph.shown;
     html! {
         <button type="button" class="btn small toggle" aria-pressed={shown.to_string()} data-testid="show-graph"
@@ -90,8 +87,7 @@ fn AsGraph(PageProps { page }: &PageProps) -> Html {
 }
 
 /// Offers the program to other tools.
-#[component]
-fn ExportButton(PageProps { page }: &PageProps) -> Html {
+fn export_button(page: &Page) -> Html {
     let first = page.state.levels.as_ref().and_then(|levels| Form::of(levels).next());
     html! {
         <button type="button" class="btn small" data-testid="export" title="The program in other forms, to be copied or saved"
@@ -100,8 +96,7 @@ fn ExportButton(PageProps { page }: &PageProps) -> Html {
 }
 
 /// Chooses whose hits the listings show, once there is a capture.
-#[component]
-fn Counts(PageProps { page }: &PageProps) -> Html {
+fn heat_button(page: &Page) -> Html {
     let whole = page.state.capture_hits;
     if page.state.judged.done == 0 {
         return Html::default();
@@ -127,14 +122,13 @@ fn level(page: &Page, level: Level, name: &'static str) -> Html {
                         onchange={page.send(Action::Level(level))} />{ "step" }</label>
                 }
             </h3>
-            <Listing page={page.clone()} {level} />
+            { listing(page, level) }
         </div>
     }
 }
 
 /// Whether the program is accepted: by the checker if it is classic, and by the verifier.
-#[component]
-fn Verdict(PageProps { page }: &PageProps) -> Html {
+fn verdict_chip(page: &Page) -> Html {
     let state = &page.state;
     let problems = count(state.problems.len(), "problem");
     let classic = state.levels.as_ref().is_some_and(|levels| levels.classic.is_some());
@@ -192,8 +186,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// What the run over the packet comes to.
-#[component]
-fn Result(PageProps { page }: &PageProps) -> Html {
+fn result_chip(page: &Page) -> Html {
     let state = &page.state;
     let (Some(end), Some(levels)) = (state.end(), &state.levels) else { return Html::default() };
     let (class, value, text, title) = match end {
@@ -214,7 +207,7 @@ fn Result(PageProps { page }: &PageProps) -> Html {
     let running = matches!(state.end(), Some(Outcome::Running(_)));
     html! {
         <>
-            if running { <Stop page={page.clone()} /> }
+            if running { { stop_button(page) } }
             <output {class} {title} data-testid="result" data-value={value}>{ text }</output>
         </>
     }

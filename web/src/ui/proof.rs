@@ -1,7 +1,7 @@
 //! The proof pane: the verifier's verdict, why it refuses, and its log.
 
 use super::known::registers;
-use super::stop::Stop;
+use super::stop::stop_button;
 use super::{Page, PageProps};
 use crate::state::{Action, Verification};
 use crate::work::{KnownHere, Proof, Refusal, Visit};
@@ -15,7 +15,7 @@ pub(super) fn ProofPane(PageProps { page }: &PageProps) -> Html {
     let state = &page.state;
     let body = match &state.verification {
         Verification::Pending => html! {
-            <p class="verdict-line"><span class="chip">{ "verifying…" }</span><Stop page={page.clone()} /></p>
+            <p class="verdict-line"><span class="chip">{ "verifying…" }</span>{ stop_button(page) }</p>
         },
         Verification::Stopped => {
             html! { <p class="empty">{ "The verifier was stopped. It begins again with the next edit." }</p> }
@@ -118,9 +118,9 @@ fn refused(page: &Page, refusal: &Refusal) -> Html {
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|first| {
-        if text.starts_with(is_name) { first.to_string() } else { first.to_uppercase().to_string() }
+        if text.starts_with(is_name) { first } else { first.to_ascii_uppercase() }
     });
-    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
+    format!("{}{}.", first.map(String::from).unwrap_or_default(), chars.as_str())
 }
 
 /// Names of registers keep their small letter.

@@ -1,16 +1,15 @@
 //! The recorded trace events: the program is run over all of them, and one is what the run that is stepped sees.
 
-use super::stop::Stop;
+use super::stop::stop_button;
 use super::virtual_list::VirtualList;
-use super::{Page, PageProps, flag};
+use super::{Page, flag};
 use crate::state::Action;
 use crate::work::Judgement;
 use std::rc::Rc;
 use yew::prelude::*;
 
 /// The events, or what to do to have some.
-#[component]
-pub(super) fn Recorded(PageProps { page }: &PageProps) -> Html {
+pub(super) fn recorded(page: &Page) -> Html {
     let state = &page.state;
     let events = &state.events;
     let traces = state.levels.as_ref().is_some_and(|levels| levels.program_type.name == "tracepoint");
@@ -42,7 +41,7 @@ fn tally(page: &Page) -> Html {
     };
     html! {
         <p class="hint events-tally"><span role="status" data-testid="events-tally" data-done={done.to_string()}>{ text }</span>
-            if state.is_working() { <Stop page={page.clone()} /> }</p>
+            if state.is_working() { { stop_button(page) } }</p>
     }
 }
 

@@ -1,6 +1,6 @@
 //! The lines between panes: dragged, or moved by arrow keys; a double click or Enter brings back the usual size.
 
-use super::{Page, flag};
+use super::flag;
 use crate::browser;
 use crate::state::{Action, Settings, Split};
 use wasm_bindgen::JsCast;
@@ -13,18 +13,22 @@ const STEP: i32 = 20;
 /// Properties of [`Splitter`].
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
-    pub page: Page,
+    /// How the page is wanted.
+    pub settings: Settings,
+    /// Where actions go.
+    pub dispatch: Callback<Action>,
+    /// Which line.
     pub split: Split,
 }
 
 /// A line that can be moved.
 #[component]
-pub(super) fn Splitter(Props { page, split }: &Props) -> Html {
-    let (split, settings) = (*split, page.state.settings);
+pub(super) fn Splitter(Props { settings, dispatch, split }: &Props) -> Html {
+    let (split, settings) = (*split, *settings);
     let size = settings.panes.get(split);
     let (least, most) = split.limits();
     let dragged = use_state_eq(|| false);
-    let dispatch = page.dispatch.clone();
+    let dispatch = dispatch.clone();
     let resize = move |size: i32| {
         let panes = settings.panes.with(split, size.clamp(0, 1000) as u16);
         dispatch.emit(Action::Settings(Settings { panes, ..settings }));

@@ -81,11 +81,11 @@ fn heading(def: &MapDef, total: usize) -> Html {
 
 /// A line with a bar as long as its number among others.
 fn line(key: &str, value: Html, amount: Option<u64>, largest: u64) -> Html {
-    let share = amount.filter(|_| largest > 0).map(|amount| amount as f64 * 100.0 / largest as f64);
+    let share = amount.filter(|_| largest > 0).map(|amount| (amount as f64 * 1000.0 / largest as f64) as u32);
     html! {
         <tr data-testid="map-row"><th scope="row" class="mono">{ key.to_owned() }</th><td class="mono">{ value }</td>
             <td class="bar">{ for share.map(|share| html! {
-                <svg height="10" aria-hidden="true"><rect x="0" y="1" width={format!("{share:.1}%")} height="8" rx="2" /></svg> }) }</td></tr>
+                <svg height="10" aria-hidden="true"><rect x="0" y="1" width={super::percent(share)} height="8" rx="2" /></svg> }) }</td></tr>
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{GAP, MAX_PARTS};
 use crate::cfg::blocks::Block;
-use std::collections::HashMap;
+use crate::keyed::Map;
 
 /// How wide a lane is.
 const LANE: i32 = 2;
@@ -37,12 +37,17 @@ impl Part {
 /// A lane: the block that its lines go to, whether they go up, and the layer.
 type Lane = (usize, bool, usize);
 
+/// It as two numbers.
+fn key((to, up, layer): Lane) -> (usize, usize) {
+    (to << 1 | usize::from(up), layer)
+}
+
 /// Everything that is drawn, by layers.
 #[derive(Debug)]
 pub(super) struct Lanes {
     pub parts: Vec<Part>,
     pub layers: Vec<Vec<usize>>,
-    lanes: HashMap<Lane, usize>,
+    lanes: Map<(usize, usize), usize>,
 }
 
 impl Lanes {
@@ -58,7 +63,7 @@ impl Lanes {
             }
         }
         let count = layer_of.iter().max().map_or(0, |last| last + 1);
-        let mut made = Lanes { parts: Vec::new(), layers: vec![Vec::new(); count], lanes: HashMap::new() };
+        let mut made = Lanes { parts: Vec::new(), layers: vec![Vec::new(); count], lanes: Map::default() };
         for (&layer, &(width, _)) in layer_of.iter().zip(sizes) {
             made.add(layer, width, false);
         }
@@ -98,14 +103,14 @@ impl Lanes {
 
     /// The lane of that name, and whether it is new.
     fn lane(&mut self, name: Lane) -> Option<(usize, bool)> {
-        if let Some(&number) = self.lanes.get(&name) {
+        if let Some(&number) = self.lanes.get(key(name)) {
             return Some((number, false));
         }
         if self.parts.len() >= MAX_PARTS {
             return None;
         }
         let number = self.add(name.2, LANE, true);
-        self.lanes.insert(name, number);
+        self.lanes.insert(key(name), number);
         Some((number, true))
     }
 
@@ -148,7 +153,7 @@ impl Lanes {
         let up = last <= first;
         let mut layers: Vec<usize> =
             if up { (last..=first).rev().collect() } else { (first + 1..last).collect() };
-        let lanes = layers.drain(..).filter_map(|layer| self.lanes.get(&(to, up, layer)).copied());
+        let lanes = layers.drain(..).filter_map(|layer| self.lanes.get(key((to, up, layer))).copied());
         (lanes.collect(), up)
     }
 

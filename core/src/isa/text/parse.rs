@@ -19,10 +19,10 @@ use super::lexer::{Kind, Token, tokens, without_block_comments};
 use super::{FunctionNames, mnemonic};
 use crate::diagnostic::{Diagnostic, SUGGESTIONS, Span, nearest};
 use crate::isa::{Callee, Insn, WideImm};
+use crate::keyed::Map;
 use crate::names::Names;
 use crate::sort;
 use listing::Line;
-use std::collections::HashMap;
 
 /// What a text says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
     let mut start = 0;
     let log = listing::is_log(&text);
     // What stands at each slot of a log, to take it once.
-    let mut shown: HashMap<i64, Insn> = HashMap::new();
+    let mut shown: Map<u64, Insn> = Map::default();
     // Sections by name and first statement.
     let mut sections: Vec<(&str, usize, Span)> = Vec::new();
     for line in text.split_inclusive('\n') {
@@ -139,7 +139,11 @@ pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diag
                 statement.insn = Insn::Call(Callee::Local(0));
                 statement.target = Some((Target::Relative(distance.into()), statement.span.clone()));
             }
-            match note.slot.map(|slot| (slot, shown.insert(slot, statement.insn))) {
+            let before = note.slot.map(|slot| (slot, shown.get(slot as u64).copied()));
+            if let Some(slot) = note.slot {
+                shown.insert(slot as u64, statement.insn);
+            }
+            match before {
                 Some((slot, Some(before))) if before != statement.insn => Err(Diagnostic::new(
                     statement.span,
                     format!("slot {slot} holds another instruction further up"),

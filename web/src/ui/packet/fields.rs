@@ -2,14 +2,13 @@
 
 use super::{kind_class, typed};
 use crate::state::{Action, PacketAction, Spot};
-use crate::ui::{Page, PageProps};
+use crate::ui::Page;
 use bpf64_core::packet::{Field, Layer, edit};
 use std::ops::Range;
 use yew::prelude::*;
 
 /// The list. A layer is open if what is selected lies in it.
-#[component]
-pub(super) fn Layers(PageProps { page }: &PageProps) -> Html {
+pub(super) fn layers_view(page: &Page) -> Html {
     html! {
         <div class="layers" data-testid="packet-layers">
             { for page.state.packet.layers.iter().enumerate().map(|(number, layer)| one(page, number, layer)) }

@@ -1,14 +1,13 @@
 //! What makes packets: mending, the packet as text, and new ones.
 
 use crate::state::{Action, PacketAction};
-use crate::ui::{Page, PageProps, memory};
+use crate::ui::{Page, memory};
 use bpf64_core::packet::build::{MAX_TAGS, Network, Recipe, Transport};
 use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
 /// Which lengths and checksums are wrong, and what puts them right.
-#[component]
-pub(super) fn Mending(PageProps { page }: &PageProps) -> Html {
+pub(super) fn mending(page: &Page) -> Html {
     let faults = &page.state.packet.faults;
     let labels: Vec<String> = faults.iter().map(|mend| format!("{} {}", mend.layer, mend.label)).collect();
     let onchange = page.on(|event: Event| {
@@ -30,8 +29,7 @@ pub(super) fn Mending(PageProps { page }: &PageProps) -> Html {
 }
 
 /// The packet as text.
-#[component]
-pub(super) fn Input(PageProps { page }: &PageProps) -> Html {
+pub(super) fn packet_input(page: &Page) -> Html {
     let packet = &page.state.packet;
     let oninput = page.on(|event: InputEvent| {
         Action::PacketText(event.target_unchecked_into::<HtmlTextAreaElement>().value())
@@ -53,8 +51,7 @@ const TRANSPORTS: [(&str, Transport); 3] =
 const TAGS: [(&str, u8); 3] = [("no tag", 0), ("VLAN", 1), ("two tags", MAX_TAGS)];
 
 /// A new packet: what it is made of is chosen here, what it says is edited in its fields.
-#[component]
-pub(super) fn Builder(PageProps { page }: &PageProps) -> Html {
+pub(super) fn builder(page: &Page) -> Html {
     let recipe = page.state.touch.recipe;
     html! {
         <details class="builder"><summary data-testid="new-packet">{ "New packet" }</summary><div>
