@@ -1,11 +1,11 @@
-// Pictures of every pane in every look, to be looked at: `node tests/browser/pictures.mjs [scene …]` beside a running
-// `cargo xtask serve`. They go to `shots/`, one file for each scene, size and look.
+// Pictures of every pane in every look, to be looked at: `node tests/browser/pictures.mjs` beside a running
+// `cargo xtask serve`. They go to `shots/`, one file for each scene, size and look; words name those that are wanted.
 //
 // A scene is a way to somewhere in the page. On a phone, where one pane is seen at a time, it names the pane's tab.
 
 import { readFile } from "node:fs/promises";
 
-import { SIZES, close, open, screenshot } from "./helpers.mjs";
+import { SIZES, URL_ROOT, close, open, screenshot } from "./helpers.mjs";
 import { Playground } from "./page.mjs";
 
 /** Colour scheme of the system, and the theme that was chosen. */
@@ -18,11 +18,20 @@ const LOOKS = {
 
 const trace = (name) => readFile(new URL(`../traces/${name}`, import.meta.url));
 
+/** Presses something, in whatever tab of a phone it lies. */
+const press = async (play, tab, testid) => {
+  const bar = play.at(`tab-${tab}`);
+  if (await bar.isVisible()) await bar.click();
+  await play.at(testid).click();
+};
+
 /** Where things are seen, and how one comes there. */
 const SCENES = {
   start: ["program", async () => {}],
   source: ["source", async () => {}],
   problems: ["source", async (play) => {
+    const source = play.at("tab-source");
+    if (await source.isVisible()) await source.click();
     await play.paste("ldq [12]\njeq #0x800, 1, nowhere\nret banana\n");
     await play.verdict("error");
   }],
@@ -35,41 +44,41 @@ const SCENES = {
     await play.stands(9);
   }],
   levels: ["program", async (play) => {
-    await play.at("show-x86").click();
+    await press(play, "program", "show-x86");
     await play.at("x86-1").waitFor();
     for (let step = 0; step < 5; step++) await play.press("step");
   }],
   graph: ["program", async (play) => {
-    await play.at("show-graph").click();
+    await press(play, "program", "show-graph");
     await play.press("continue");
   }],
   heat: ["program", async (play) => {
-    await play.at("capture-hits").click();
+    await press(play, "program", "capture-hits");
   }],
   packet: ["packet", async (play) => {
     await play.press("run");
-    await play.at("byte-24").click();
+    await press(play, "packet", "byte-24");
   }],
   context: ["packet", async (play) => {
     await play.example("seccomp-read-only");
     await play.verdict("accept");
-    await play.at("dock-context").click();
+    await press(play, "packet", "dock-context");
   }],
   tables: ["packet", async (play) => {
     await play.example("xdp-protocols");
-    await play.at("dock-tables").click();
+    await press(play, "packet", "dock-tables");
     await play.press("run");
   }],
   proof: ["packet", async (play) => {
     await play.example("cured-index");
     await play.verdict("accept");
-    await play.at("dock-proof").click();
+    await press(play, "packet", "dock-proof");
     for (let step = 0; step < 9; step++) await play.press("step");
   }],
   refused: ["packet", async (play) => {
     await play.example("refused-null");
     await play.verdict("reject");
-    await play.at("dock-proof").click();
+    await press(play, "packet", "dock-proof");
   }],
   c: ["program", async (play) => {
     await play.example("c-portcount");
@@ -78,6 +87,8 @@ const SCENES = {
     for (let step = 0; step < 12; step++) await play.press("step");
   }],
   events: ["packet", async (play) => {
+    const source = play.at("tab-source");
+    if (await source.isVisible()) await source.click();
     await play.paste((await trace("drops.txt")).toString());
     await play.verdict("accept");
     await play.open("kfree_skb.format", await trace("kfree_skb.format"));
@@ -88,7 +99,7 @@ const SCENES = {
     await play.at("help").click();
   }],
   export: ["program", async (play) => {
-    await play.at("export").click();
+    await press(play, "program", "export");
   }],
   tour: ["program", async (play) => {
     await play.at("help").click();
@@ -101,28 +112,31 @@ const SCENES = {
   }],
 };
 
-const wanted = process.argv.slice(2);
-const chosen = Object.entries(SCENES).filter(([name]) => wanted.length === 0 || wanted.includes(name));
-for (const [name, [tab, go]] of chosen) {
-  for (const size of Object.keys(SIZES)) {
-    for (const [look, [scheme, theme]] of Object.entries(LOOKS)) {
-      const { page, faults } = await open({ size, scheme, goto: false });
-      await page.addInitScript((theme) => localStorage.setItem("bpf64.settings", theme), theme);
-      await page.goto(process.env.BPF64_URL ?? "http://127.0.0.1:8064/");
-      const play = new Playground(page);
-      await play.ready();
-      if (size === "phone") {
-        // What a scene presses lies in other tabs, too.
-        page.setDefaultTimeout(3000);
-        for (const other of ["program", "source", tab]) await play.at(`tab-${other}`).click();
-      }
-      await go(play).catch((error) => console.log(`${name} ${size}: ${error.message.split("\n")[0]}`));
-      if (size === "phone" && !(await page.locator("dialog[open]").count())) await play.at(`tab-${tab}`).click().catch(() => {});
-      await screenshot(page, `${name}-${size}-${look}`);
-      if (faults.length > 0) console.log(`${name} ${size} ${look}:`, faults);
-      await page.context().close();
+/** Those of a table that the command line names; all of them if it names none. */
+const named = (table) => {
+  const found = Object.entries(table).filter(([name]) => process.argv.slice(2).includes(name));
+  return found.length > 0 ? found : Object.entries(table);
+};
+
+for (const [name, [tab, go]] of named(SCENES)) {
+  for (const [size] of named(SIZES)) {
+    for (const [look, [scheme, theme]] of named(LOOKS)) {
+      await picture({ name, tab, go, size, look, scheme, theme });
     }
   }
   console.log(name);
 }
 await close();
+
+async function picture({ name, tab, go, size, look, scheme, theme }) {
+  const { page, faults } = await open({ size, scheme, goto: false });
+  await page.addInitScript((theme) => localStorage.setItem("bpf64.settings", theme), theme);
+  await page.goto(URL_ROOT);
+  const play = new Playground(page);
+  await play.ready();
+  await go(play).catch((error) => console.log(`${name} ${size}: ${error.message.split("\n")[0]}`));
+  if (size === "phone" && !(await page.locator("dialog[open]").count())) await play.at(`tab-${tab}`).click();
+  await screenshot(page, `${name}-${size}-${look}`);
+  if (faults.length > 0) console.log(`${name} ${size} ${look}:`, faults);
+  await page.context().close();
+}

@@ -100,11 +100,11 @@ pub fn kept(name: &str) -> Option<String> {
     window().local_storage().ok()??.get_item(name).ok()?
 }
 
-/// Chooses the colours of the page: a name that the style knows.
-pub fn set_theme(name: &str) {
+/// Tells the style something about the whole page: the colours, or what the tour speaks of.
+pub fn set_root(attribute: &str, name: &str) {
     if let Some(root) = window().document().and_then(|document| document.document_element()) {
         // A name without spaces is always taken.
-        let _ = root.set_attribute("data-theme", name);
+        let _ = root.set_attribute(attribute, name);
     }
 }
 

@@ -97,13 +97,13 @@ pub fn passed_by_all(
         Level::Ebpf => Some(pc),
         Level::Classic => levels.ebpf_rows.get(pc.index())?.key.map(Pc),
     };
-    let mut ways: HashMap<(Pc, Pc), u64> = HashMap::new();
+    let mut ways: HashMap<(usize, usize), u64> = HashMap::new();
     let mut add = |from: Pc, to: Pc, times: u64| {
         // What a classic instruction became goes on within itself, too; only eBPF has loops.
         if let (Some(from), Some(to)) = (place(from), place(to))
             && (from != to || level == Level::Ebpf)
         {
-            *ways.entry((from, to)).or_insert(0) += times;
+            *ways.entry((from.index(), to.index())).or_insert(0) += times;
         }
     };
     let ebpf = blocks::of(&levels.ebpf);
@@ -122,7 +122,7 @@ pub fn passed_by_all(
         }
     }
     let leads = flow.blocks.iter().enumerate().flat_map(|(from, block)| {
-        block.leads.iter().map(move |&(to, _)| ((from, to), (block.last(), flow.blocks[to].first)))
+        block.leads.iter().map(move |&(to, _)| ((from, to), (block.last().index(), flow.blocks[to].first.index())))
     });
     leads.filter_map(|(blocks, way)| Some((blocks, *ways.get(&way)?))).collect()
 }

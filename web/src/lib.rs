@@ -31,6 +31,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// Called by the page's boot script once the module is there.
 #[wasm_bindgen]
 pub fn start_page() {
+    #[cfg(feature = "words")]
     console_error_panic_hook::set_once();
     let root = browser::element("app");
     yew::Renderer::<ui::App>::with_root(root).render();
@@ -39,6 +40,7 @@ pub fn start_page() {
 /// Called by the worker's script, in the worker.
 #[wasm_bindgen]
 pub fn start_worker() {
+    #[cfg(feature = "words")]
     console_error_panic_hook::set_once();
     worker::serve();
 }

@@ -68,11 +68,18 @@ pub struct Layout {
     pub per_cpu: bool,
 }
 
+/// Its name says all: were each kind to say more, what formats all of them would be in the page.
+impl fmt::Debug for dyn Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// How a kind of table behaves. Linux's kinds are the values of [`KINDS`](super::KINDS); the methods a kind does not
 /// have give what Linux gives for them.
 ///
 /// An entry lies in a *slot*, which is a number of the kind's own; who walks over a table goes from slot to slot.
-pub trait Kind: fmt::Debug + Sync {
+pub trait Kind: Sync {
     /// Its name, as declarations write it: `hash`.
     fn name(&self) -> &'static str;
 

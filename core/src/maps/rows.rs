@@ -72,7 +72,7 @@ impl MapDef {
 fn bucket(index: u32) -> String {
     match index {
         0 => "0..1".to_owned(),
-        1..64 => format!("{}..{}", 1u64 << index, (1u128 << (index + 1)) - 1),
+        1..64 => format!("{}..{}", 1u64 << index, u64::MAX >> (63 - index)),
         _ => index.to_string(),
     }
 }

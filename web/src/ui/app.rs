@@ -72,7 +72,7 @@ pub fn App() -> Html {
     use_panes(page.state.settings);
     use_effect_with(page.state.settings, |settings| {
         browser::keep(SETTINGS, &settings.text());
-        browser::set_theme(settings.theme.name());
+        browser::set_root("data-theme", settings.theme.name());
     });
 
     let show = {

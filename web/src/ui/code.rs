@@ -17,7 +17,7 @@ pub(super) fn machine_code(page: &Page) -> Html {
     let rows = code.map(|code| &code.rows);
     let length = rows.and_then(|rows| rows.as_ref().ok()).map(|rows| bytes(rows));
     html! {
-        <div class="level">
+        <div class="level x86">
             <h3 title="As compiled for every x86-64 CPU with BMI2 and MOVBE">{ "x86-64" }{ length.map(|length| format!(", {length} bytes")) }</h3>
             { match rows {
                 None => html! { <p class="empty" role="status">{ "The compiler is on its way…" }</p> },

@@ -2,8 +2,8 @@
 
 use super::Page;
 use super::context::ContextPane;
-use super::packet::PacketPane;
-use super::proof::ProofPane;
+use super::packet::packet_pane;
+use super::proof::proof_pane;
 use super::tables::TablesPane;
 use crate::state::{Action, Dock};
 use yew::prelude::*;
@@ -22,8 +22,8 @@ pub(super) fn dock_pane(page: &Page) -> Html {
             </div>
             <div class={classes!("dock-body", name.to_ascii_lowercase())} role="tabpanel" id="dock-body" aria-label={name}>
                 { match shown {
-                    Dock::Packet => html! { <PacketPane page={page.clone()} /> },
-                    Dock::Proof => html! { <ProofPane page={page.clone()} /> },
+                    Dock::Packet => packet_pane(page),
+                    Dock::Proof => proof_pane(page),
                     Dock::Context => html! { <ContextPane page={page.clone()} /> },
                     Dock::Tables => html! { <TablesPane page={page.clone()} /> },
                 } }

@@ -128,6 +128,7 @@ fn InsnRow(props: &RowProps) -> Html {
         (*lit || *partner).then_some("lit"),
         breakpoint.then_some("brk"),
         refused.then_some("refused"),
+        heat.map(|_| "heated"),
         looked_at.then_some("looked-at"),
         reads.then_some("reads"),
         (heat.map_or(*hits == Some(0), |(heat, _)| heat.executed == 0)).then_some("never")

@@ -16,10 +16,9 @@ use web_sys::HtmlInputElement;
 use yew::prelude::*;
 
 /// The pane.
-#[component]
-pub(super) fn PacketPane(PageProps { page }: &PageProps) -> Html {
+pub(super) fn packet_pane(page: &Page) -> Html {
     html! {
-        <div class="packet-parts">
+        <div key="packet" class="packet-parts">
             <div class="packet-bytes"><Bytes page={page.clone()} />{ selected(page) }</div>
             <div class="packet-rest scroll" tabindex="0" role="group" aria-label="Layers and fields">
                 { layers_view(page) }

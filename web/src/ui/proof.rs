@@ -2,7 +2,7 @@
 
 use super::known::registers;
 use super::stop::stop_button;
-use super::{Page, PageProps};
+use super::Page;
 use crate::state::{Action, Verification};
 use crate::work::{KnownHere, Proof, Refusal, Visit};
 use bpf64_core::program::Pc;
@@ -10,8 +10,7 @@ use web_sys::HtmlSelectElement;
 use yew::prelude::*;
 
 /// The pane.
-#[component]
-pub(super) fn ProofPane(PageProps { page }: &PageProps) -> Html {
+pub(super) fn proof_pane(page: &Page) -> Html {
     let state = &page.state;
     let body = match &state.verification {
         Verification::Pending => html! {
@@ -26,7 +25,7 @@ pub(super) fn ProofPane(PageProps { page }: &PageProps) -> Html {
         Verification::Done(proof) => verdict(page, proof),
     };
     html! {
-        <div class={classes!("scroll", "proof-body", state.is_stale().then_some("stale"))} tabindex="0" role="group" aria-label="Verdict, states and log">
+        <div key="proof" class={classes!("scroll", "proof-body", state.is_stale().then_some("stale"))} tabindex="0" role="group" aria-label="Verdict, states and log">
             { body }
         </div>
     }

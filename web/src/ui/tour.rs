@@ -15,6 +15,8 @@ pub(super) fn Tour(PageProps { page }: &PageProps) -> Html {
     let at = page.state.tour;
     let before = use_mut_ref(|| None::<usize>);
     use_effect_with(at, move |at| {
+        let part = at.and_then(|at| STOPS.get(at)).map_or("", |stop| stop.part);
+        browser::set_root("data-tour", part);
         if let Some(at) = at {
             browser::keep(KEPT, &at.to_string());
             // Whoever reads with their ears hears the step, and the keys are here.
