@@ -3,7 +3,6 @@
 //! All share the code of one tree, whatever their keys and values are: the standard library's is compiled for each pair of
 //! types anew, which were 90 kB of the page.
 
-use crate::program::Pc;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
@@ -42,16 +41,6 @@ impl Key for usize {
 
     fn of(number: u64) -> Self {
         number as usize
-    }
-}
-
-impl Key for Pc {
-    fn number(self) -> u64 {
-        self.0.into()
-    }
-
-    fn of(number: u64) -> Self {
-        Pc(number as u32)
     }
 }
 
@@ -103,10 +92,8 @@ impl<K: Key, V> Map<K, V> {
     fn place(&mut self, key: K) -> &mut Option<V> {
         let next = self.free.last().copied().unwrap_or(self.values.len() as u32);
         let at = *self.places.entry(key.number()).or_insert(next);
-        if at == next {
-            if self.free.pop().is_none() {
-                self.values.push(None);
-            }
+        if at == next && self.free.pop().is_none() {
+            self.values.push(None);
         }
         &mut self.values[at as usize]
     }
@@ -190,6 +177,7 @@ impl<K: Key> FromIterator<K> for Set<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Pc;
 
     #[test]
     fn entries_come_in_the_order_of_their_keys() {

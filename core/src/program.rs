@@ -4,6 +4,7 @@ use crate::count::Count;
 use crate::diagnostic::Span;
 use crate::isa::encoding::{self, DecodeError, Raw, SLOT};
 use crate::isa::{Callee, Insn, WideImm};
+use crate::keyed::Key;
 use crate::maps::{MAX_MAPS, MapDef, MapFault};
 use crate::sort;
 use std::fmt;
@@ -19,6 +20,16 @@ pub struct Pc(pub u32);
 /// The number of an 8-byte slot, from 0: what encodings, logs and listings count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Slot(pub u32);
+
+impl Key for Pc {
+    fn number(self) -> u64 {
+        self.0.into()
+    }
+
+    fn of(number: u64) -> Self {
+        Pc(number as u32)
+    }
+}
 
 impl Pc {
     /// As an index into a list of instructions.

@@ -104,7 +104,9 @@ impl Compiler {
                 let mut desk = mourns.desk.borrow_mut();
                 (desk.worker.take(), desk.busy.take())
             };
-            dead.map(Employee::bury);
+            if let Some(dead) = dead {
+                dead.bury();
+            }
             if let Some((job, _)) = busy {
                 let why =
                     "What does this could not be loaded, or has ended unexpectedly. Check the connection";

@@ -129,7 +129,8 @@ impl Editor {
     /// Underlines problems.
     pub fn set_problems(&self, problems: &[Problem]) {
         // Where each begins and ends, and their sentences.
-        let places: Vec<u32> = problems.iter().flat_map(|problem| [problem.from as u32, problem.to as u32]).collect();
+        let places: Vec<u32> =
+            problems.iter().flat_map(|problem| [problem.from as u32, problem.to as u32]).collect();
         let messages: Vec<String> = problems.iter().map(Problem::sentence).collect();
         self.editor.set_diagnostics(&places, &messages.join("\u{1f}"));
     }
@@ -140,7 +141,8 @@ impl Editor {
         let flags = |mark: &LineMark| {
             i32::from(mark.lit) | i32::from(mark.current) << 1 | i32::from(mark.breakpoint) << 2
         };
-        let marks: Vec<i32> = marks.iter().flat_map(|mark| [mark.line as i32, mark.hue, flags(mark)]).collect();
+        let marks: Vec<i32> =
+            marks.iter().flat_map(|mark| [mark.line as i32, mark.hue, flags(mark)]).collect();
         self.editor.set_lines(&marks);
     }
 

@@ -122,7 +122,10 @@ pub fn passed_by_all(
         }
     }
     let leads = flow.blocks.iter().enumerate().flat_map(|(from, block)| {
-        block.leads.iter().map(move |&(to, _)| ((from, to), (block.last().index(), flow.blocks[to].first.index())))
+        block
+            .leads
+            .iter()
+            .map(move |&(to, _)| ((from, to), (block.last().index(), flow.blocks[to].first.index())))
     });
     leads.filter_map(|(blocks, way)| Some((blocks, *ways.get(&way)?))).collect()
 }

@@ -7,6 +7,7 @@ mod code;
 mod events;
 mod graph;
 mod input;
+mod lit;
 mod packet;
 mod panes;
 mod reports;
@@ -37,6 +38,7 @@ use bpf64_x86::Reply;
 pub use code::{Code, CodeRow, ObjectFile};
 pub use events::{Events, TraceEvent};
 pub use graph::{Graph, GraphAction};
+pub use lit::Lit;
 pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
 pub use panes::{Panes, Split};
 pub use reports::{Heat, Judged, Verification};
@@ -189,15 +191,6 @@ impl PacketInput {
     pub fn skb(&self) -> Skb {
         Skb::captured(self.bytes.clone(), self.wire_len, self.link_type)
     }
-}
-
-/// What the pointer or the focus is on: its partners in all levels light up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lit {
-    /// Instructions of this origin, and their line of C.
-    Insn(Key),
-    /// This line of C, and all instructions that were compiled from it.
-    Line(u32),
 }
 
 /// What a phone shows one of at a time.
@@ -588,23 +581,6 @@ impl State {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         !self.problems.is_empty()
-    }
-
-    /// Whether an instruction of this origin, compiled from this line of C, is lit.
-    #[must_use]
-    pub fn is_lit(&self, key: Option<Key>, c: Option<u32>) -> bool {
-        match self.lit {
-            Some(Lit::Insn(lit)) => key == Some(lit),
-            Some(Lit::Line(lit)) => c == Some(lit),
-            None => false,
-        }
-    }
-
-    /// The line of C that an instruction of this origin was compiled from.
-    #[must_use]
-    pub fn c_of(&self, key: Key) -> Option<u32> {
-        let levels = self.levels.as_ref()?;
-        levels.rows(levels.source_level()).get(key as usize)?.c
     }
 
     /// The origin of the instruction that comes next.

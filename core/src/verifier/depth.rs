@@ -83,7 +83,7 @@ impl Verifier<'_> {
             for pc in pcs {
                 match self.program.insn(pc) {
                     Insn::MayGoto { .. } => may_go = MAY_GO_STACK,
-                    _ if self.in_place.get(&pc).is_some_and(|&(in_place, _)| in_place) => {
+                    _ if self.in_place.get(pc).is_some_and(|&(in_place, _)| in_place) => {
                         in_place = IN_PLACE_STACK;
                     }
                     _ => {}

@@ -1,3 +1,5 @@
+//! Conditions are read, shown again as they were read, and hold where they should.
+
 use super::*;
 use crate::levels::{Level, read};
 use crate::player::Player;

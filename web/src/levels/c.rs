@@ -63,12 +63,13 @@ pub(super) fn rows(lines: &Lines, insns: &[Rc<Row>]) -> Rc<[Rc<CRow>]> {
             *place = Some(place.map_or((row, 1), |(first, count)| (first, count + 1)));
         }
     }
-    let row = |((_, line), known): (&(usize, Rc<SourceLine>), Option<(&Row, u32)>)| {
-        let (first, count) = known?;
+    let mut rows = Vec::new();
+    for ((_, line), known) in lines.lines.iter().zip(known) {
+        let Some((first, count)) = known else { continue };
         let (text, file) = (Rc::clone(&line.text), Rc::clone(&line.file));
-        Some(Rc::new(CRow { line: line.line, text, file, first: first.pc, slot: first.slot, count }))
-    };
-    lines.lines.iter().zip(known).filter_map(row).collect()
+        rows.push(Rc::new(CRow { line: line.line, text, file, first: first.pc, slot: first.slot, count }));
+    }
+    rows.into()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a person does to the packet: select bytes and fields, edit them, have it mended, make a new one.
 
-use super::{Lit, PacketInput, State};
+use super::{PacketInput, State};
 use crate::levels::Level;
 use crate::player::Player;
 use bpf64_core::machine::{Place, Region};
@@ -148,30 +148,6 @@ impl State {
         self.touch.readers = readers.into();
     }
 
-    /// Instructions are lit, and the bytes that they read with them.
-    pub(super) fn light(&mut self, lit: Option<Lit>) {
-        self.lit = lit;
-        let rows = self.levels.as_ref().map(|levels| Rc::clone(levels.rows(self.level)));
-        let (Some(player), Some(rows), true) = (&self.player, rows, lit.is_some()) else {
-            self.touch.lit = Rc::from([]);
-            return;
-        };
-        let is_lit = |step: &usize| {
-            player
-                .pc_of(*step)
-                .and_then(|pc| rows.get(pc.index()))
-                .is_some_and(|row| self.is_lit(row.key, row.c))
-        };
-        let cut = self.cut();
-        let mut found: Vec<Range<usize>> = Vec::new();
-        for read in (0..player.steps()).filter(is_lit).flat_map(|step| reads(player, step, cut)) {
-            if !found.contains(&read) {
-                found.push(read);
-            }
-        }
-        self.touch.lit = found.into();
-    }
-
     /// The instructions of a level that read what is selected.
     #[must_use]
     pub fn readers_in(&self, level: Level) -> Vec<Pc> {
@@ -239,7 +215,7 @@ fn type_byte(bytes: &mut [u8], at: usize, text: &str) -> Result<(), String> {
 }
 
 /// The bytes of the packet that a step read; what programs see of it begins at `cut`.
-fn reads(player: &Player, step: usize, cut: usize) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn reads(player: &Player, step: usize, cut: usize) -> impl Iterator<Item = Range<usize>> {
     player.reads(step).iter().filter_map(move |read| match read.place {
         Place::Memory { region: Region::Packet, offset, size } => {
             let start = cut + offset as usize;
@@ -251,7 +227,7 @@ fn reads(player: &Player, step: usize, cut: usize) -> impl Iterator<Item = Range
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Action, reduce};
+    use super::super::{Action, Lit, reduce};
     use super::*;
     use bpf64_core::meaning::Meaning;
     use bpf64_core::packet::build::Network;

@@ -77,7 +77,7 @@ pub fn App() -> Html {
 
     let show = {
         let newest = Rc::clone(&newest);
-        use_memo((), move |()| page_callback(&newest, |page, example| show_example(page, example)))
+        use_memo((), move |()| page_callback(&newest, show_example))
     };
     let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
     let show_help = {

@@ -4,7 +4,7 @@ mod bytes;
 mod fields;
 mod tools;
 
-use super::{Page, PageProps};
+use super::Page;
 use crate::levels::Level;
 use crate::state::{Action, PacketAction, Spot, State};
 use bpf64_core::packet::layers::Kind;

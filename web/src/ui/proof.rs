@@ -1,8 +1,8 @@
 //! The proof pane: the verifier's verdict, why it refuses, and its log.
 
+use super::Page;
 use super::known::registers;
 use super::stop::stop_button;
-use super::Page;
 use crate::state::{Action, Verification};
 use crate::work::{KnownHere, Proof, Refusal, Visit};
 use bpf64_core::program::Pc;
@@ -116,9 +116,8 @@ fn refused(page: &Page, refusal: &Refusal) -> Html {
 /// A sentence of the core's, as one of the page's.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first = chars.next().map(|first| {
-        if text.starts_with(is_name) { first } else { first.to_ascii_uppercase() }
-    });
+    let first =
+        chars.next().map(|first| if text.starts_with(is_name) { first } else { first.to_ascii_uppercase() });
     format!("{}{}.", first.map(String::from).unwrap_or_default(), chars.as_str())
 }
 

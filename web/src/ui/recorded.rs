@@ -33,7 +33,7 @@ fn tally(page: &Page) -> Html {
     let state = &page.state;
     let (done, all) = (state.judged.done, state.inputs());
     let text = if done == all {
-        format!("Run over all {all}: {} gave something other than 0.", state.judged.accepted)
+        format!("Run over all {all}: {} gave something other than 0.", state.judged.tally.accepted())
     } else if state.is_working() {
         format!("Run over {done} of {all} so far…")
     } else {

@@ -10,15 +10,16 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("count", &[]),
     ("names", &[]),
     ("sort", &[]),
+    ("keyed", &[]),
     ("link", &[]),
-    ("isa", &["count", "diagnostic", "names", "sort"]),
+    ("isa", &["count", "diagnostic", "keyed", "names", "sort"]),
     ("domain", &["isa"]),
     ("errno", &[]),
     ("btf", &[]),
     ("maps", &["btf", "errno"]),
-    ("program", &["count", "diagnostic", "isa", "maps", "sort"]),
+    ("program", &["count", "diagnostic", "isa", "keyed", "maps", "sort"]),
     ("meaning", &["seccomp"]),
-    ("cfg", &["isa", "program"]),
+    ("cfg", &["isa", "keyed", "program"]),
     ("context", &["errno", "isa"]),
     ("packet", &["context", "count", "isa", "meaning"]),
     // Two halves of one subject: what a program may call, and the world in which the call happens.
@@ -27,7 +28,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("trace", &["context", "environment"]),
     ("listing", &["btf", "environment", "helpers", "isa", "program"]),
     ("machine", &["context", "count", "isa", "program"]),
-    ("verifier", &["cfg", "context", "count", "domain", "environment", "helpers", "isa", "maps", "program"]),
+    (
+        "verifier",
+        &["cfg", "context", "count", "domain", "environment", "helpers", "isa", "keyed", "maps", "program"],
+    ),
     ("interp", &["context", "environment", "helpers", "isa", "machine", "maps", "program"]),
     // Both forms of the interpreter have one machine; the proof is what the running form is made of.
     (
