@@ -50,11 +50,12 @@ impl<'a> Listing<'a> {
         for map in self.program.maps() {
             let _ = writeln!(text, "{map}");
             let Some(types) = &map.types else { continue };
-            for (word, id) in [(".key", types.key), (".value", types.value)] {
+            let sizes = [(".key", types.key, map.key_size), (".value", types.value, map.value_size)];
+            for (word, id, size) in sizes {
                 let fields = types.btf.fields(id).filter(|fields| {
                     // A number without a sign is what everything is that nobody says anything of.
                     let says = |field: &Field| !field.name.is_empty() || field.form != Form::Unsigned;
-                    fields.iter().any(says) && fields.iter().all(Field::is_written)
+                    fields.iter().any(says) && fields.iter().all(|field| field.is_written(size))
                 });
                 let Some(fields) = fields else { continue };
                 let fields: Vec<String> = fields.iter().map(ToString::to_string).collect();

@@ -48,9 +48,10 @@ impl Field {
         WORDS.iter().map(|known| known.0)
     }
 
-    /// Whether the text can say it: names are words.
+    /// Whether the text can say it of a value of so many bytes: names are words, and what compilers would not write is not
+    /// there.
     #[must_use]
-    pub fn is_written(&self) -> bool {
+    pub fn is_written(&self, size: u32) -> bool {
         let is_word = |name: &str| {
             !name.is_empty()
                 && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -66,7 +67,11 @@ impl Field {
             Form::Named(names) => names.iter().all(|(name, _)| is_word(name)),
             _ => true,
         };
-        named && (self.name.is_empty() || path(&self.name))
+        let whole = matches!(self.bits, 8 | 16 | 32 | 64) && self.first_bit.is_multiple_of(8);
+        named
+            && (self.name.is_empty() || path(&self.name))
+            && (whole || self.count.is_none())
+            && self.end() <= u64::from(size) * 8
     }
 
     /// The first bit behind it.
