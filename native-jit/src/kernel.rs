@@ -248,6 +248,12 @@ impl Loaded {
         line.split(' ').next()?.parse().ok()
     }
 
+    /// Bytes of the machine code that the kernel's JIT made of it, if it says.
+    #[must_use]
+    pub fn code_bytes(&self) -> Option<usize> {
+        Some(self.program.code_bytes()).filter(|&bytes| bytes > 0)
+    }
+
     /// Runs it so many times on a packet (`BPF_PROG_TEST_RUN`).
     ///
     /// # Errors

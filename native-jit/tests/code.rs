@@ -197,6 +197,14 @@ fn tables() {
     check(goes_on, &PLAIN, &["goes on without a call", "jmp rax"], &["call qword"]);
 }
 
+/// Flags that arithmetic left are looked at, but not where a loop goes back.
+#[test]
+fn flags() {
+    let forward = "r0 = 1\nr4 += -1\nif r4 == 0 goto +1\nr0 = 2";
+    on_numbers(forward, &PLAIN, &["dec rcx", "the flags are still there"], &["test "]);
+    on_numbers("r0 = 9\nl: r0 += -1\nif r0 != 0 goto l", &PLAIN, &["dec rax", "test rax, rax"], &[]);
+}
+
 /// A short loop never crosses a line of the cache, wherever it begins; and its jump is of two bytes.
 #[test]
 fn loops_lie_in_one_line() {

@@ -165,16 +165,18 @@ pub(super) unsafe fn owned(result: io::Result<i32>) -> io::Result<OwnedFd> {
     result.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The kernel's number of what a descriptor is; 0 when it does not say.
-pub(super) fn id(fd: &OwnedFd) -> u32 {
-    let mut info = [0u32; 2];
+/// The first words of what the kernel says about a map or a program, the second being its number; zeros when it says
+/// nothing.
+pub(super) fn info(fd: &OwnedFd) -> [u32; 5] {
+    let mut info = [0u32; 5];
     let mut attr = Info {
         fd: fd.as_raw_fd() as u32,
         length: size_of_val(&info) as u32,
         info: address(info.as_mut_ptr()),
     };
     // SAFETY: the kernel writes at most `length` bytes to `info`, which outlives the call.
-    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) }.map_or(0, |_| info[1])
+    let answer = unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr) };
+    answer.map_or([0; 5], |_| info)
 }
 
 impl Map {
@@ -210,7 +212,7 @@ impl Map {
     /// The kernel's number for it, by which maps of maps answer.
     #[must_use]
     pub fn id(&self) -> u32 {
-        id(&self.fd)
+        info(&self.fd)[1]
     }
 
     /// The call on an element. Without a key, the kernel is given a null pointer.

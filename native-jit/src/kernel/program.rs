@@ -2,7 +2,7 @@
 //! `BPF_PROG_TEST_RUN`), in the kernel's own terms. See [`bpf`](super::bpf) for the `unsafe` here.
 #![allow(unsafe_code)]
 
-use super::bpf::{Map, address, bpf, id, owned, paced};
+use super::bpf::{Map, address, bpf, info, owned, paced};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -173,7 +173,13 @@ impl Loaded {
     /// The kernel's number for it, by which such maps answer.
     #[must_use]
     pub fn id(&self) -> u32 {
-        id(&self.0)
+        info(&self.0)[1]
+    }
+
+    /// Bytes of the machine code that the kernel made of it (`jited_prog_len`); 0 when it does not say.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        info(&self.0)[4] as usize
     }
 
     /// Runs it so many times on a packet.

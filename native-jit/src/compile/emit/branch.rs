@@ -30,7 +30,9 @@ impl Emitter<'_> {
                 let wide = if both { Wide::D } else { wide(width) };
                 self.asm.alu(Alu::Cmp, wide, register, with);
             }
-            Src::Imm(0) if self.flags_tell(width, op, register) => {
+            // At the end of a loop the comparison stays: where it goes together with the jump in the CPU's eyes, a round
+            // takes no longer for it, and on AMD's Zen 3 a tenth less than where arithmetic does.
+            Src::Imm(0) if target as usize > self.at && self.flags_tell(width, op, register) => {
                 self.note(|| "no comparison: the flags are still there".to_owned());
                 cond = match op {
                     CmpOp::SLt => Cond::S,

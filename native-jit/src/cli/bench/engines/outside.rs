@@ -38,6 +38,7 @@ pub(super) fn kernel(task: &Task) -> Result<Prepared, Unfit> {
     let started = Instant::now();
     let loaded = load(environment, task)?;
     let compile = Some(started.elapsed());
+    let code_bytes = loaded.code_bytes();
     let skb = &task.world.skb;
     let mut packet = skb.packet.clone();
     if environment.tested_behind_ethernet() && skb.link_header.is_none() {
@@ -47,7 +48,7 @@ pub(super) fn kernel(task: &Task) -> Result<Prepared, Unfit> {
     let own_clock = *environment == ProgramType::from(&XDP);
     let run = repeated(loaded, packet, own_clock);
     // A test run gives the low half of r0.
-    Ok(Prepared { run, is_asked: true, compile, code_bytes: None, mask: u32::MAX.into() })
+    Ok(Prepared { run, is_asked: true, compile, code_bytes, mask: u32::MAX.into() })
 }
 
 fn load(environment: &Environment, task: &Task) -> Result<Loaded, Unfit> {
