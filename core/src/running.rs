@@ -2,8 +2,8 @@
 //!
 //! [`Code`] is made once of a [`Verified`]: every instruction becomes an operation in which all that can be known
 //! beforehand is known, and the first of several that often follow each other does the work of all. [`Runner`] is a
-//! [`Machine`] that executes it, the same machine that can be stepped: what is rare (functions that call back, windows
-//! into the packet, programs that follow by tail calls) it leaves to the stepping form, an instruction at a time. So both
+//! [`Machine`] that executes it, the same machine that can be stepped: what is rare (windows into the packet, programs
+//! that follow by tail calls and have no running form) it leaves to the stepping form, an instruction at a time. So both
 //! have one meaning, and a run can go over from either to the other anywhere.
 //!
 //! A run can be cut into slices ([`Runner::go_on`]), between which somebody else has his turn.
@@ -122,6 +122,8 @@ enum Way {
 #[derive(Debug, Clone)]
 pub struct Runner {
     code: Rc<Code>,
+    /// The running forms of the world's programs, in their order, where there are any.
+    others: Vec<Option<Rc<Code>>>,
     machine: Machine,
     executed: u64,
     /// Whether nothing has been done since the registers were set.
@@ -143,7 +145,27 @@ impl Runner {
     #[must_use]
     pub fn with(code: Rc<Code>, mut machine: Machine) -> Self {
         machine.stack.resize(MAX_FRAMES * STACK_SIZE, 0);
-        Runner { code, machine, executed: 0, fresh: false, clean: false, trap: None }
+        Runner { code, others: Vec::new(), machine, executed: 0, fresh: false, clean: false, trap: None }
+    }
+
+    /// With the running forms of the world's programs, in their order, for tail calls. Those that have none are stepped.
+    #[must_use]
+    pub fn with_programs(mut self, others: Vec<Option<Rc<Code>>>) -> Self {
+        self.others = others;
+        self.clean = false;
+        self
+    }
+
+    /// The running form of the program that runs.
+    fn running_code<'a>(
+        code: &'a Rc<Code>,
+        others: &'a [Option<Rc<Code>>],
+        running: u32,
+    ) -> Option<&'a Code> {
+        match running.checked_sub(1) {
+            None => Some(code),
+            Some(other) => others.get(other as usize)?.as_deref(),
+        }
     }
 
     /// The machine as it is: a run that stands between two instructions can be stepped on from here.
@@ -186,10 +208,12 @@ impl Runner {
     /// Makes everything new that the program may look at.
     fn make_ready(&mut self) {
         let Needs { context, stack, .. } = &self.code.needs;
-        self.machine.restart(*context);
+        let followed = self.others.iter().flatten().any(|code| code.needs.context);
+        self.machine.restart(*context || followed);
         // What programs that took over have used besides.
         self.machine.stack.truncate(MAX_FRAMES * STACK_SIZE);
-        self.machine.stack[stack.clone()].fill(0);
+        let seen = if self.others.is_empty() { stack.clone() } else { 0..self.machine.stack.len() };
+        self.machine.stack[seen].fill(0);
         self.clean = self.code.leaves_clean;
     }
 
@@ -214,7 +238,8 @@ impl Runner {
     fn run_operations(&mut self, limit: u64, observer: &mut impl Observer) -> Outcome {
         // The loop sees the limit at jumps only: a program's length behind the last one it stops, having come that far
         // since the last but one. What is left is stepped.
-        let sure = limit.saturating_sub(2 * self.code.ops.len() as u64);
+        let lengths = self.others.iter().flatten().chain([&self.code]).map(|code| code.ops.len());
+        let sure = limit.saturating_sub(2 * lengths.max().unwrap_or_default() as u64);
         if self.fresh && self.code.needs.small && sure > 0 {
             let pc = self.begin();
             let counted = (pc.0.into(), &mut self.executed);
@@ -269,12 +294,12 @@ impl Runner {
             self.executed = self.machine.pc.0.into();
         }
         loop {
-            // Programs that came by tail calls are stepped.
-            let stop = if self.machine.running() == 0 {
-                let (pc, counted) = (self.machine.pc, (self.executed, &mut self.executed));
-                execute::<false>(&self.code, &mut self.machine, pc, counted, limit)
-            } else {
-                Stop::Step
+            let stop = match Runner::running_code(&self.code, &self.others, self.machine.running()) {
+                Some(code) => {
+                    let (pc, counted) = (self.machine.pc, (self.executed, &mut self.executed));
+                    execute::<false>(code, &mut self.machine, pc, counted, limit)
+                }
+                None => Stop::Step,
             };
             let way = match stop {
                 Stop::End(ending) => {
@@ -313,8 +338,12 @@ impl Runner {
     /// The next instruction, which calls this function.
     fn call(&mut self, index: u32, observer: &mut impl Observer) -> Way {
         let pc = self.machine.pc;
+        let running = self.machine.running();
+        let Some(code) = Runner::running_code(&self.code, &self.others, running) else {
+            return self.step(observer);
+        };
         observer.at(pc);
-        match self.machine.call(observer, self.code.functions[index as usize], pc.next()) {
+        match self.machine.call(observer, code.functions[index as usize], pc.next()) {
             Ok(next) => {
                 self.machine.pc = next;
                 self.executed += 1;
@@ -327,9 +356,10 @@ impl Runner {
     /// The next instruction, which writes to the context.
     fn write_context(&mut self, observer: &mut impl Observer) -> Way {
         let pc = self.machine.pc;
-        let (size, at, value) = match self.code.ops[pc.index()] {
-            Op::WriteContext { size, at, src } => (size, at, self.machine.registers[src.index()]),
-            Op::WriteContextConstant { size, at, imm } => (size, at, i64::from(imm) as u64),
+        let code = Runner::running_code(&self.code, &self.others, self.machine.running());
+        let (size, at, value) = match code.map(|code| code.ops[pc.index()]) {
+            Some(Op::WriteContext { size, at, src }) => (size, at, self.machine.registers[src.index()]),
+            Some(Op::WriteContextConstant { size, at, imm }) => (size, at, i64::from(imm) as u64),
             _ => return self.step(observer),
         };
         observer.at(pc);

@@ -81,17 +81,30 @@ fn stepped(mut machine: Machine, limit: u64) -> Left {
     Left::new(Outcome { end, executed }, &machine, told)
 }
 
-fn ran(code: &Rc<Code>, machine: Machine, limit: u64) -> Left {
+/// The running form of a program, and of those that it may go on in; one in three of those is stepped.
+#[derive(Debug)]
+struct Forms {
+    code: Rc<Code>,
+    others: Vec<Option<Rc<Code>>>,
+}
+
+impl Forms {
+    fn runner(&self, machine: Machine) -> Runner {
+        Runner::with(Rc::clone(&self.code), machine).with_programs(self.others.clone())
+    }
+}
+
+fn ran(forms: &Forms, machine: Machine, limit: u64) -> Left {
     let mut told = Told::default();
-    let mut runner = Runner::with(Rc::clone(code), machine);
+    let mut runner = forms.runner(machine);
     let outcome = runner.run(limit, &mut told);
     Left::new(outcome, runner.machine(), told)
 }
 
 /// In slices of about `budget` instructions.
-fn sliced(code: &Rc<Code>, machine: Machine, budget: u64) -> Left {
+fn sliced(forms: &Forms, machine: Machine, budget: u64) -> Left {
     let mut told = Told::default();
-    let mut runner = Runner::with(Rc::clone(code), machine);
+    let mut runner = forms.runner(machine);
     let outcome = loop {
         if let Some(outcome) = runner.go_on(budget, &mut told) {
             break outcome;
@@ -101,11 +114,11 @@ fn sliced(code: &Rc<Code>, machine: Machine, budget: u64) -> Left {
 }
 
 /// After a run over another packet, in a world that is the same otherwise.
-fn again(code: &Rc<Code>, machine: Machine, other: Vec<u8>, limit: u64) -> Left {
+fn again(forms: &Forms, machine: Machine, other: Vec<u8>, limit: u64) -> Left {
     let world = machine.world.clone();
     let mut first = world.clone();
     first.skb.packet = other;
-    let mut runner = Runner::new(Rc::clone(code), first);
+    let mut runner = Runner::new(Rc::clone(&forms.code), first).with_programs(forms.others.clone());
     // The first may have everything to do, the second finds what the first has left.
     for _ in 0..2 {
         let _ = runner.run(limit, &mut Told::default());
@@ -180,11 +193,13 @@ fn subject(make: &mut Generator, kind: Kind) -> (Program, &'static Environment, 
 fn agree(make: &mut Generator, kind: Kind) -> Result<Option<u64>, String> {
     let (program, environment, world) = subject(make, kind);
     let Ok(verified) = verify(&program, environment, 0) else { return Ok(None) };
-    if world.programs.iter().any(|other| verify(other, environment, 0).is_err()) {
-        return Ok(None);
+    let mut others = Vec::new();
+    for other in &world.programs {
+        let Ok(proof) = verify(other, environment, 0) else { return Ok(None) };
+        others.push((make.below(3) > 0).then(|| Rc::new(Code::new(&proof, environment))));
     }
     let machine = Machine::new(Rc::new(program.clone()), environment, world);
-    let code = Rc::new(Code::new(&verified, environment));
+    let forms = Forms { code: Rc::new(Code::new(&verified, environment)), others };
     let whole = stepped(machine.clone(), LIMIT);
     if whole.outcome.end.is_none() {
         return Ok(None);
@@ -196,18 +211,18 @@ fn agree(make: &mut Generator, kind: Kind) -> Result<Option<u64>, String> {
         let listing: String = program.insns().iter().map(|insn| format!("{insn}\n")).collect();
         Err(format!("{how}, {}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name))
     };
-    same(ran(&code, machine.clone(), LIMIT), &whole, "at once")?;
+    same(ran(&forms, machine.clone(), LIMIT), &whole, "at once")?;
     let mut other = machine.world.skb.packet.clone();
     other.truncate(make.below(other.len() + 1));
     other.extend(make.bytes(20));
     let wanted = stepped(machine.clone(), LIMIT).seen_by_others();
-    same(again(&code, machine.clone(), other, LIMIT), &wanted, "after another packet")?;
+    same(again(&forms, machine.clone(), other, LIMIT), &wanted, "after another packet")?;
     let budget = 1 + make.below(40) as u64;
-    same(sliced(&code, machine.clone(), budget), &whole, &format!("in slices of {budget}"))?;
+    same(sliced(&forms, machine.clone(), budget), &whole, &format!("in slices of {budget}"))?;
     // Wherever the limit falls, both stand at the same place.
     let limit = make.below(whole.outcome.executed as usize + 2) as u64;
     let stopped = stepped(machine.clone(), limit);
-    same(ran(&code, machine, limit), &stopped, &format!("up to {limit}"))?;
+    same(ran(&forms, machine, limit), &stopped, &format!("up to {limit}"))?;
     Ok(Some(whole.outcome.executed))
 }
 
@@ -234,13 +249,14 @@ fn running_form_and_stepping_form_agree() {
     }
 }
 
-/// A program runs over one packet after the other on one machine, and ends over each as it does step by step.
+/// A program runs over one packet after the other on one machine, and ends over each as it does step by step. What it is
+/// made of, if it is verified.
 fn agree_over_packets(
     program: Program,
     environment: &'static Environment,
     packets: Vec<Vec<u8>>,
     make: &mut Generator,
-) -> Result<Option<bool>, String> {
+) -> Result<Option<Rc<Code>>, String> {
     let Ok(verified) = verify(&program, environment, 0) else { return Ok(None) };
     let program = Rc::new(program);
     let code = Rc::new(Code::new(&verified, environment));
@@ -269,24 +285,35 @@ fn agree_over_packets(
             return Err(format!("{}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name));
         }
     }
-    Ok(Some(code.only_decides()))
+    Ok(Some(code))
 }
+
+/// What the nodes of a graph of decisions ask.
+const QUESTIONS: [&str; 7] = ["Equal", "Behind", "Above", "AboveInOrder", "Reaches", "Among", "Sum"];
 
 #[test]
 fn filters_decide_as_they_step() {
     let (mut deciding, mut others, mut refused) = (0u32, 0u32, 0u32);
+    let mut asked = [0; QUESTIONS.len()];
     check("filters", 1000, |make| {
         let (program, packets) = make.filter(12);
         match agree_over_packets(program, &SCHED_CLS, packets, make)? {
-            Some(true) => deciding += 1,
-            Some(false) => others += 1,
+            Some(code) if code.only_decides() => {
+                deciding += 1;
+                let shown = format!("{code:?}");
+                for (count, question) in asked.iter_mut().zip(QUESTIONS) {
+                    *count += shown.matches(&format!("kind: {question},")).count();
+                }
+            }
+            Some(_) => others += 1,
             None => refused += 1,
         }
         Ok(())
     });
-    println!("{deciding} that only decide, {others} others, {refused} refused");
+    println!("{deciding} that only decide, {others} others, {refused} refused; {QUESTIONS:?}: {asked:?}");
     if as_usual() {
         assert!(deciding > others && deciding > refused, "too few of them only decide for this to test much");
+        assert!(asked.iter().all(|&count| count > 20), "some kind of question is hardly asked");
     }
 }
 
@@ -296,13 +323,13 @@ fn converted_programs_decide_as_they_step() {
     check("converted programs", 1000, |make| {
         let (classic, packet) = make.repetitive_program(30);
         let packets = vec![packet, make.packet(), make.packet(), Vec::new()];
-        let program = convert(&classic).program;
-        match agree_over_packets(program, &SOCKET_FILTER, packets, make)? {
-            Some(true) => deciding += 1,
-            Some(false) => others += 1,
-            None => {}
+        if let Some(code) = agree_over_packets(convert(&classic).program, &SOCKET_FILTER, packets, make)? {
+            *(if code.only_decides() { &mut deciding } else { &mut others }) += 1;
         }
         Ok(())
     });
     println!("{deciding} that only decide, {others} others");
+    if as_usual() {
+        assert!(deciding > 100, "too few of them only decide for this to test much");
+    }
 }
