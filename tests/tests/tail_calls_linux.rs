@@ -124,9 +124,8 @@ fn stepping(chain: &Chain, world: World) -> (u64, World) {
 }
 
 fn running(chain: &Chain, world: World) -> (u64, World) {
-    let code = |program: &Rc<Program>| {
-        Rc::new(running::Code::new(&chain.proof(program), chain.environment.clone()))
-    };
+    let code =
+        |program: &Rc<Program>| Rc::new(running::Code::new(&chain.proof(program), chain.environment.clone()));
     let others = chain.others.iter().map(|program| Some(code(program))).collect();
     let mut runner = Runner::new(code(&chain.first), world).with_programs(others);
     let (r0, _) = runner.run(LIMIT, &mut ()).end.expect("it ends").expect("it does no harm");

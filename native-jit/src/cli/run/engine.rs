@@ -37,9 +37,15 @@ pub(in crate::cli) struct Engine {
     on: On,
 }
 
+/// The running form of a program, and of those that it may go on to, as far as they were proved to do no harm.
+struct Running {
+    code: Rc<Code>,
+    others: Vec<Option<Rc<Code>>>,
+}
+
 enum On {
     /// With the running form, if it was proved to do no harm.
-    Interp(Rc<Program>, Option<Rc<Code>>),
+    Interp(Rc<Program>, Option<Running>),
     Classic(Rc<classic::Program>),
     /// With the programs that it may go on to.
     Jit(Rc<Program>, Rc<Compiled>, Vec<Rc<Compiled>>),
@@ -200,8 +206,13 @@ impl Engine {
                     Form::Classic(..) => verify(&program, &environment, 0).ok(),
                     Form::Ebpf(_) => proof,
                 };
-                let code = proof.map(|proof| Rc::new(Code::new(&proof, environment.clone())));
-                On::Interp(Rc::new(program), code)
+                let code = |proof| Rc::new(Code::new(&proof, environment.clone()));
+                let other = |other: &Rc<Program>| verify(other, &environment, 0).ok().map(code);
+                let running = proof.map(|proof| Running {
+                    code: code(proof),
+                    others: loaded.others.iter().map(other).collect(),
+                });
+                On::Interp(Rc::new(program), running)
             }
             (EngineName::Classic, Form::Classic(program, _)) => On::Classic(Rc::new(program.clone())),
             (EngineName::Classic, Form::Ebpf(_)) => {
@@ -218,7 +229,9 @@ impl Engine {
     pub(in crate::cli) fn start(&self, world: World) -> Live {
         let environment = self.environment.clone();
         match &self.on {
-            On::Interp(_, Some(code)) => Live::Running(Box::new(Runner::new(Rc::clone(code), world))),
+            On::Interp(_, Some(Running { code, others })) => {
+                Live::Running(Box::new(Runner::new(Rc::clone(code), world).with_programs(others.clone())))
+            }
             On::Interp(program, None) => {
                 Live::Stepping(Box::new(interp::Machine::new(Rc::clone(program), environment, world)))
             }

@@ -9,6 +9,7 @@ use bpf64_core::load::Form;
 use bpf64_core::machine::{Flow, Machine as _, Trap};
 use bpf64_core::program::Pc;
 use bpf64_core::running::{Code, Runner};
+use bpf64_core::verifier::Verified;
 use bpf64_jit::runtime::{self as jit, Compiled};
 use bpf64_jit::{Options, compile};
 use std::hint::black_box;
@@ -63,9 +64,11 @@ pub(super) fn stepping(task: &Task) -> Result<Prepared, Unfit> {
 pub(super) fn running(task: &Task) -> Result<Prepared, Unfit> {
     let verified = task.proof()?;
     let compile = fastest(|| drop(Code::new(verified, task.loaded.program_type.clone())));
-    let code = Rc::new(Code::new(verified, task.loaded.program_type.clone()));
+    let made = |verified: &Verified| Rc::new(Code::new(verified, task.loaded.program_type.clone()));
+    let code = made(verified);
     let code_bytes = code.bytes();
-    let mut runner = Runner::new(code, task.world.clone());
+    let others = task.others()?.iter().map(|other| Some(made(other))).collect();
+    let mut runner = Runner::new(code, task.world.clone()).with_programs(others);
     let once = move || {
         runner.restart();
         ended(runner.run(LIMIT, &mut ()))
