@@ -2,7 +2,7 @@
 
 use super::bpf::{Map, Shape};
 use crate::kernel::possible_cpus;
-use bpf64_core::maps::{MapDef, change};
+use bpf64_core::maps::{Holds, MapDef, change};
 use std::io;
 use std::rc::Rc;
 
@@ -63,9 +63,11 @@ fn name(name: &str) -> [u8; 16] {
     bytes
 }
 
-/// Puts in the entries of a declaration. What holds maps names them by their places among the program's.
+/// Puts in the entries of a declaration. What holds maps names them by their places among the program's. Programs have
+/// no numbers before they are loaded, so what holds those is left to whoever loads them.
 fn fill(def: &MapDef, map: &Map, all: &[Map]) -> io::Result<()> {
-    for (key, value) in &def.entries {
+    let entries = if def.kind.holds() == Holds::Programs { &[] } else { &def.entries[..] };
+    for (key, value) in entries {
         if OF_MAPS.contains(&def.kind.number()) {
             let index = value.first_chunk().map(|&index| u32::from_le_bytes(index) as usize);
             let inner = index.and_then(|index| all.get(index)).ok_or(io::ErrorKind::InvalidInput)?;
