@@ -12,6 +12,7 @@ use bpf64_core::verifier::{Reason, Settings, Verified, verify, verify_with};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 /// The level at which the kernel's log tells only what it took.
 const STATISTICS: u32 = 4;
@@ -44,6 +45,23 @@ pub struct Count {
     pub linux_stumbles: u32,
     /// Of those that both accept, ours looked at more instructions, or at fewer: it ends paths elsewhere.
     pub other_effort: u32,
+    /// The program that took ours longest.
+    pub longest: Longest,
+}
+
+/// How long the two took for one program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Longest {
+    /// Ours.
+    pub ours: Duration,
+    /// The kernel's, as it says itself.
+    pub linux: Duration,
+}
+
+impl fmt::Display for Longest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the longest took us {:.1?} and the kernel {:.1?}", self.ours, self.linux)
+    }
 }
 
 impl Count {
@@ -56,8 +74,9 @@ impl Count {
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Count { both, neither, only_ours, only_linux, not_supported, linux_stumbles, other_effort } =
-            self;
+        let Count {
+            both, neither, only_ours, only_linux, not_supported, linux_stumbles, other_effort, ..
+        } = self;
         write!(
             f,
             "{} programs: both accept {both} ({other_effort} of them with another effort), both refuse {neither}, only we accept {only_ours}, only the kernel \
@@ -125,7 +144,9 @@ pub fn ask(
     };
     let strict_alignment = make.percent(STRICT);
     let settings = |log| Settings { log, strict_alignment, cpus: possible_cpus() };
+    let start = Instant::now();
     let ours = verify_with(&program, environment, settings(0));
+    let ours_took = start.elapsed();
     if let Err(rejection) = &ours
         && let Reason::NotSupported(_) = rejection.reason
     {
@@ -137,6 +158,8 @@ pub fn ask(
         kernel.judge_with(tables, environment, &program, manner).map_err(|why| why.to_string())
     };
     let theirs = judge(STATISTICS)?;
+    let longest = Longest { ours: ours_took, linux: verification_time(&theirs.log).unwrap_or_default() };
+    count.longest = count.longest.max(longest);
     let end = |log: &str| {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(12)..].join("\n")
@@ -170,6 +193,12 @@ pub fn ask(
         }
     };
     Ok(Some(Disagreement { environment, program, about, why }))
+}
+
+/// How long the kernel says that it took.
+fn verification_time(log: &str) -> Option<Duration> {
+    let (_, rest) = log.split_once("verification time ")?;
+    Some(Duration::from_micros(rest.split(' ').next()?.parse().ok()?))
 }
 
 /// Whether the address of a function is loaded that no path comes to: what is never called does no harm.

@@ -7,7 +7,7 @@ use super::state::{Frame, Kind, Range, Register, State};
 use crate::isa::{CmpOp, Reg};
 
 /// No packet is longer (`MAX_PACKET_OFF`).
-const LONGEST: u64 = 0xffff;
+pub(super) const LONGEST: u64 = 0xffff;
 
 /// The comparison that `b op a` is of `a` and `b`.
 const fn flipped(op: CmpOp) -> CmpOp {

@@ -195,6 +195,8 @@ pub enum Reason {
         id: u32,
         /// Bytes that are there for certain.
         there: u16,
+        /// Whether it may be so far behind the beginning that comparisons with the end tell nothing.
+        far: bool,
     },
     /// A pointer is spilled in part.
     SpillSize,

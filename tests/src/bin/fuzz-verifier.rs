@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let (mut count, mut followed, mut tables, mut seed) =
         (Count::default(), Followed::default(), BTreeMap::new(), first);
     let report = |count: &Count, followed: &Followed, seconds: u64| {
-        println!("{seconds} s, {count}; {} steps as claimed", followed.steps);
+        println!("{seconds} s, {count}; {}; {} steps as claimed", count.longest, followed.steps);
     };
     while start.elapsed() < Duration::from_secs(seconds) {
         if let Some(kernel) = &kernel {

@@ -6,6 +6,7 @@ use crate::domain::Tnum;
 use crate::isa::{Reg, Size};
 use crate::maps::{MapDef, flag};
 use crate::verifier::Verifier;
+use crate::verifier::packet::LONGEST;
 use crate::verifier::rejection::{Access, ContextField, Reason, Region, Unsupported};
 use crate::verifier::require::Memory;
 use crate::verifier::state::{Kind, Range, Register, SLOT, STACK};
@@ -32,8 +33,8 @@ impl Verifier<'_> {
         };
         let any = size > 0 || size == 0 && none_allowed;
         if fixed < 0 || !any || i64::from(fixed) + size > there.into() {
-            let id = pointer.link.id;
-            return Err(Reason::OutsidePacket { base, offset: fixed, size: size as usize, id, there });
+            let (id, far) = (pointer.link.id, pointer.value.wide.unsigned.max > LONGEST);
+            return Err(Reason::OutsidePacket { base, offset: fixed, size: size as usize, id, there, far });
         }
         Ok(())
     }

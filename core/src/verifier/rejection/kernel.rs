@@ -77,7 +77,7 @@ impl fmt::Display for Reason {
                 r(reg)
             ),
             Reason::BehindPacket(reg) => write!(f, "R{} offset is outside of the packet", r(reg)),
-            Reason::OutsidePacket { base, offset, size, id, there } => write!(
+            Reason::OutsidePacket { base, offset, size, id, there, .. } => write!(
                 f,
                 "invalid access to packet, off={offset} size={size}, R{0}(id={id},off={offset},r={there})\n\
                  R{0} offset is outside of the packet",

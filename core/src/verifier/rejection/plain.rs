@@ -8,6 +8,7 @@ use crate::isa::Reg;
 use crate::maps::KINDS;
 use crate::program::Slot;
 use crate::verifier::LIMIT;
+use crate::verifier::packet::LONGEST;
 use crate::verifier::state::{FRAMES, STACK};
 
 /// Kinds of maps that a sentence lists at most.
@@ -94,6 +95,10 @@ impl Reason {
             ),
             Reason::BehindPacket(reg) => format!(
                 "{reg} is not before the packet's end on this path; access it on the other side of the comparison"
+            ),
+            Reason::OutsidePacket { far: true, .. } => format!(
+                "the address may be more than {LONGEST} bytes behind the packet's beginning, and of one so far a comparison \
+                 with the packet's end tells nothing; limit the number before it is added"
             ),
             Reason::OutsidePacket { offset, size, id, there, .. } => outside_packet(*offset, *size, *id, *there),
             Reason::AddressOverwritten { base, .. } => format!(
