@@ -58,19 +58,21 @@ struct Row {
 /// Times all programs given, or the suite.
 pub(super) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Failure> {
     let cpu = measure::stay_on_one_cpu();
-    let programs: Vec<(String, Loaded)> = if arguments.program.is_given() {
-        let mut programs = Vec::new();
+    let mut given = Vec::new();
+    if arguments.program.is_given() {
         for source in super::sources(arguments)? {
-            programs.extend(all_of(&source, arguments)?);
+            given.extend(all_of(&source, arguments)?);
         }
-        programs
-    } else {
-        SUITE.iter().map(|builtin| (builtin.name.to_owned(), builtin.load())).collect()
-    };
+    }
     if cfg!(debug_assertions) && !out.json {
         output::warn("warning: this is a debug build, whose times say nothing about a release");
     }
-    let rows: Vec<Row> = programs.into_iter().map(|(name, loaded)| row(name, &loaded)).collect();
+    let rows: Vec<Row> = if given.is_empty() {
+        // One after the other: what the next ones take is not counted as this one's.
+        SUITE.iter().map(|builtin| row(builtin.name.to_owned(), builtin.load())).collect()
+    } else {
+        given.into_iter().map(|(name, loaded)| row(name, loaded)).collect()
+    };
     if out.json {
         out.document(&Document { verifications: &rows, cpu })?;
     } else {
@@ -95,9 +97,10 @@ fn all_of(source: &super::Source, arguments: &Arguments) -> Result<Vec<(String, 
     entries.into_iter().map(one).collect()
 }
 
-fn row(name: String, loaded: &Loaded) -> Row {
+fn row(name: String, loaded: Loaded) -> Row {
     let program: Program = loaded.ebpf();
-    let environment = &loaded.program_type;
+    let environment = &loaded.program_type.clone();
+    drop(loaded);
     let counted = reset_peak();
     let (accepted, insns_processed) = match verify(&program, environment, 0) {
         Ok(verified) => (true, verified.effort().processed),
