@@ -84,7 +84,7 @@ exit`);
   await page.getByTestId("condition-set").filter({ hasText: "counts[3] == 2" }).waitFor();
   await play.press("continue");
   await play.holds("reg-r6", 1);
-  await play.holds("pc", "9");
+  await play.holds("pc", "10");
   await play.press("continue");
   await play.holds("pc", "end");
   await play.press("restart");
