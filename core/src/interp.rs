@@ -135,6 +135,12 @@ impl Machine {
         self.restart(true);
     }
 
+    /// Stands before the first instruction of the program that the run began with again, in the world as it is now; the
+    /// stack is what it was.
+    pub fn again(&mut self) {
+        self.restart(true);
+    }
+
     /// Runs to the end, a trap, or until `limit` instructions have been executed.
     #[must_use]
     pub fn run(&mut self, limit: u64) -> Outcome {

@@ -52,9 +52,15 @@ pub(super) fn stepping(task: &Task) -> Result<Prepared, Unfit> {
     let mut machine = interp::Machine::new(program, environment, task.world.clone());
     let registers = machine.registers;
     // Packet, stack and tables stay as the last run left them, as in the kernel's repeated test runs.
+    let alone = task.world.programs.is_empty();
     let once = move || {
-        machine.registers = registers;
-        machine.set_pc(Pc(0));
+        if alone {
+            machine.registers = registers;
+            machine.set_pc(Pc(0));
+        } else {
+            // The last run may have ended in another program.
+            machine.again();
+        }
         ended(machine.run(LIMIT))
     };
     Ok(Prepared { code_bytes: Some(code_bytes), ..Prepared::new(once) })
