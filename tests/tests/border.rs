@@ -38,5 +38,6 @@ fn linux_says_the_same_near_the_border() {
 
 #[test]
 fn linux_says_the_same_of_pointers_near_the_border() {
-    compare("Linux, pointers near the border", 5_000, Generator::pointer_program);
+    // Of some of these Linux thinks for minutes: not among the first ones.
+    compare("Linux, pointers near the border", 200, Generator::pointer_program);
 }
