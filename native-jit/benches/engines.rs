@@ -81,7 +81,7 @@ impl Program {
 
 /// The first packet of an HTTP connection, with as much behind it as Ethernet takes.
 fn world() -> World {
-    let hex = include_str!("../src/cli/bench/programs/http-syn.hex").trim();
+    let hex: String = include_str!("../src/cli/bench/programs/http-syn.hex").split_whitespace().collect();
     let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("digits");
     let mut packet: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
     packet.resize(1514, 0x5a);
