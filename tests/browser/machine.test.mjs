@@ -99,7 +99,10 @@ exit`);
   await add("other[3] == 2");
   await page.locator("#condition-fault").filter({ hasText: /other\[3\]/ }).waitFor();
   // A link has it.
-  await page.reload();
+  await play.at("share").click();
+  const link = await play.at("permalink").inputValue();
+  await page.goto("about:blank");
+  await page.goto(link);
   await page.getByTestId("condition-set").filter({ hasText: "write counts" }).waitFor();
 });
 

@@ -82,9 +82,9 @@ playTest("on a small laptop each pane has a line to its neighbour", { size: "mid
     await page.mouse.move(x, y + 20, { steps: 3 });
     await page.mouse.move(x, y + 40, { steps: 3 });
     await page.mouse.up();
-    const [after, left] = [await height(page, above), await height(page, below)];
-    assert.ok(Math.abs(after - before - 40) < 16, `${name}: ${above} of ${before} became ${after}`);
-    assert.ok(left < under, `${name}: ${below} of ${under} became ${left}`);
+    const grown = async () => Math.abs((await height(page, above)) - before - 40) < 16;
+    await play.eventually(grown, true, `${name}: ${above} of ${before}`);
+    assert.ok((await height(page, below)) < under, `${name}: ${below} of ${under}`);
     await line.focus();
     for (const key of ["End", "Home"]) {
       await page.keyboard.press(key);
