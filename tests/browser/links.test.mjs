@@ -157,7 +157,7 @@ const BROKEN = {
   "one sign less": [CLASSIC.slice(1, -1), /damaged/],
   "no base64": ["1.!!!!", /damaged/],
   "nothing in it": ["1.", /damaged|no link/],
-  "version 2": ["2.AAAA", /version "2"/],
+  "version 2": ["2.AAAA", /version `2`/],
   "no version": ["hello", /no link of the playground/],
   "a bomb": [`1.${bomb()}`, /more than 1 MiB|damaged/],
 };
