@@ -134,6 +134,6 @@ playTest("an object file brings its types, and its programs to go on in", {}, as
   await play.at("value-for-flows-name").fill("telnet");
   await page.keyboard.press("Enter");
   await play.eventually(async () => (await rows(play, "flows")).length, 1);
-  await play.at("map-flows").getByRole("textbox", { name: /^last of/ }).waitFor();
+  await play.at("map-flows").getByRole("textbox", { name: /^last of \{/ }).waitFor();
   await assertAccessible(page);
 });

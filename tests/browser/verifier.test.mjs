@@ -20,7 +20,7 @@ playTest("the verdict follows the text", {}, async ({ play }) => {
 playTest("a refusal says what, where, how to mend it, and what the kernel says", {}, async ({ play, page }) => {
   await play.program(`${"r0 = 7\n".repeat(40)}r0 = *(u64 *)(r10 - 520)\nexit`, "reject");
   await play.at("dock-proof").click();
-  await play.at("proof-verdict").filter({ hasText: /The stack is the 512 bytes below r10/ }).waitFor();
+  await play.at("proof-verdict").filter({ hasText: /The stack is the 512 bytes from r10 - 512 on/ }).waitFor();
   assert.match(await play.at("kernel-message").innerText(), /invalid read from stack R10 off=-520 size=8/);
   await play.at("go-to-refusal").click();
   await play.shows("ebpf-40", "data-refused", "true");

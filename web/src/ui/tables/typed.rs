@@ -83,7 +83,8 @@ struct PartProps {
 /// A part of a value. What cannot be read stays as it was typed, and is told.
 #[component]
 fn PartInput(props: &PartProps) -> Html {
-    let fault = use_state_eq(String::new);
+    // What was typed, and why that cannot be read.
+    let fault = use_state_eq(|| None::<(String, String)>);
     let onchange = {
         let fault = fault.clone();
         let PartProps { page, table, key_bytes, bytes, part, .. } = props;
@@ -94,18 +95,19 @@ fn PartInput(props: &PartProps) -> Html {
             let mut value = bytes.clone();
             match part.put(&mut value, &typed) {
                 Ok(()) => {
-                    fault.set(String::new());
+                    fault.set(None);
                     let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value) };
                     page.dispatch.emit(Action::Entry(entry));
                 }
-                Err(why) => fault.set(why),
+                Err(why) => fault.set(Some((typed, why))),
             }
         })
     };
     let PartProps { part, bytes, label, testid, .. } = props;
+    let value = fault.as_ref().map_or_else(|| part.text(bytes), |(typed, _)| typed.clone());
     html! {
-        <label>{ called(part) }<input class="mono" type="text" value={part.text(bytes)} {onchange} aria-label={label.clone()} data-testid={testid.clone()}
-                aria-invalid={(!fault.is_empty()).to_string()} autocomplete="off" spellcheck="false" />
-            if !fault.is_empty() { <span class="fault" role="status">{ (*fault).clone() }</span> }</label>
+        <label>{ called(part) }<input class="mono" type="text" {value} {onchange} aria-label={label.clone()} data-testid={testid.clone()}
+                aria-invalid={fault.is_some().to_string()} autocomplete="off" spellcheck="false" />
+            if let Some((_, why)) = &*fault { <span class="fault" role="status">{ why.clone() }</span> }</label>
     }
 }
