@@ -1,6 +1,7 @@
 //! The source editor: `www/editor/host.js` seen from Rust.
 
 use crate::levels::Problem;
+use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use web_sys::Element;
 
@@ -23,10 +24,10 @@ extern "C" {
     fn set_language(this: &JsEditor, name: &str);
 
     #[wasm_bindgen(method, js_class = "Editor", js_name = setDiagnostics)]
-    fn set_diagnostics(this: &JsEditor, places: &[u32], messages: &str);
+    fn set_diagnostics(this: &JsEditor, list: JsValue);
 
     #[wasm_bindgen(method, js_class = "Editor", js_name = setLines)]
-    fn set_lines(this: &JsEditor, marks: &[i32]);
+    fn set_lines(this: &JsEditor, list: JsValue);
 
     #[wasm_bindgen(method, js_class = "Editor")]
     fn select(this: &JsEditor, from: usize, to: usize);
@@ -51,7 +52,7 @@ pub enum Report {
 }
 
 /// How a line of the source is marked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LineMark {
     /// The line, counted from 1.
     pub line: u32,
@@ -63,6 +64,14 @@ pub struct LineMark {
     pub current: bool,
     /// Whether it has a breakpoint.
     pub breakpoint: bool,
+}
+
+#[derive(Serialize)]
+struct JsProblem {
+    from: usize,
+    to: usize,
+    severity: &'static str,
+    message: String,
 }
 
 /// An editor in the page; dropping it takes it out.
@@ -128,22 +137,21 @@ impl Editor {
 
     /// Underlines problems.
     pub fn set_problems(&self, problems: &[Problem]) {
-        // Where each begins and ends, and their sentences.
-        let places: Vec<u32> =
-            problems.iter().flat_map(|problem| [problem.from as u32, problem.to as u32]).collect();
-        let messages: Vec<String> = problems.iter().map(Problem::sentence).collect();
-        self.editor.set_diagnostics(&places, &messages.join("\u{1f}"));
+        let list: Vec<JsProblem> = problems
+            .iter()
+            .map(|problem| JsProblem {
+                from: problem.from,
+                to: problem.to,
+                severity: "error",
+                message: problem.sentence(),
+            })
+            .collect();
+        self.editor.set_diagnostics(to_js(&list));
     }
 
     /// Marks lines; all others are unmarked.
     pub fn set_lines(&self, marks: &[LineMark]) {
-        // Three numbers each, the last one its flags.
-        let flags = |mark: &LineMark| {
-            i32::from(mark.lit) | i32::from(mark.current) << 1 | i32::from(mark.breakpoint) << 2
-        };
-        let marks: Vec<i32> =
-            marks.iter().flat_map(|mark| [mark.line as i32, mark.hue, flags(mark)]).collect();
-        self.editor.set_lines(&marks);
+        self.editor.set_lines(to_js(&marks));
     }
 
     /// Selects a range of UTF-16 units and puts the focus there.
@@ -156,4 +164,9 @@ impl Drop for Editor {
     fn drop(&mut self) {
         self.editor.destroy();
     }
+}
+
+fn to_js(value: &impl Serialize) -> JsValue {
+    serde_wasm_bindgen::to_value(value)
+        .expect_throw("lists of numbers and strings can be given to JavaScript")
 }

@@ -58,22 +58,12 @@ export class Editor {
     this.#inner.setLanguage(name);
   }
 
-  /** Where each problem begins and ends, in one list, and their messages with a separator between them. */
-  setDiagnostics(places, messages) {
-    const texts = messages.split("\x1f");
-    const list = Array.from({ length: places.length / 2 }, (_, at) => {
-      return { from: places[2 * at], to: places[2 * at + 1], severity: "error", message: texts[at] };
-    });
+  setDiagnostics(list) {
     this.#diagnostics = list;
     this.#inner.setDiagnostics(list);
   }
 
-  /** Three numbers for each line: the line, its hue, and as bits whether it is lit, current, and has a breakpoint. */
-  setLines(marks) {
-    const list = Array.from({ length: marks.length / 3 }, (_, at) => {
-      const [line, hue, flags] = marks.subarray(3 * at);
-      return { line, hue, lit: !!(flags & 1), current: !!(flags & 2), breakpoint: !!(flags & 4) };
-    });
+  setLines(list) {
     this.#lines = list;
     this.#inner.setLines(list);
   }
