@@ -79,6 +79,30 @@ playTest("a loop of a billion rounds is stopped at once", {}, async ({ play, pag
   t.diagnostic(`stopped after ${times.join(", ")} ms`);
 });
 
+playTest("stop is heard while there is no worker yet", {}, async ({ play, page }) => {
+  // The next one takes its time, as on a slow machine.
+  await page.evaluate(() => {
+    const start = bpf64.startWorker;
+    bpf64.startWorker = () => {
+      const worker = start();
+      Object.defineProperty(worker, "onmessage", {
+        set: (heard) => worker.addEventListener("message", (event) => setTimeout(() => heard?.(event), 3000)),
+      });
+      return worker;
+    };
+  });
+  const [worker] = page.workers();
+  await worker.evaluate(() => setTimeout(() => { throw new Error("as if it had crashed"); }));
+  await play.notice(/background worker has ended/);
+  await play.paste("r0 = 0\nr1 = 1000000000 ll\nl: r0 += 1\nif r0 != r1 goto l\nexit");
+  await play.at("result").filter({ hasText: /no end in sight|million/ }).waitFor();
+  await play.at("stop").first().click();
+  await play.at("result").filter({ hasText: /no end/ }).waitFor({ timeout: 1000 });
+  // And the worker, once there, knows the next program.
+  await play.program("r0 = 3\nexit");
+  await play.holds("result", 3);
+});
+
 playTest("what was typed is offered again", {}, async ({ play, page }) => {
   await play.program("ld #77\nret a");
   await play.eventually(() => page.evaluate(() => location.hash.length > 3), true);

@@ -88,6 +88,8 @@ pub struct State {
     chase: Chase,
     /// The rest of a run that is too long to be recorded whole.
     pub long_run: Option<LongRun>,
+    /// How many there were.
+    long_runs: u32,
     /// The level that is stepped.
     pub level: Level,
     /// Breakpoints in that level, in no order.
@@ -375,6 +377,7 @@ impl Default for State {
             hits: Rc::from([]),
             chase: Chase::Nothing,
             long_run: None,
+            long_runs: 0,
             level: Level::Ebpf,
             breakpoints: Vec::new(),
             conditions: Vec::new(),
@@ -449,6 +452,7 @@ impl State {
                 self.stops += 1;
                 self.player.as_mut().map(Player::stop);
                 self.chase = Chase::Nothing;
+                self.halt(Verification::Stopped);
             }
             Action::Example(example) => {
                 self.wanted = Some(example);

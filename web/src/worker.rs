@@ -71,10 +71,18 @@ impl Client {
             Request::Events { .. } => office.events = Some(request.clone()),
             Request::Run { .. } | Request::Look { .. } | Request::Stop => {}
         }
+        if request == Request::Stop {
+            office.idle();
+            if !office.ready {
+                // Nobody is at work yet; who comes is told of all, but not to begin it.
+                office.waiting = office.known();
+                return;
+            }
+        }
         office.post(request);
         if office.unheard > 0 {
             let waiting = Rc::clone(&self.0);
-            office.timer = Some(Timeout::new(patience, move || replace_if_deaf(&waiting, patience)));
+            office.timer = Some(Timeout::new(patience, move || replace_if_deaf(&waiting)));
         }
     }
 }
@@ -86,37 +94,33 @@ impl Office {
                 employee.tell(&encode(&request));
                 self.unheard += 1;
             }
-            None if request == Request::Stop => self.waiting.clear(),
             None => self.waiting.push(request),
         }
+    }
+
+    /// The next worker is to know the program, but not to begin what was stopped, or what the last one died of.
+    fn idle(&mut self) {
+        if let Some(Request::Program { start, .. }) = &mut self.program {
+            *start = false;
+        }
+    }
+
+    /// What a new worker is told.
+    fn known(&self) -> Vec<Request> {
+        [&self.capture, &self.events, &self.program].into_iter().flatten().cloned().collect()
     }
 }
 
 /// Puts a new worker into the place of one that has heard nothing since.
-fn replace_if_deaf(office: &Rc<RefCell<Office>>, patience: u32) {
-    let deaf = office.borrow().unheard > 0;
-    if !deaf {
-        return;
-    }
-    let stopped = patience == PATIENCE_TO_STOP;
+fn replace_if_deaf(office: &Rc<RefCell<Office>>) {
     {
         let mut office = office.borrow_mut();
-        let start = |request: &Request| match request.clone() {
-            Request::Program { order, source, language, program_type, given, start } => {
-                let start = start && !stopped;
-                Request::Program { order, source, language, program_type, given, start }
-            }
-            other => other,
-        };
-        let known =
-            [&office.capture, &office.events, &office.program].into_iter().flatten().map(start).collect();
-        office.waiting = known;
+        if office.unheard == 0 {
+            return;
+        }
+        office.waiting = office.known();
     }
     hire(office);
-    if stopped {
-        let tell = Rc::clone(&office.borrow().tell);
-        tell(Report::Stopped);
-    }
 }
 
 /// Starts a worker in the place of the one that may be there.
@@ -175,15 +179,8 @@ fn bury(office: &Rc<RefCell<Office>>) {
         let mut office = office.borrow_mut();
         // One that never began to listen would be replaced for ever.
         let began = office.worker.take().map(Employee::bury).is_some_and(|()| office.ready);
-        let idle = office.program.clone().map(|request| match request {
-            Request::Program { order, source, language, program_type, given, .. } => {
-                Request::Program { order, source, language, program_type, given, start: false }
-            }
-            other => other,
-        });
-        office.program = idle.clone();
-        let inputs = [office.capture.clone(), office.events.clone()];
-        office.waiting = inputs.into_iter().flatten().chain(idle).collect();
+        office.idle();
+        office.waiting = office.known();
         (Rc::clone(&office.tell), began)
     };
     if tell.1 {

@@ -141,9 +141,15 @@ impl State {
         self.halted = false;
     }
 
-    fn end_long_run(&mut self) {
+    /// What is under way ends, until the next edit. The worker hears of it, or another one takes its place; what it said
+    /// until then may still come in.
+    pub(super) fn halt(&mut self, verification: Verification) {
+        self.halted = true;
         if let Some(run) = self.long_run.as_mut().filter(|run| run.end.is_none()) {
             run.end = Some(Ran::Stopped);
+        }
+        if self.verification == Verification::Pending {
+            self.verification = verification;
         }
     }
 
@@ -183,25 +189,14 @@ impl State {
             Report::Kept { order, tables } if order == self.order => {
                 Rc::make_mut(&mut self.judged).tables = tables.into();
             }
-            Report::Ran { order, executed, end } if order == self.order => {
-                if let Some(run) = self.long_run.as_mut().filter(|run| run.end.is_none()) {
-                    run.executed = run.executed.max(executed);
-                    run.end = end;
-                }
-            }
-            Report::Stopped => {
-                self.halted = true;
-                self.end_long_run();
-                if self.verification == Verification::Pending {
-                    self.verification = Verification::Stopped;
+            Report::Ran { run, executed, end } => {
+                if let Some(long) = self.long_run.as_mut().filter(|long| long.number == run) {
+                    long.executed = long.executed.max(executed);
+                    long.end = end.or(long.end.take());
                 }
             }
             Report::Died => {
-                self.halted = true;
-                self.end_long_run();
-                if self.verification == Verification::Pending {
-                    self.verification = Verification::Failed;
-                }
+                self.halt(Verification::Failed);
                 self.notice = Some(
                     "The background worker has ended unexpectedly. Stepping goes on; edit the program to start it again."
                         .into(),
@@ -210,7 +205,6 @@ impl State {
             Report::Proved { .. }
             | Report::Seen { .. }
             | Report::Kept { .. }
-            | Report::Ran { .. }
             | Report::Ready
             | Report::Heard => {}
         }

@@ -22,6 +22,8 @@ pub(super) enum Chase {
 /// A run that is longer than what is recorded of it, as the worker runs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LongRun {
+    /// Its number among all of the page's.
+    pub number: u32,
     /// Instructions executed so far.
     pub executed: u64,
     /// How it ended.
@@ -54,8 +56,8 @@ impl State {
                     Outcome::Value(*value, Ending::Returned)
                 }
                 Some(LongRun { end: Some(Ran::Trap(trap)), .. }) => Outcome::Trap(trap.clone()),
-                Some(LongRun { end: Some(Ran::Stopped), executed }) => Outcome::Stopped(*executed),
-                Some(LongRun { end: None, executed }) => Outcome::Running(*executed),
+                Some(LongRun { end: Some(Ran::Stopped), executed, .. }) => Outcome::Stopped(*executed),
+                Some(LongRun { end: None, executed, .. }) => Outcome::Running(*executed),
                 None if player.goes_on() => Outcome::Running(steps as u64),
                 None => Outcome::Stopped(steps as u64),
             },
@@ -127,7 +129,9 @@ impl State {
         if done {
             self.chase = Chase::Nothing;
             if matches!(player.end(), End::Limit(_)) && !self.halted {
-                self.long_run = Some(LongRun { executed: player.steps() as u64, end: None });
+                self.long_runs += 1;
+                let executed = player.steps() as u64;
+                self.long_run = Some(LongRun { number: self.long_runs, executed, end: None });
             }
         }
         self.hits = player.hits().into();

@@ -306,9 +306,7 @@ fn an_example_waits_for_its_program() {
 #[test]
 fn stopping_ends_what_goes_on_until_the_next_edit() {
     let state = arp([Action::OpenFile("two.pcap".to_owned(), capture(&[&PACKET, &PACKET]))]);
-    let stopped = [Action::Stop, Action::Report(Report::Stopped)]
-        .into_iter()
-        .fold(state, |state, action| reduce(&state, action));
+    let stopped = reduce(&state, Action::Stop);
     assert_eq!((stopped.stops, stopped.is_working()), (1, false));
     assert_eq!(stopped.verification, Verification::Stopped);
     assert!(reduce(&stopped, Action::Edit("ret #1".to_owned())).is_working());
@@ -330,15 +328,43 @@ fn a_long_run_is_recorded_piece_by_piece_and_then_run_by_the_worker() {
     // The first million steps can be looked at.
     assert_eq!((position(&state), state.end()), (1_000_000, Some(Outcome::Running(1_000_000))));
     assert!(state.is_working());
-    let report = |executed, end| Action::Report(Report::Ran { order: state.order, executed, end });
+    let report = |executed, end| Action::Report(Report::Ran { run: 1, executed, end });
     let going = reduce(&state, report(1_100_000, None));
     assert_eq!(going.end(), Some(Outcome::Running(1_100_000)));
     let done = reduce(&going, report(1_200_001, Some(Ran::Value(600_000))));
     assert_eq!((done.result(), position(&done)), (Some(600_000), 1_000_000));
-    let stopped = [Action::Stop, report(1_150_000, Some(Ran::Stopped)), Action::Report(Report::Stopped)]
+    let stopped = reduce(&going, Action::Stop);
+    assert_eq!((stopped.end(), stopped.is_working()), (Some(Outcome::Stopped(1_100_000)), false));
+    // What the worker had said before it heard of that comes in later.
+    let late = [report(1_140_000, None), report(1_150_000, Some(Ran::Stopped))]
         .into_iter()
-        .fold(going, |state, action| reduce(&state, action));
-    assert_eq!((stopped.end(), stopped.is_working()), (Some(Outcome::Stopped(1_150_000)), false));
+        .fold(stopped, |state, action| reduce(&state, action));
+    assert_eq!((late.end(), late.is_working()), (Some(Outcome::Stopped(1_150_000)), false));
+    // Nor does an earlier run say anything of this one.
+    let mut again = reduce(
+        &late,
+        Action::Edit(
+            "r0 = 9
+l: r0 += 1
+if r0 < 600000 goto l
+exit"
+                .to_owned(),
+        ),
+    );
+    while again.player.as_ref().unwrap().goes_on() {
+        again = reduce(&again, Action::Record);
+    }
+    assert!(again.is_working());
+    let stale = reduce(&again, report(1_200_001, Some(Ran::Value(600_000))));
+    assert_eq!((stale.end(), stale.is_working()), (Some(Outcome::Running(1_000_000)), true));
+}
+
+#[test]
+fn what_is_stopped_while_it_is_recorded_is_not_run_on() {
+    let source = "r0 = 0\nl: r0 += 1\nif r0 < 600000 goto l\nexit".to_owned();
+    let state = arp([Action::Edit(source), Action::Stop, Action::Record]);
+    assert!(state.long_run.is_none() && !state.is_working());
+    assert!(matches!(state.end(), Some(Outcome::Stopped(_))), "{:?}", state.end());
 }
 
 #[test]

@@ -404,9 +404,10 @@ fn use_worker(page: &Page) {
     }
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_effect_with(page.state.long_run.is_some(), move |&runs| {
+        use_effect_with(page.state.long_run.as_ref().map(|run| run.number), move |&run| {
             let packet = &state.packet;
-            send(runs.then(|| Request::Run {
+            send(run.map(|run| Request::Run {
+                run,
                 order: state.order,
                 packet: packet.bytes.clone(),
                 wire_len: packet.wire_len,

@@ -37,6 +37,7 @@ pub struct Desk {
 }
 
 struct Run {
+    number: u32,
     machine: interp::Machine,
     executed: u64,
     slices: u64,
@@ -69,12 +70,12 @@ impl Desk {
                     Some((number, Inputs::Events(records))).filter(|(_, events)| !events.is_empty());
                 self.judge = self.judge();
             }
-            Request::Run { order, packet, wire_len, link_type, given } => {
+            Request::Run { run: number, order, packet, wire_len, link_type, given } => {
                 self.run = self.levels(order).map(|levels| {
                     let world = given.world(levels, Skb::captured(packet, wire_len, link_type));
                     let program_type = levels.program_type.clone();
                     let machine = interp::Machine::new(Rc::clone(&levels.ebpf), program_type, world);
-                    Run { machine, executed: 0, slices: 0 }
+                    Run { number, machine, executed: 0, slices: 0 }
                 });
             }
             Request::Look { order, pc } => {
@@ -83,12 +84,9 @@ impl Desk {
                 }
             }
             Request::Stop => {
-                if let (Some((order, _)), Some(run)) = (&self.program, &self.run) {
-                    let end = Some(Ran::Stopped);
-                    self.reports.push_back(Report::Ran { order: *order, executed: run.executed, end });
-                }
+                let stopped = self.run.as_ref().map(|run| run.report(Some(Ran::Stopped)));
+                self.reports.extend(stopped);
                 self.clear();
-                self.reports.push_back(Report::Stopped);
             }
         }
     }
@@ -142,7 +140,7 @@ impl Desk {
             let here = insight.before(pc, &levels);
             self.reports.push_back(Report::Seen { order, here });
         } else if let Some(run) = &mut self.run {
-            let report = run.turn(order);
+            let report = run.turn();
             if matches!(report, Some(Report::Ran { end: Some(_), .. })) {
                 self.run = None;
             }
@@ -162,7 +160,7 @@ impl Desk {
 }
 
 impl Run {
-    fn turn(&mut self, order: Order) -> Option<Report> {
+    fn turn(&mut self) -> Option<Report> {
         let outcome = self.machine.run(SLICE);
         self.executed += outcome.executed;
         self.slices += 1;
@@ -171,7 +169,11 @@ impl Run {
             Err(trap) => Ran::Trap(trap.to_string()),
         });
         let tell = end.is_some() || self.slices.is_multiple_of(QUIET);
-        tell.then_some(Report::Ran { order, executed: self.executed, end })
+        tell.then(|| self.report(end))
+    }
+
+    fn report(&self, end: Option<Ran>) -> Report {
+        Report::Ran { run: self.number, executed: self.executed, end }
     }
 }
 
@@ -358,25 +360,30 @@ mod tests {
     #[test]
     fn a_run_without_end_is_stopped() {
         let (packet, given) = (PACKET.to_vec(), Given::default());
-        let run = Request::Run { order: 1, packet, wire_len: 14, link_type: 1, given };
+        let run = Request::Run { run: 5, order: 1, packet, wire_len: 14, link_type: 1, given };
         let mut desk = asked([program("l: goto l\nexit"), run.clone()]);
         let found = reports(&mut desk, 20);
         let Some(Report::Ran { executed, end: None, .. }) = found.last() else { panic!("{found:?}") };
         assert!(*executed >= SLICE * QUIET);
         desk.take(Request::Stop);
         let found = reports(&mut desk, 9);
-        let [Report::Ran { end: Some(Ran::Stopped), .. }, Report::Stopped] = &found[..] else {
-            panic!("{found:?}")
-        };
+        let [Report::Ran { run: 5, end: Some(Ran::Stopped), .. }] = &found[..] else { panic!("{found:?}") };
         assert!(!desk.is_busy());
         // A run of a program that is no longer there is not begun.
         let mut desk = asked([
             program("r0 = 3\nexit"),
-            Request::Run { order: 2, packet: vec![], wire_len: 0, link_type: 1, given: Given::default() },
+            Request::Run {
+                run: 6,
+                order: 2,
+                packet: vec![],
+                wire_len: 0,
+                link_type: 1,
+                given: Given::default(),
+            },
         ]);
         assert!(reports(&mut desk, 9).iter().all(|report| !matches!(report, Report::Ran { .. })));
         let mut desk = asked([program("r0 = 3\nexit"), run]);
         let end = reports(&mut desk, 9).pop();
-        assert_eq!(end, Some(Report::Ran { order: 1, executed: 2, end: Some(Ran::Value(3)) }));
+        assert_eq!(end, Some(Report::Ran { run: 5, executed: 2, end: Some(Ran::Value(3)) }));
     }
 }

@@ -43,6 +43,8 @@ pub enum Request {
     },
     /// Runs the program to its end over a packet, however long that takes.
     Run {
+        /// The run's number.
+        run: u32,
         /// The program.
         order: Order,
         /// The packet's bytes.
@@ -110,15 +112,13 @@ pub enum Report {
     },
     /// A run goes on, or is at its end.
     Ran {
-        /// The program.
-        order: Order,
+        /// The run's number.
+        run: u32,
         /// Instructions executed so far.
         executed: u64,
         /// Its end; `None` while it goes on.
         end: Option<Ran>,
     },
-    /// Everything has ended that was under way.
-    Stopped,
     /// The worker is no more; said by the page's end of the line.
     Died,
 }
