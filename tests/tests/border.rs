@@ -33,7 +33,13 @@ fn compare(name: &str, cases: u64, program: Maker) {
 
 #[test]
 fn linux_says_the_same_near_the_border() {
-    compare("Linux, programs near the border", 20_000, Generator::border_program);
+    compare("Linux, programs near the border", 10_000, Generator::border_program);
+}
+
+/// Two tests for one property: it is the longest of all, and a second processor halves it.
+#[test]
+fn linux_says_the_same_of_more_near_the_border() {
+    compare("Linux, more programs near the border", 10_000, Generator::border_program);
 }
 
 #[test]
