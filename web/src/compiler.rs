@@ -2,7 +2,8 @@
 //! x86-64 level or opens an object file, replaced when it is still busy with what nobody wants any more.
 
 use crate::employee::Employee;
-use bpf64_x86::{Reply, Request, decode, encode};
+use bpf64_work::{decode, encode};
+use bpf64_x86::{Reply, Request};
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -8,9 +8,11 @@ use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::environment::ProgramType;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Format, Request, load};
-use bpf64_core::program::{self, Pc, Program};
+use bpf64_core::program::{Pc, Program};
 use bpf64_core::{classic, explain};
+use bpf64_work::Subject;
 pub use c::CRow;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// A level of the program: an instruction set it is shown in.
@@ -58,16 +60,10 @@ impl Row {
 pub struct Levels {
     /// How the source is written.
     pub format: Format,
-    /// What kind of program it is.
-    pub program_type: ProgramType,
+    /// What is proved and run. Its fields are these levels' own.
+    pub subject: Subject,
     /// The classic program, if the source is one.
     pub classic: Option<Rc<classic::Program>>,
-    /// The eBPF program.
-    pub ebpf: Rc<Program>,
-    /// The programs that it may go on to.
-    pub others: Rc<[Rc<Program>]>,
-    /// What they are called.
-    pub names: Rc<[String]>,
     /// The lines of C that instructions were compiled from, in the order of their files; none if the source tells of none.
     pub c_rows: Rc<[Rc<CRow>]>,
     /// The rows of the classic listing; none if the source is eBPF.
@@ -119,14 +115,8 @@ pub fn read(
         .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
     let lines = LineStarts::of(source);
     let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| lines.line(span.start));
-    let (ebpf, converted) = match &loaded.form {
-        // One to one: so the levels stand side by side.
-        Form::Classic(program, _) => {
-            let conversion = classic::convert_plain(program);
-            (Rc::new(conversion.program.clone()), Some(conversion))
-        }
-        Form::Ebpf(program) => (Rc::new(program.clone()), None),
-    };
+    let (subject, converted) = Subject::of(&loaded);
+    let ebpf = &subject.ebpf;
     let (classic, classic_rows, lines) = match &loaded.form {
         Form::Classic(program, _) => {
             let rows = program.pcs().zip(program.insns()).map(|(pc, insn)| {
@@ -145,12 +135,12 @@ pub fn read(
         }
         Form::Ebpf(program) => (None, Rc::from([]), program.pcs().map(line_of).collect()),
     };
-    let c_lines = c::lines(&ebpf);
+    let c_lines = c::lines(ebpf);
     let ebpf_rows = ebpf.pcs().map(|pc| {
         let from_classic = ebpf.origin(pc).classic.map(|pc| pc.0);
         let line = lines.get(pc.index()).copied().filter(|&line| line > 0);
         let (key, from) = if classic.is_some() { (from_classic, from_classic) } else { (Some(pc.0), line) };
-        let mut row = ebpf_row(&ebpf, &loaded.program_type, pc, key, from);
+        let mut row = ebpf_row(ebpf, &loaded.program_type, pc, key, from);
         row.c = ebpf.origin(pc).line.as_deref().and_then(|line| c_lines.place(line).ok()).map(|at| at as u32);
         for why in converted.iter().flat_map(|conversion| conversion.why(pc)) {
             row.sentence.push_str(&format!("; {why}"));
@@ -159,9 +149,7 @@ pub fn read(
     });
     let ebpf_rows: Rc<[Rc<Row>]> = ebpf_rows.collect();
     let c_rows = c::rows(&c_lines, &ebpf_rows);
-    let names = program::names(&loaded.others).into();
-    let (format, program_type, others) = (loaded.format, loaded.program_type, loaded.others.into());
-    Ok(Levels { format, program_type, classic, ebpf_rows, ebpf, others, names, c_rows, classic_rows, lines })
+    Ok(Levels { format: loaded.format, subject, classic, ebpf_rows, c_rows, classic_rows, lines })
 }
 
 fn ebpf_row(
@@ -179,6 +167,14 @@ fn ebpf_row(
         key,
         c: None,
         from,
+    }
+}
+
+impl Deref for Levels {
+    type Target = Subject;
+
+    fn deref(&self) -> &Subject {
+        &self.subject
     }
 }
 

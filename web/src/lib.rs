@@ -12,7 +12,6 @@ mod employee;
 pub mod examples;
 pub mod export;
 pub mod flow;
-pub mod given;
 pub mod hover;
 pub mod keys;
 pub mod levels;
@@ -23,9 +22,9 @@ pub mod say;
 pub mod state;
 pub mod tour;
 pub mod ui;
-pub mod work;
 pub mod worker;
 
+pub use bpf64_work::{self as work, given};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the page's boot script once the module is there.

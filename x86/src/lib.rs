@@ -91,18 +91,3 @@ pub enum Line {
     /// Why the code behind it is as it is, or what it is for; or why an instruction has none.
     Note(String),
 }
-
-/// A message as bytes.
-///
-/// # Panics
-/// Never: strings, numbers and lists can always be written.
-#[must_use]
-pub fn encode(message: &impl Serialize) -> Vec<u8> {
-    postcard::to_allocvec(message).expect("strings, numbers and lists can always be written")
-}
-
-/// The message in these bytes; `None` if they are none.
-#[must_use]
-pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    postcard::from_bytes(bytes).ok()
-}

@@ -1,13 +1,11 @@
 //! What the module does with a program: reads, verifies, compiles, disassembles.
 
-use crate::{Line, Reply, Request, Row, Text, decode, encode, object};
-use bpf64_core::classic;
-use bpf64_core::environment::Environment;
-use bpf64_core::load::{self, Form, Format, load};
+use crate::{Line, Reply, Request, Row, Text, object};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::verify;
 use bpf64_jit::disassemble::disassemble;
 use bpf64_jit::{Code, Mark, Options, compile, listing};
+use bpf64_work::{Subject, decode, encode};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The [`Reply`] to a [`Request`], both as bytes; nothing for bytes that are none.
@@ -25,26 +23,18 @@ pub fn answer(request: &[u8]) -> Vec<u8> {
 }
 
 fn code_of(request: &Text) -> Result<Vec<Row>, String> {
-    let asked = load::Request {
-        format: Format::named(&request.language),
-        program_type: Environment::named(&request.program_type).map(Into::into),
-        ..load::Request::default()
-    };
-    let loaded = load(request.source.as_bytes(), &asked)
-        .map_err(|faults| faults.first().map(|fault| fault.message.clone()).unwrap_or_default())?;
-    let program = match &loaded.form {
-        // As the page shows it: one to one.
-        Form::Classic(program, _) => classic::convert_plain(program).program,
-        Form::Ebpf(program) => program.clone(),
-    };
-    let verified = verify(&program, &loaded.program_type, 0).map_err(|_| {
+    // As the page shows it: one to one.
+    let Subject { ebpf, program_type, .. } =
+        Subject::read(&request.source, &request.language, &request.program_type)
+            .map_err(|faults| faults.first().map(|fault| fault.message.clone()).unwrap_or_default())?;
+    let verified = verify(&ebpf, &program_type, 0).map_err(|_| {
         "Only proved programs are compiled, and the verifier refuses this one; see Proof.".to_owned()
     })?;
     // Every CPU of the last ten years has these.
     let options = Options { bmi2: true, movbe: true, notes: true, ..Options::default() };
-    let code = compile(&verified, &loaded.program_type, &options)
+    let code = compile(&verified, &program_type, &options)
         .map_err(|error| format!("This program has no code here: {error}."))?;
-    Ok(rows(&program, &code))
+    Ok(rows(&ebpf, &code))
 }
 
 fn rows(program: &Program, code: &Code) -> Vec<Row> {

@@ -1,6 +1,6 @@
 //! What a person sets before the run, beside the packet: fields of the context, entries of tables.
 
-use crate::levels::Levels;
+use crate::subject::Subject;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::World;
 use bpf64_core::link::Entry;
@@ -20,15 +20,15 @@ pub struct Given {
 impl Given {
     /// The world that a run of the program begins in.
     #[must_use]
-    pub fn world(&self, levels: &Levels, skb: Skb) -> World {
+    pub fn world(&self, subject: &Subject, skb: Skb) -> World {
         let record = self.context.iter().find(|(name, _)| name.is_empty());
-        self.world_of(levels, skb, record.map(|(_, record)| &record[..]))
+        self.world_of(subject, skb, record.map(|(_, record)| &record[..]))
     }
 
     /// The world that a run over this record begins in, or over this packet.
     #[must_use]
-    pub fn world_of(&self, levels: &Levels, skb: Skb, record: Option<&[u8]>) -> World {
-        let environment = &levels.program_type;
+    pub fn world_of(&self, subject: &Subject, skb: Skb, record: Option<&[u8]>) -> World {
+        let environment = &subject.program_type;
         let mut world =
             World::new(if environment.packet.from_network { skb.from_network_header() } else { skb });
         let field = |(name, bytes): &(String, Vec<u8>)| {
@@ -47,17 +47,17 @@ impl Given {
             environment.give(&mut world, &fields);
         }
         if !self.entries.is_empty() {
-            world.tables = self.tables(levels);
+            world.tables = self.tables(subject);
         }
-        world.programs = levels.others.to_vec();
+        world.programs = subject.others.to_vec();
         world
     }
 
     /// The program's tables as a run finds them.
     #[must_use]
-    pub fn tables(&self, levels: &Levels) -> Vec<Table> {
+    pub fn tables(&self, subject: &Subject) -> Vec<Table> {
         let mut tables: Vec<Table> =
-            levels.ebpf.maps().iter().map(|def| Table::new(Rc::clone(def), 1)).collect();
+            subject.ebpf.maps().iter().map(|def| Table::new(Rc::clone(def), 1)).collect();
         for Entry { table, key, value } in &self.entries {
             let Some(at) = tables.iter().position(|other| other.def().name == *table) else { continue };
             // What the kernel would refuse is not there.
@@ -93,7 +93,6 @@ impl Given {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::levels::read;
 
     const SOURCE: &str =
         ".type xdp\n.map counts hash key=4 value=4 max=2 entry=0x01000000:0x05000000\nr0 = 2\nexit";
@@ -105,10 +104,10 @@ mod tests {
 
     #[test]
     fn entries_are_put_in_and_taken_out() {
-        let levels = read(SOURCE, None, None).unwrap();
+        let subject = Subject::read(SOURCE, "", "").unwrap();
         let mut given = Given::default();
         let held = |given: &Given| {
-            let tables = given.tables(&levels);
+            let tables = given.tables(&subject);
             let mut all: Vec<(u8, u8)> = tables[0].entries().map(|(key, value)| (key[0], value[0])).collect();
             all.sort_unstable();
             all
@@ -125,13 +124,13 @@ mod tests {
 
     #[test]
     fn fields_that_fit_are_set() {
-        let levels = read(SOURCE, None, None).unwrap();
+        let subject = Subject::read(SOURCE, "", "").unwrap();
         let mut given = Given::default();
         given.set_field("rx_queue_index", Some(vec![3, 0, 0, 0]));
         given.set_field("mark", Some(vec![3, 0, 0, 0]));
-        let world = given.world(&levels, Skb::ethernet(vec![0; 20]));
+        let world = given.world(&subject, Skb::ethernet(vec![0; 20]));
         assert_eq!(world.skb.queue_mapping, 3);
         given.set_field("rx_queue_index", None);
-        assert_eq!(given.world(&levels, Skb::ethernet(vec![0; 20])).skb.queue_mapping, 0);
+        assert_eq!(given.world(&subject, Skb::ethernet(vec![0; 20])).skb.queue_mapping, 0);
     }
 }

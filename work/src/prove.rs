@@ -2,7 +2,7 @@
 
 use super::known::known;
 use super::message::{KnownHere, Place, Proof, Refusal, Visit};
-use crate::levels::Levels;
+use crate::subject::Subject;
 use bpf64_core::program::Pc;
 use bpf64_core::verifier::{self, Fact, Reason, Rejection, Settings, Verified, Visits};
 
@@ -23,12 +23,12 @@ pub(super) struct Insight {
 impl Insight {
     /// What is known before an instruction: on every path, and path by path. Of a refused program, on the paths that
     /// were followed until then.
-    pub(super) fn before(&mut self, pc: u32, levels: &Levels) -> KnownHere {
+    pub(super) fn before(&mut self, pc: u32, subject: &Subject) -> KnownHere {
         let visits = self.visits.get_or_insert_with(|| {
             let mut visits = Visits::new(OF_EACH, IN_ALL);
             let settings = Settings::default();
             // The answer is known already.
-            let _ = verifier::verify_with_visits(&levels.ebpf, &levels.program_type, settings, &mut visits);
+            let _ = verifier::verify_with_visits(&subject.ebpf, &subject.program_type, settings, &mut visits);
             visits
         });
         let here: Vec<_> = visits.list().iter().filter(|visit| visit.pc == Pc(pc)).collect();
@@ -41,8 +41,8 @@ impl Insight {
                 all
             }),
         };
-        let names = |facts: &[Fact]| facts.iter().map(|&fact| known(fact, levels)).collect();
-        let slot = |pc: Pc| levels.ebpf.slot(pc).0;
+        let names = |facts: &[Fact]| facts.iter().map(|&fact| known(fact, subject)).collect();
+        let slot = |pc: Pc| subject.ebpf.slot(pc).0;
         let visits = here.into_iter().map(|visit| Visit {
             from: visit.from.map(slot),
             registers: names(&visit.registers),
@@ -54,11 +54,11 @@ impl Insight {
 }
 
 /// Verifies a program's eBPF form, and those of the programs that it may go on to.
-pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
-    match verifier::verify(&levels.ebpf, &levels.program_type, 1) {
+pub(super) fn prove(subject: &Subject) -> (Proof, Insight) {
+    match verifier::verify(&subject.ebpf, &subject.program_type, 1) {
         Ok(verified) => {
             let proof = Proof {
-                refusal: others(levels),
+                refusal: others(subject),
                 processed: verified.effort().processed,
                 log: shortened(verified.log()),
                 micros: 0,
@@ -66,7 +66,7 @@ pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
             (proof, Insight { verified: Some(verified), visits: None })
         }
         Err(rejection) => {
-            let place = Place { pc: rejection.pc.0, slot: levels.ebpf.slot(rejection.pc).0 };
+            let place = Place { pc: rejection.pc.0, slot: subject.ebpf.slot(rejection.pc).0 };
             let sentence = rejection.explanation();
             let proof = Proof {
                 refusal: Some(refusal(&rejection, place, sentence)),
@@ -80,9 +80,9 @@ pub(super) fn prove(levels: &Levels) -> (Proof, Insight) {
 }
 
 /// Why the first of the other programs is refused that is, if one is. Its place is in no listing.
-fn others(levels: &Levels) -> Option<Refusal> {
-    levels.others.iter().zip(&*levels.names).find_map(|(other, name)| {
-        let rejection = verifier::verify(other, &levels.program_type, 0).err()?;
+fn others(subject: &Subject) -> Option<Refusal> {
+    subject.others.iter().zip(&*subject.names).find_map(|(other, name)| {
+        let rejection = verifier::verify(other, &subject.program_type, 0).err()?;
         let slot = other.slot(rejection.pc).0;
         let sentence = format!("program {name}, instruction {slot}: {}", rejection.explanation());
         Some(refusal(&rejection, Place { pc: u32::MAX, slot }, sentence))

@@ -2,7 +2,7 @@
 
 use super::message::TableRows;
 use crate::given::Given;
-use crate::levels::Levels;
+use crate::subject::Subject;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::ProgramType;
 use bpf64_core::interp;
@@ -61,7 +61,7 @@ impl Inputs {
 
 /// A capture on its way through a program. What the program keeps in tables is there for the next packet.
 pub(super) struct Judge {
-    levels: Rc<Levels>,
+    subject: Rc<Subject>,
     /// The number of the capture, or of the events.
     pub(super) number: u32,
     inputs: Inputs,
@@ -82,11 +82,11 @@ pub(super) struct Part {
 }
 
 impl Judge {
-    pub(super) fn new(levels: Rc<Levels>, (number, inputs): (u32, Inputs), given: Rc<Given>) -> Self {
-        let count = levels.ebpf.insns().len();
-        let tables = given.tables(&levels);
+    pub(super) fn new(subject: Rc<Subject>, (number, inputs): (u32, Inputs), given: Rc<Given>) -> Self {
+        let count = subject.ebpf.insns().len();
+        let tables = given.tables(&subject);
         Judge {
-            levels,
+            subject,
             number,
             inputs,
             given,
@@ -105,7 +105,7 @@ impl Judge {
 
     /// What the tables hold now.
     pub(super) fn tables(&self) -> Vec<TableRows> {
-        let named = Named { tables: &self.tables, programs: &self.levels.names };
+        let named = Named { tables: &self.tables, programs: &self.subject.names };
         self.tables.iter().map(|table| TableRows::of(table, named)).collect()
     }
 
@@ -128,16 +128,16 @@ impl Judge {
     fn judge(&mut self, index: usize) -> u64 {
         let world = match &self.inputs {
             Inputs::Packets(capture) => {
-                capture.get(index).map(|captured| self.given.world(&self.levels, captured.skb()))
+                capture.get(index).map(|captured| self.given.world(&self.subject, captured.skb()))
             }
             Inputs::Events(records) => records
                 .get(index)
-                .map(|record| self.given.world_of(&self.levels, Skb::ethernet(Vec::new()), Some(record))),
+                .map(|record| self.given.world_of(&self.subject, Skb::ethernet(Vec::new()), Some(record))),
         };
         let Some(mut world) = world else { return 0 };
         world.tables = std::mem::take(&mut self.tables);
-        let program_type = self.levels.program_type.clone();
-        let mut machine = interp::Machine::new(Rc::clone(&self.levels.ebpf), program_type, world);
+        let program_type = self.subject.program_type.clone();
+        let mut machine = interp::Machine::new(Rc::clone(&self.subject.ebpf), program_type, world);
         let mut executed = 0;
         let result = loop {
             if executed == LIMIT {

@@ -1,4 +1,4 @@
-//! The two message types between page and worker, and their bytes.
+//! The two message types between page and worker, and the bytes of these and others.
 
 use super::judge::Judgement;
 use super::known::Known;
@@ -229,4 +229,19 @@ pub struct Place {
     pub pc: u32,
     /// The slot it starts at.
     pub slot: u32,
+}
+
+/// A message as bytes.
+///
+/// # Panics
+/// Never: strings, numbers and lists can always be written.
+#[must_use]
+pub fn encode(message: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(message).expect("strings, numbers and lists can always be written")
+}
+
+/// The message in these bytes; `None` if they are none.
+#[must_use]
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+    postcard::from_bytes(bytes).ok()
 }

@@ -1,6 +1,6 @@
 //! What the verifier knows of each register, in a form that is sent and drawn.
 
-use crate::levels::Levels;
+use crate::subject::Subject;
 use bpf64_core::domain::Scalar;
 use bpf64_core::verifier::{Fact, Pointee};
 use serde::{Deserialize, Serialize};
@@ -100,16 +100,16 @@ impl From<Scalar> for Span {
 }
 
 /// A fact with the names that the program gives to things.
-pub(super) fn known(fact: Fact, levels: &Levels) -> Known {
+pub(super) fn known(fact: Fact, subject: &Subject) -> Known {
     match fact {
         Fact::Unknown => Known::Nothing,
         Fact::Number(scalar) => Known::Number(scalar.into()),
-        Fact::Pointer { to, offset } => Known::Pointer { to: name(to, levels), offset: offset.into() },
+        Fact::Pointer { to, offset } => Known::Pointer { to: name(to, subject), offset: offset.into() },
     }
 }
 
-fn name(to: Pointee, levels: &Levels) -> String {
-    let of = |what: &str, table: u16| match levels.ebpf.maps().get(usize::from(table)) {
+fn name(to: Pointee, subject: &Subject) -> String {
+    let of = |what: &str, table: u16| match subject.ebpf.maps().get(usize::from(table)) {
         Some(map) => format!("{what} of {}", map.name),
         None => format!("{what} of a table"),
     };

@@ -4,11 +4,9 @@ use super::judge::{Inputs, Judge, Part, sees_events};
 use super::message::{Order, Ran, Report, Request};
 use super::prove::{Insight, prove};
 use crate::given::Given;
-use crate::levels::{self, Levels};
+use crate::subject::Subject;
 use bpf64_core::context::skb::Skb;
-use bpf64_core::environment::Environment;
 use bpf64_core::interp;
-use bpf64_core::load::Format;
 use bpf64_core::packet::Capture;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -21,7 +19,7 @@ const QUIET: u64 = 5;
 /// Everything the worker knows. [`Desk::take`] never takes long; [`Desk::turn`] takes a slice, or as long as a proof.
 #[derive(Default)]
 pub struct Desk {
-    program: Option<(Order, Rc<Levels>)>,
+    program: Option<(Order, Rc<Subject>)>,
     given: Rc<Given>,
     capture: Option<(u32, Inputs)>,
     events: Option<(u32, Inputs)>,
@@ -52,10 +50,9 @@ impl Desk {
                 self.given = Rc::new(given);
                 self.clear();
                 self.insight = None;
-                let program_type = Environment::named(&program_type).map(Into::into);
-                self.program = levels::read(&source, Format::named(&language), program_type)
+                self.program = Subject::read(&source, &language, &program_type)
                     .ok()
-                    .map(|levels| (order, Rc::new(levels)));
+                    .map(|subject| (order, Rc::new(subject)));
                 self.unproved = start && self.program.is_some();
                 self.judge = self.judge().filter(|_| start);
             }
@@ -71,15 +68,15 @@ impl Desk {
                 self.judge = self.judge();
             }
             Request::Run { run: number, order, packet, wire_len, link_type, given } => {
-                self.run = self.levels(order).map(|levels| {
-                    let world = given.world(levels, Skb::captured(packet, wire_len, link_type));
-                    let program_type = levels.program_type.clone();
-                    let machine = interp::Machine::new(Rc::clone(&levels.ebpf), program_type, world);
+                self.run = self.subject(order).map(|subject| {
+                    let world = given.world(subject, Skb::captured(packet, wire_len, link_type));
+                    let program_type = subject.program_type.clone();
+                    let machine = interp::Machine::new(Rc::clone(&subject.ebpf), program_type, world);
                     Run { number, machine, executed: 0, slices: 0 }
                 });
             }
             Request::Look { order, pc } => {
-                if self.levels(order).is_some() && self.insight.is_some() {
+                if self.subject(order).is_some() && self.insight.is_some() {
                     self.look = Some(pc);
                 }
             }
@@ -99,15 +96,15 @@ impl Desk {
         self.run = None;
     }
 
-    fn levels(&self, order: Order) -> Option<&Rc<Levels>> {
-        self.program.as_ref().filter(|(known, _)| *known == order).map(|(_, levels)| levels)
+    fn subject(&self, order: Order) -> Option<&Rc<Subject>> {
+        self.program.as_ref().filter(|(known, _)| *known == order).map(|(_, subject)| subject)
     }
 
     fn judge(&self) -> Option<Judge> {
-        let (_, levels) = self.program.as_ref()?;
-        let events = self.events.as_ref().filter(|_| sees_events(&levels.program_type));
+        let (_, subject) = self.program.as_ref()?;
+        let events = self.events.as_ref().filter(|_| sees_events(&subject.program_type));
         let inputs = events.or(self.capture.as_ref())?;
-        Some(Judge::new(Rc::clone(levels), inputs.clone(), Rc::clone(&self.given)))
+        Some(Judge::new(Rc::clone(subject), inputs.clone(), Rc::clone(&self.given)))
     }
 
     /// Whether a turn would do anything.
@@ -129,15 +126,15 @@ impl Desk {
     }
 
     fn work(&mut self, now: impl Fn() -> u64) {
-        let Some((order, levels)) = self.program.clone() else { return };
+        let Some((order, subject)) = self.program.clone() else { return };
         if std::mem::take(&mut self.unproved) {
             let start = now();
-            let (mut proof, insight) = prove(&levels);
+            let (mut proof, insight) = prove(&subject);
             proof.micros = now().saturating_sub(start);
             self.insight = Some(insight);
             self.reports.push_back(Report::Proved { order, proof });
         } else if let (Some(pc), Some(insight)) = (self.look.take(), &mut self.insight) {
-            let here = insight.before(pc, &levels);
+            let here = insight.before(pc, &subject);
             self.reports.push_back(Report::Seen { order, here });
         } else if let Some(run) = &mut self.run {
             let report = run.turn();
@@ -180,7 +177,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::work::{Judgement, Known, KnownHere, decode, encode};
+    use crate::{Judgement, Known, KnownHere, decode, encode};
 
     const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 
