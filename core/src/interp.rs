@@ -347,8 +347,13 @@ impl crate::machine::Machine for Machine {
     }
 
     fn step(&mut self, observer: &mut impl Observer) -> Result<Flow, Trap> {
-        let pc = self.pc;
-        self.execute(observer).map_err(|kind| Trap { pc, kind })
+        let here = (self.running, self.pc);
+        let flow = self.execute(observer).map_err(|kind| Trap { pc: here.1, kind })?;
+        let there = (self.running, self.pc);
+        if there != (here.0, here.1.next()) && flow == Flow::Next {
+            observer.jumped(here, there);
+        }
+        Ok(flow)
     }
 
     fn put(&mut self, place: Place, value: u64) {

@@ -43,6 +43,7 @@ pub mod domain;
 pub mod environment;
 pub mod errno;
 pub mod explain;
+pub mod heat;
 pub mod helpers;
 pub mod interp;
 pub mod isa;

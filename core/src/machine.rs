@@ -228,6 +228,14 @@ pub struct Change {
 pub trait Observer {
     /// The instruction that is executed next. Only the running form says so, of what can be told of; who steps knows.
     fn at(&mut self, _pc: Pc) {}
+
+    /// Whether it wants to be told of jumps by the running form, which then takes no short cut past any.
+    const FOLLOWS: bool = false;
+
+    /// An eBPF instruction is followed by another than the next one, or by the next one because it jumped there: programs,
+    /// counted as [`Place::Program`] does, and instructions.
+    #[inline(always)]
+    fn jumped(&mut self, _from: (u32, Pc), _to: (u32, Pc)) {}
     /// A value was read from memory (registers are plain from the instruction).
     fn read(&mut self, place: Place, value: u64);
     /// A register or memory was written.

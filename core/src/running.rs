@@ -220,8 +220,9 @@ impl Runner {
     /// Runs to the end, a trap, or until `limit` instructions have been executed in all: exactly as
     /// [`Machine::run`] does.
     #[inline(always)]
-    pub fn run(&mut self, limit: u64, observer: &mut impl Observer) -> Outcome {
+    pub fn run<O: Observer>(&mut self, limit: u64, observer: &mut O) -> Outcome {
         if self.fresh
+            && !O::FOLLOWS
             && let Some(decisions) = &self.code.decisions
             && limit >= decisions.longest
             && let Some((leaf, executed)) = decisions.decide(&self.machine.world.skb.packet)
@@ -235,15 +236,15 @@ impl Runner {
 
     /// The same, operation by operation.
     #[inline(never)]
-    fn run_operations(&mut self, limit: u64, observer: &mut impl Observer) -> Outcome {
+    fn run_operations<O: Observer>(&mut self, limit: u64, observer: &mut O) -> Outcome {
         // The loop sees the limit at jumps only: a program's length behind the last one it stops, having come that far
         // since the last but one. What is left is stepped.
         let lengths = self.others.iter().flatten().chain([&self.code]).map(|code| code.ops.len());
         let sure = limit.saturating_sub(2 * lengths.max().unwrap_or_default() as u64);
-        if self.fresh && self.code.needs.small && sure > 0 {
+        if self.fresh && !O::FOLLOWS && self.code.needs.small && sure > 0 {
             let pc = self.begin();
             let counted = (pc.0.into(), &mut self.executed);
-            let stop = execute::<true>(&self.code, &mut self.machine, pc, counted, limit);
+            let stop = execute::<true, _>(&self.code, &mut self.machine, pc, counted, limit, &mut ());
             if let Stop::End(ending) = stop {
                 self.executed += 1;
                 return Outcome {
@@ -288,7 +289,7 @@ impl Runner {
     }
 
     /// Runs to the end or a trap, or until `limit` instructions have been executed in all, or a few more.
-    fn advance(&mut self, limit: u64, observer: &mut impl Observer) -> Way {
+    fn advance<O: Observer>(&mut self, limit: u64, observer: &mut O) -> Way {
         if self.fresh {
             self.machine.pc = self.begin();
             self.executed = self.machine.pc.0.into();
@@ -297,7 +298,11 @@ impl Runner {
             let stop = match Runner::running_code(&self.code, &self.others, self.machine.running()) {
                 Some(code) => {
                     let (pc, counted) = (self.machine.pc, (self.executed, &mut self.executed));
-                    execute::<false>(code, &mut self.machine, pc, counted, limit)
+                    if O::FOLLOWS {
+                        execute::<false, _>(code, &mut self.machine, pc, counted, limit, observer)
+                    } else {
+                        execute::<false, _>(code, &mut self.machine, pc, counted, limit, &mut ())
+                    }
                 }
                 None => Stop::Step,
             };
@@ -347,6 +352,10 @@ impl Runner {
             Ok(next) => {
                 self.machine.pc = next;
                 self.executed += 1;
+                let there = (self.machine.running(), next);
+                if there != (running, pc.next()) {
+                    observer.jumped((running, pc), there);
+                }
                 Way::On
             }
             Err(kind) => self.trapped(Trap { pc, kind }),

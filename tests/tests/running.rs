@@ -3,9 +3,10 @@
 use bpf64_core::classic::convert::convert;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP};
+use bpf64_core::heat::Heat;
 use bpf64_core::interp::{Machine, Outcome};
 use bpf64_core::isa::{Insn, WideImm};
-use bpf64_core::machine::{Machine as _, Observer, Place, Sent};
+use bpf64_core::machine::{Flow, Machine as _, Observer, Place, Sent};
 use bpf64_core::program::{Pc, Program};
 use bpf64_core::running::{Code, Runner};
 use bpf64_core::verifier::verify;
@@ -35,6 +36,77 @@ impl Observer for Told {
     fn sent(&mut self, sent: &Sent) {
         self.sent.push(sent.clone());
     }
+}
+
+/// How often instructions were executed, and followed by another than the next one: counted one by one.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counted {
+    executed: Vec<u64>,
+    taken: Vec<u64>,
+}
+
+impl Counted {
+    fn new(insns: usize) -> Self {
+        Counted { executed: vec![0; insns], taken: vec![0; insns] }
+    }
+
+    /// Adds what a run executes of the program that it begins with; `heat` is told of it by the machine.
+    fn add(&mut self, mut machine: Machine, limit: u64, heat: &mut Heat) {
+        heat.begin();
+        let mut done = false;
+        for _ in 0..limit {
+            let (program, pc) = (machine.running(), machine.pc());
+            let Ok(flow) = machine.step(heat) else { break };
+            done = matches!(flow, Flow::End(..));
+            if program == 0 {
+                self.executed[pc.index()] += 1;
+                self.taken[pc.index()] +=
+                    u64::from(!done && (machine.running(), machine.pc()) != (0, pc.next()));
+            }
+            if done {
+                break;
+            }
+        }
+        heat.end((machine.running(), machine.pc()), done);
+    }
+
+    /// Whether this is what was counted by jumps.
+    fn compare(&self, heat: &Heat, how: &str) -> Result<(), String> {
+        let found = Counted { executed: heat.executed(), taken: heat.taken().to_vec() };
+        if found == *self { Ok(()) } else { Err(format!("counted {how}\nfound  {found:?}\nwanted {self:?}")) }
+    }
+}
+
+/// Counts by the running form: at once, up to a limit, or in slices.
+fn count(mut runner: Runner, heat: &mut Heat, mut go: impl FnMut(&mut Runner, &mut Heat) -> Outcome) {
+    heat.begin();
+    let outcome = go(&mut runner, heat);
+    heat.end((runner.machine().running(), runner.machine().pc()), matches!(outcome.end, Some(Ok(_))));
+}
+
+/// Both forms count the same, wherever a run ends.
+fn count_alike(forms: &Forms, machine: &Machine, limit: u64, budget: u64) -> Result<(), String> {
+    let insns = machine.program().insns().len();
+    for limit in [LIMIT, limit] {
+        let (mut counted, mut heat) = (Counted::new(insns), Heat::new(insns));
+        counted.add(machine.clone(), limit, &mut heat);
+        counted.compare(&heat, &format!("step by step up to {limit}"))?;
+        let mut heat = Heat::new(insns);
+        count(forms.runner(machine.clone()), &mut heat, |runner, heat| runner.run(limit, heat));
+        counted.compare(&heat, &format!("up to {limit}"))?;
+        if limit == LIMIT {
+            let mut heat = Heat::new(insns);
+            count(forms.runner(machine.clone()), &mut heat, |runner, heat| {
+                loop {
+                    if let Some(outcome) = runner.go_on(budget, heat) {
+                        break outcome;
+                    }
+                }
+            });
+            counted.compare(&heat, &format!("in slices of {budget}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Everything that a run leaves behind; stack that was never used is as good as none.
@@ -70,8 +142,8 @@ fn stepped(mut machine: Machine, limit: u64) -> Left {
     let mut end = None;
     while end.is_none() && executed < limit {
         match machine.step(&mut told) {
-            Ok(bpf64_core::machine::Flow::Next) => executed += 1,
-            Ok(bpf64_core::machine::Flow::End(value, ending)) => {
+            Ok(Flow::Next) => executed += 1,
+            Ok(Flow::End(value, ending)) => {
                 executed += 1;
                 end = Some(Ok((value, ending)));
             }
@@ -222,7 +294,11 @@ fn agree(make: &mut Generator, kind: Kind) -> Result<Option<u64>, String> {
     // Wherever the limit falls, both stand at the same place.
     let limit = make.below(whole.outcome.executed as usize + 2) as u64;
     let stopped = stepped(machine.clone(), limit);
-    same(ran(&forms, machine, limit), &stopped, &format!("up to {limit}"))?;
+    same(ran(&forms, machine.clone(), limit), &stopped, &format!("up to {limit}"))?;
+    count_alike(&forms, &machine, limit, budget).map_err(|why| {
+        let listing: String = program.insns().iter().map(|insn| format!("{insn}\n")).collect();
+        format!("{}\n{listing}\n{why}", environment.name)
+    })?;
     Ok(Some(whole.outcome.executed))
 }
 
@@ -261,9 +337,18 @@ fn agree_over_packets(
     let program = Rc::new(program);
     let code = Rc::new(Code::new(&verified, environment));
     let mut runner = Runner::new(Rc::clone(&code), World::default());
+    let insns = program.insns().len();
+    let (mut counted, mut stepping, mut running) = (Counted::new(insns), Heat::new(insns), Heat::new(insns));
     for packet in packets {
         let world = World::new(Skb::ethernet(packet));
-        let wanted = stepped(Machine::new(Rc::clone(&program), environment, world.clone()), LIMIT);
+        let machine = Machine::new(Rc::clone(&program), environment, world.clone());
+        let wanted = stepped(machine.clone(), LIMIT);
+        counted.add(machine, LIMIT, &mut stepping);
+        *runner.world_mut() = world.clone();
+        runner.restart();
+        running.begin();
+        let outcome = runner.run(LIMIT, &mut running);
+        running.end((0, runner.machine().pc()), matches!(outcome.end, Some(Ok(_))));
         *runner.world_mut() = world;
         // Enough, or not quite.
         let enough = make.percent(80);
@@ -285,6 +370,8 @@ fn agree_over_packets(
             return Err(format!("{}\n{listing}\nfound  {found:x?}\nwanted {wanted:x?}", environment.name));
         }
     }
+    counted.compare(&stepping, "step by step over packets")?;
+    counted.compare(&running, "over packets")?;
     Ok(Some(code))
 }
 

@@ -19,7 +19,7 @@ use super::Code;
 use super::op::{Op, large, operators};
 use crate::interp::{Frame, MAX_FRAMES, Machine, STACK_SIZE};
 use crate::isa::{AluOp, AtomicOp, CmpOp, Size, SwapKind, Width, eval};
-use crate::machine::{Ending, Region};
+use crate::machine::{Ending, Observer, Region};
 use crate::program::Pc;
 
 /// Why the loop was left.
@@ -97,14 +97,16 @@ fn among(code: &Code, first: u32, count: u32, number: u64) -> Option<(usize, u32
 /// `before` before counted; how many that then are goes to `executed`, and the machine stands there. The limit is looked at when a jump is taken, so that it may be exceeded
 /// by as many instructions as the program has.
 ///
-/// The loop exists twice. With `SMALL` it is for programs that only look at the packet, compute, and jump forward: such
-/// a run is over in some ten operations, so what is spared in getting ready and in each jump is much of it.
-pub(super) fn execute<const SMALL: bool>(
+/// The loop exists several times. With `SMALL` it is for programs that only look at the packet, compute, and jump forward:
+/// such a run is over in some ten operations, so what is spared in getting ready and in each jump is much of it. And for an
+/// observer that wants to be told of jumps there is one of its own.
+pub(super) fn execute<const SMALL: bool, O: Observer>(
     code: &Code,
     machine: &mut Machine,
     from: Pc,
     (before, executed): (u64, &mut u64),
     limit: u64,
+    observer: &mut O,
 ) -> Stop {
     let ops = &code.ops[..];
     let running = machine.running;
@@ -144,6 +146,7 @@ pub(super) fn execute<const SMALL: bool>(
                 if SMALL && target <= pc {
                     break Stop::Step;
                 }
+                observer.jumped((running, Pc((pc + $done - 1) as u32)), (running, Pc(target as u32)));
                 counted += (pc + $done) as i64 - target as i64;
                 pc = target;
                 if !SMALL && counted > limit {
@@ -228,10 +231,14 @@ pub(super) fn execute<const SMALL: bool>(
                 }
             };
         }
-        // Comparisons behind a load, with one number after the other. All others go where the last one says.
+        // Comparisons behind a load, with one number after the other. All others go where the last one says. For those who
+        // want to know where that was, each does its own: the way between them may be a jump, too.
         macro_rules! route {
             ($number:expr, $imm:expr, $away:expr, $($place:literal)+) => {{
                 let number = $number;
+                if O::FOLLOWS {
+                    next!()
+                } else
                 $(
                     if number == u32::from($imm[$place]) {
                         jump!(pc.wrapping_add_signed($away[$place].into()), $place + 2)

@@ -38,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "running",
         &["context", "environment", "helpers", "interp", "isa", "machine", "maps", "program", "verifier"],
     ),
+    ("heat", &["machine", "program"]),
     ("classic", &["context", "diagnostic", "environment", "helpers", "isa", "machine", "names", "program"]),
     ("seccomp", &["classic", "context", "diagnostic", "environment", "errno", "isa"]),
     (
