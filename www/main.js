@@ -50,7 +50,7 @@ function watchForPanics() {
 }
 
 /** A worker with a script of the page's. */
-const newWorker = (script) => new Worker(new URL(place(script), document.baseURI), { type: "module" });
+const newWorker = (script, name) => new Worker(new URL(place(script), document.baseURI), { type: "module", name });
 
 async function start() {
   const module = await compileModule();
@@ -62,6 +62,7 @@ async function start() {
       return worker;
     },
     startX86: () => newWorker("x86.js"),
+    startRunner: () => newWorker("x86.js", "runner"),
   };
   await init({ module_or_path: module });
   watchForPanics();

@@ -1,20 +1,28 @@
-// The script of the x86-64 level's worker: each message is a program as bytes, its answer the machine code as bytes. The
-// module is its own, and is fetched when this script runs, which is when somebody wants to see the level.
+// The script of the workers with the module that is fetched when something wants it. One compiles: each message is a
+// question as bytes, its answer, too, such as a program and its machine code. The one named "runner" runs what takes long,
+// and answers in Rust.
 
-import init, { answer } from "x86-glue";
+import init, { answer, start_runner as startRunner } from "x86-glue";
 import wasmFile from "x86-wasm";
 
 const ready = init({ module_or_path: new URL(wasmFile, import.meta.url) });
 
-self.onmessage = async ({ data }) => {
-  try {
-    await ready;
-    const bytes = answer(data);
-    self.postMessage(bytes, [bytes.buffer]);
-  } catch (error) {
-    // Thrown where the page hears of it.
-    setTimeout(() => {
-      throw error;
-    });
-  }
-};
+/** Thrown where the page hears of it. */
+const fail = (error) =>
+  setTimeout(() => {
+    throw error;
+  });
+
+if (self.name === "runner") {
+  ready.then(startRunner, fail);
+} else {
+  self.onmessage = async ({ data }) => {
+    try {
+      await ready;
+      const bytes = answer(data);
+      self.postMessage(bytes, [bytes.buffer]);
+    } catch (error) {
+      fail(error);
+    }
+  };
+}

@@ -41,5 +41,5 @@ pub fn start_page() {
 pub fn start_worker() {
     #[cfg(feature = "words")]
     console_error_panic_hook::set_once();
-    worker::serve();
+    work::serve::serve::<work::Stepping>();
 }

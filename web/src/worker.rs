@@ -1,89 +1,195 @@
-//! The worker in the browser, from both sides: [`Client`] is what the page holds, [`serve`] what runs in the worker.
+//! The workers in the browser, from the page's side. What they do is the crate `bpf64_work`.
 //!
-//! Messages are [`work::Request`]s and [`work::Report`]s as bytes. A worker that does not listen is ended and another
-//! one started: nothing is lost with it, since the page knows all that it was told.
+//! Messages are [`work::Request`](crate::work::Request)s and [`work::Report`](crate::work::Report)s as bytes. A worker that
+//! does not listen is ended and another one started: nothing is lost with it, since the page knows all that it was told.
+//!
+//! The page's own worker proves, and judges by stepping, which will do for what is small. When something large is there, a
+//! second one is started, whose module has the running form of the interpreter; once it listens, captures, events and runs
+//! are its business. Until then, and if it never does, they stay with the first.
 
 use crate::employee::Employee;
-use crate::work::{Desk, Report, Request, decode, encode};
+use crate::work::{Report, Request, decode, encode};
 use gloo_timers::callback::Timeout;
-use js_sys::{Array, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::{DedicatedWorkerGlobalScope, MessageEvent, Worker};
+use web_sys::Worker;
 
-/// How long the worker may take to hear a request, in milliseconds: what it does when it is not in the middle of a proof.
+/// How long a worker may take to hear a request, in milliseconds: what it does when it is not in the middle of a proof.
 const PATIENCE: u32 = 250;
 /// The same for the wish to stop.
 const PATIENCE_TO_STOP: u32 = 60;
+
+/// Bytes of a capture, and recorded events, that are stepped through sooner than another module is fetched.
+const FEW_BYTES: usize = 200_000;
+const FEW_EVENTS: usize = 2_000;
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(catch, js_namespace = bpf64, js_name = startWorker)]
     fn start_worker() -> Result<Worker, JsValue>;
+    #[wasm_bindgen(catch, js_namespace = bpf64, js_name = startRunner)]
+    fn start_runner() -> Result<Worker, JsValue>;
 }
 
 /// The page's end.
-pub struct Client(Rc<RefCell<Office>>);
+pub struct Client(Rc<RefCell<Firm>>);
 
+/// A worker's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The page's own: it proves.
+    Own,
+    /// The one that runs what is large.
+    Runner,
+}
+
+/// How it stands with the runner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// Nothing has asked for it.
+    Unneeded,
+    /// It is on its way.
+    Coming,
+    /// It has listened once, so captures, events and runs are its business.
+    There,
+    /// There will be none.
+    Lost,
+}
+
+struct Firm {
+    own: Office,
+    runner: Office,
+    state: Runner,
+    known: Known,
+    tell: Rc<dyn Fn(Report)>,
+}
+
+/// Where a worker sits.
+#[derive(Default)]
 struct Office {
     worker: Option<Employee>,
     /// Whether it has said that it listens.
     ready: bool,
     /// What waits until the worker is there.
     waiting: Vec<Request>,
-    /// What a new worker must know.
+    unheard: usize,
+    timer: Option<Timeout>,
+}
+
+/// What a new worker must know.
+#[derive(Default)]
+struct Known {
     program: Option<Request>,
     capture: Option<Request>,
     events: Option<Request>,
-    unheard: usize,
-    timer: Option<Timeout>,
-    tell: Rc<dyn Fn(Report)>,
+    run: Option<Request>,
 }
 
 impl Client {
     /// Starts a worker; what it reports goes to `tell`.
     #[must_use]
     pub fn new(tell: impl Fn(Report) + 'static) -> Self {
-        let office = Office {
-            worker: None,
-            ready: false,
-            waiting: Vec::new(),
-            program: None,
-            capture: None,
-            events: None,
-            unheard: 0,
-            timer: None,
+        let firm = Firm {
+            own: Office::default(),
+            runner: Office::default(),
+            state: Runner::Unneeded,
+            known: Known::default(),
             tell: Rc::new(tell),
         };
-        let office = Rc::new(RefCell::new(office));
-        hire(&office);
-        Client(office)
+        let firm = Rc::new(RefCell::new(firm));
+        hire(&firm, Role::Own);
+        Client(firm)
     }
 
-    /// Asks something of the worker.
+    /// Asks something of the workers.
     pub fn send(&self, request: Request) {
+        let mut firm = self.0.borrow_mut();
+        firm.known.note(&request);
         let patience = if request == Request::Stop { PATIENCE_TO_STOP } else { PATIENCE };
-        let mut office = self.0.borrow_mut();
-        match &request {
-            Request::Program { .. } => office.program = Some(request.clone()),
-            Request::Capture { .. } => office.capture = Some(request.clone()),
-            Request::Events { .. } => office.events = Some(request.clone()),
-            Request::Run { .. } | Request::Look { .. } | Request::Stop => {}
-        }
-        if request == Request::Stop {
-            office.idle();
-            if !office.ready {
+        let wanted = firm.state == Runner::Unneeded && is_large(&request);
+        for role in firm.concerned(&request) {
+            let known = firm.told(role);
+            let office = firm.office(role);
+            if request == Request::Stop && !office.ready {
                 // Nobody is at work yet; who comes is told of all, but not to begin it.
-                office.waiting = office.known();
-                return;
+                office.waiting = known;
+                continue;
+            }
+            office.post(request.clone());
+            if office.unheard > 0 {
+                let waiting = Rc::clone(&self.0);
+                office.timer = Some(Timeout::new(patience, move || replace_if_deaf(&waiting, role)));
             }
         }
-        office.post(request);
-        if office.unheard > 0 {
-            let waiting = Rc::clone(&self.0);
-            office.timer = Some(Timeout::new(patience, move || replace_if_deaf(&waiting)));
+        drop(firm);
+        if wanted {
+            self.0.borrow_mut().state = Runner::Coming;
+            hire(&self.0, Role::Runner);
         }
+    }
+}
+
+/// Whether it takes long to step through.
+fn is_large(request: &Request) -> bool {
+    match request {
+        Request::Capture { bytes, .. } => bytes.len() > FEW_BYTES,
+        Request::Events { records, .. } => records.len() > FEW_EVENTS,
+        Request::Run { .. } => true,
+        Request::Program { .. } | Request::Look { .. } | Request::HandOver | Request::Stop => false,
+    }
+}
+
+impl Known {
+    fn note(&mut self, request: &Request) {
+        let kept = Some(request.clone());
+        match request {
+            // A run is one of the program before.
+            Request::Program { .. } => (self.program, self.run) = (kept, None),
+            Request::Capture { .. } => self.capture = kept,
+            Request::Events { .. } => self.events = kept,
+            Request::Run { .. } => self.run = kept,
+            Request::Stop => self.idle(),
+            Request::Look { .. } | Request::HandOver => {}
+        }
+    }
+
+    /// The next worker is to know the program, but not to begin what was stopped, or what the last one died of.
+    fn idle(&mut self) {
+        if let Some(Request::Program { start, .. }) = &mut self.program {
+            *start = false;
+        }
+        self.run = None;
+    }
+}
+
+impl Firm {
+    fn office(&mut self, role: Role) -> &mut Office {
+        match role {
+            Role::Own => &mut self.own,
+            Role::Runner => &mut self.runner,
+        }
+    }
+
+    /// Who is to hear a request.
+    fn concerned(&self, request: &Request) -> Vec<Role> {
+        let there = self.state == Runner::There;
+        match request {
+            Request::Program { .. } | Request::Stop if there => vec![Role::Own, Role::Runner],
+            Request::Capture { .. } | Request::Events { .. } | Request::Run { .. } if there => {
+                vec![Role::Runner]
+            }
+            _ => vec![Role::Own],
+        }
+    }
+
+    /// What a new worker is told.
+    fn told(&self, role: Role) -> Vec<Request> {
+        let Known { program, capture, events, run } = &self.known;
+        let runs = role == Role::Runner || self.state != Runner::There;
+        let all =
+            [capture, events].into_iter().filter(|_| runs).chain([program]).chain(Some(run).filter(|_| runs));
+        all.flatten().cloned().collect()
     }
 }
 
@@ -97,62 +203,58 @@ impl Office {
             None => self.waiting.push(request),
         }
     }
-
-    /// The next worker is to know the program, but not to begin what was stopped, or what the last one died of.
-    fn idle(&mut self) {
-        if let Some(Request::Program { start, .. }) = &mut self.program {
-            *start = false;
-        }
-    }
-
-    /// What a new worker is told.
-    fn known(&self) -> Vec<Request> {
-        [&self.capture, &self.events, &self.program].into_iter().flatten().cloned().collect()
-    }
 }
 
 /// Puts a new worker into the place of one that has heard nothing since.
-fn replace_if_deaf(office: &Rc<RefCell<Office>>) {
+fn replace_if_deaf(firm: &Rc<RefCell<Firm>>, role: Role) {
     {
-        let mut office = office.borrow_mut();
-        if office.unheard == 0 {
+        let mut firm = firm.borrow_mut();
+        if firm.office(role).unheard == 0 {
             return;
         }
-        office.waiting = office.known();
+        firm.office(role).waiting = firm.told(role);
     }
-    hire(office);
+    hire(firm, role);
 }
 
 /// Starts a worker in the place of the one that may be there.
-fn hire(office: &Rc<RefCell<Office>>) {
-    let worker = match start_worker() {
-        Ok(worker) => worker,
-        Err(_) => {
-            let tell = Rc::clone(&office.borrow().tell);
-            return tell(Report::Died);
-        }
+fn hire(firm: &Rc<RefCell<Firm>>, role: Role) {
+    let started = match role {
+        Role::Own => start_worker(),
+        Role::Runner => start_runner(),
     };
-    let (hears, mourns) = (Rc::downgrade(office), Rc::downgrade(office));
+    let Ok(worker) = started else { return lose(firm, role) };
+    let (hears, mourns) = (Rc::downgrade(firm), Rc::downgrade(firm));
     let heard = move |bytes: &[u8]| {
-        if let (Some(office), Some(report)) = (hears.upgrade(), decode(bytes)) {
-            receive(&office, report);
+        if let (Some(firm), Some(report)) = (hears.upgrade(), decode(bytes)) {
+            receive(&firm, role, report);
         }
     };
     let died = move || {
-        if let Some(office) = mourns.upgrade() {
-            bury(&office);
+        if let Some(firm) = mourns.upgrade() {
+            bury(&firm, role);
         }
     };
-    let mut office = office.borrow_mut();
+    let mut firm = firm.borrow_mut();
+    let office = firm.office(role);
     office.unheard = 0;
     office.timer = None;
     office.ready = false;
     office.worker = Some(Employee::new(worker, heard, died));
 }
 
-fn receive(office: &Rc<RefCell<Office>>, report: Report) {
+fn receive(firm: &Rc<RefCell<Firm>>, role: Role, report: Report) {
     let tell = {
-        let mut office = office.borrow_mut();
+        let mut firm = firm.borrow_mut();
+        if report == Report::Ready && (role, firm.state) == (Role::Runner, Runner::Coming) {
+            firm.state = Runner::There;
+            firm.runner.waiting = firm.told(Role::Runner);
+            firm.own.post(Request::HandOver);
+        }
+        if let Report::Ran { run, end: Some(_), .. } = report {
+            firm.known.run.take_if(|known| matches!(known, Request::Run { run: other, .. } if *other == run));
+        }
+        let office = firm.office(role);
         match report {
             Report::Ready => {
                 office.ready = true;
@@ -166,7 +268,7 @@ fn receive(office: &Rc<RefCell<Office>>, report: Report) {
         if office.unheard == 0 {
             office.timer = None;
         }
-        Rc::clone(&office.tell)
+        Rc::clone(&firm.tell)
     };
     if !matches!(report, Report::Ready | Report::Heard) {
         tell(report);
@@ -174,60 +276,40 @@ fn receive(office: &Rc<RefCell<Office>>, report: Report) {
 }
 
 /// A worker has died of what it did. The next one is told of it, but not to begin it again.
-fn bury(office: &Rc<RefCell<Office>>) {
-    let tell = {
-        let mut office = office.borrow_mut();
+fn bury(firm: &Rc<RefCell<Firm>>, role: Role) {
+    let began = {
+        let mut firm = firm.borrow_mut();
+        let office = firm.office(role);
         // One that never began to listen would be replaced for ever.
         let began = office.worker.take().map(Employee::bury).is_some_and(|()| office.ready);
-        office.idle();
-        office.waiting = office.known();
-        (Rc::clone(&office.tell), began)
+        if began || role == Role::Own {
+            firm.known.idle();
+        }
+        firm.office(role).waiting = firm.told(role);
+        began
     };
-    if tell.1 {
-        hire(office);
+    if began {
+        hire(firm, role);
+        let tell = Rc::clone(&firm.borrow().tell);
+        tell(Report::Died);
+    } else {
+        lose(firm, role);
     }
-    (tell.0)(Report::Died);
 }
 
-/// Runs in the worker: listens, works in slices, and listens again between them.
-pub fn serve() {
-    let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-    let desk = Rc::new(RefCell::new(Desk::default()));
-    let turning = Rc::new(RefCell::new(None::<Timeout>));
-    let heard = {
-        let (scope, desk) = (scope.clone(), Rc::clone(&desk));
-        Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-            let bytes = event.data().dyn_into::<Uint8Array>().map(|bytes| bytes.to_vec());
-            if let Some(request) = bytes.ok().and_then(|bytes| decode(&bytes)) {
-                desk.borrow_mut().take(request);
-                // At once: somebody waits to know that it was heard.
-                turn(&scope, &desk, &turning);
+/// There is no such worker. What the runner should have done, the other one does.
+fn lose(firm: &Rc<RefCell<Firm>>, role: Role) {
+    let tell = {
+        let mut firm = firm.borrow_mut();
+        if role == Role::Runner {
+            let had_it_all = firm.state == Runner::There;
+            firm.state = Runner::Lost;
+            firm.runner = Office::default();
+            if had_it_all {
+                firm.told(Role::Own).into_iter().for_each(|request| firm.own.post(request));
             }
-        })
+        }
+        Rc::clone(&firm.tell)
     };
-    scope.set_onmessage(Some(heard.as_ref().unchecked_ref()));
-    heard.forget();
-    post(&scope, &Report::Ready);
-}
-
-fn turn(
-    scope: &DedicatedWorkerGlobalScope,
-    desk: &Rc<RefCell<Desk>>,
-    turning: &Rc<RefCell<Option<Timeout>>>,
-) {
-    let performance = scope.performance();
-    let now = || performance.as_ref().map_or(0, |performance| (performance.now() * 1000.0) as u64);
-    for report in desk.borrow_mut().turn(now) {
-        post(scope, &report);
-    }
-    let next = desk.borrow().is_busy().then(|| {
-        let again = (scope.clone(), Rc::clone(desk), Rc::clone(turning));
-        Timeout::new(0, move || turn(&again.0, &again.1, &again.2))
-    });
-    *turning.borrow_mut() = next;
-}
-
-fn post(scope: &DedicatedWorkerGlobalScope, report: &Report) {
-    let bytes = Uint8Array::from(&encode(report)[..]);
-    let _ = scope.post_message_with_transfer(&bytes, &Array::of1(&bytes.buffer()));
+    tell(if role == Role::Own { Report::Died } else { Report::NoRunner });
 }

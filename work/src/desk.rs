@@ -1,24 +1,23 @@
-//! The worker's mind: what it was asked, and what it does next.
+//! A worker's mind: what it was asked, and what it does next.
 
 use super::judge::{Inputs, Judge, Part, sees_events};
 use super::message::{Order, Ran, Report, Request};
 use super::prove::{Insight, prove};
+use crate::form::Form;
 use crate::given::Given;
+use crate::pace::{Pace, Slice};
 use crate::subject::Subject;
 use bpf64_core::context::skb::Skb;
-use bpf64_core::interp;
+use bpf64_core::environment::World;
 use bpf64_core::packet::Capture;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-/// Instructions of a run in a slice: some ten milliseconds.
-const SLICE: u64 = 200_000;
-/// Slices of a run between two reports.
-const QUIET: u64 = 5;
+/// Instructions of a run between looks at the clock.
+const STRIDE: u64 = 100_000;
 
-/// Everything the worker knows. [`Desk::take`] never takes long; [`Desk::turn`] takes a slice, or as long as a proof.
-#[derive(Default)]
-pub struct Desk {
+/// Everything a worker knows. [`Desk::take`] never takes long; [`Desk::turn`] takes a slice, or as long as a proof.
+pub struct Desk<F: Form> {
     program: Option<(Order, Rc<Subject>)>,
     given: Rc<Given>,
     capture: Option<(u32, Inputs)>,
@@ -30,18 +29,42 @@ pub struct Desk {
     insight: Option<Insight>,
     /// The instruction that somebody looks at, until it is told what is known there.
     look: Option<u32>,
-    judge: Option<Judge>,
-    run: Option<Run>,
+    /// What is made of the program once it is to run.
+    code: Option<F::Code>,
+    judge: Option<Judge<F>>,
+    run: Option<Run<F>>,
 }
 
-struct Run {
+/// A run to its end, however long that takes.
+struct Run<F> {
     number: u32,
-    machine: interp::Machine,
+    subject: Rc<Subject>,
+    /// The world it begins in, until it does.
+    world: Option<World>,
+    machine: Option<F>,
     executed: u64,
-    slices: u64,
+    pace: Pace,
 }
 
-impl Desk {
+impl<F: Form> Default for Desk<F> {
+    fn default() -> Self {
+        Desk {
+            program: None,
+            given: Rc::default(),
+            capture: None,
+            events: None,
+            reports: VecDeque::new(),
+            unproved: false,
+            insight: None,
+            look: None,
+            code: None,
+            judge: None,
+            run: None,
+        }
+    }
+}
+
+impl<F: Form> Desk<F> {
     /// Takes a request in.
     pub fn take(&mut self, request: Request) {
         self.reports.push_back(Report::Heard);
@@ -49,11 +72,11 @@ impl Desk {
             Request::Program { order, source, language, program_type, given, start } => {
                 self.given = Rc::new(given);
                 self.clear();
-                self.insight = None;
+                (self.insight, self.code) = (None, None);
                 self.program = Subject::read(&source, &language, &program_type)
                     .ok()
                     .map(|subject| (order, Rc::new(subject)));
-                self.unproved = start && self.program.is_some();
+                self.unproved = F::PROVES && start && self.program.is_some();
                 self.judge = self.judge().filter(|_| start);
             }
             Request::Capture { number, bytes } => {
@@ -70,15 +93,18 @@ impl Desk {
             Request::Run { run: number, order, packet, wire_len, link_type, given } => {
                 self.run = self.subject(order).map(|subject| {
                     let world = given.world(subject, Skb::captured(packet, wire_len, link_type));
-                    let program_type = subject.program_type.clone();
-                    let machine = interp::Machine::new(Rc::clone(&subject.ebpf), program_type, world);
-                    Run { number, machine, executed: 0, slices: 0 }
+                    let (subject, world) = (Rc::clone(subject), Some(world));
+                    Run { number, subject, world, machine: None, executed: 0, pace: Pace::default() }
                 });
             }
             Request::Look { order, pc } => {
                 if self.subject(order).is_some() && self.insight.is_some() {
                     self.look = Some(pc);
                 }
+            }
+            Request::HandOver => {
+                (self.capture, self.events) = (None, None);
+                (self.judge, self.run) = (None, None);
             }
             Request::Stop => {
                 let stopped = self.run.as_ref().map(|run| run.report(Some(Ran::Stopped)));
@@ -100,11 +126,11 @@ impl Desk {
         self.program.as_ref().filter(|(known, _)| *known == order).map(|(_, subject)| subject)
     }
 
-    fn judge(&self) -> Option<Judge> {
+    fn judge(&self) -> Option<Judge<F>> {
         let (_, subject) = self.program.as_ref()?;
         let events = self.events.as_ref().filter(|_| sees_events(&subject.program_type));
         let inputs = events.or(self.capture.as_ref())?;
-        Some(Judge::new(Rc::clone(subject), inputs.clone(), Rc::clone(&self.given)))
+        Some(Judge::new(Rc::clone(subject), inputs.clone(), &self.given))
     }
 
     /// Whether a turn would do anything.
@@ -133,17 +159,23 @@ impl Desk {
             proof.micros = now().saturating_sub(start);
             self.insight = Some(insight);
             self.reports.push_back(Report::Proved { order, proof });
-        } else if let (Some(pc), Some(insight)) = (self.look.take(), &mut self.insight) {
+            return;
+        }
+        if let (Some(pc), Some(insight)) = (self.look.take(), &mut self.insight) {
             let here = insight.before(pc, &subject);
             self.reports.push_back(Report::Seen { order, here });
-        } else if let Some(run) = &mut self.run {
-            let report = run.turn();
+            return;
+        }
+        if let Some(run) = &mut self.run {
+            let code = self.code.get_or_insert_with(|| F::prepare(&subject));
+            let report = run.turn(code, now);
             if matches!(report, Some(Report::Ran { end: Some(_), .. })) {
                 self.run = None;
             }
             self.reports.extend(report);
         } else if let Some(judge) = &mut self.judge {
-            if let Some(Part { first, results, hits, taken }) = judge.turn() {
+            let code = self.code.get_or_insert_with(|| F::prepare(&subject));
+            if let Some(Part { first, results, hits, taken }) = judge.turn(code, now) {
                 let (capture, first) = (judge.number, first as u32);
                 self.reports.push_back(Report::Judged { order, capture, first, results, hits, taken });
             }
@@ -156,19 +188,29 @@ impl Desk {
     }
 }
 
-impl Run {
-    fn turn(&mut self) -> Option<Report> {
-        let outcome = self.machine.run(SLICE);
-        self.executed += outcome.executed;
-        self.slices += 1;
-        let end = outcome.end.map(|end| match end {
+impl<F: Form> Run<F> {
+    fn turn(&mut self, code: &F::Code, now: impl Fn() -> u64) -> Option<Report> {
+        if let Some(world) = self.world.take() {
+            self.machine = Some(F::new(code, &self.subject, world));
+        }
+        let machine = self.machine.as_mut()?;
+        let slice = Slice::new(now);
+        let end = loop {
+            let (end, executed) = machine.go_on(STRIDE);
+            self.executed = executed;
+            if end.is_some() || slice.is_over() {
+                break end;
+            }
+        };
+        let end = end.map(|end| match end {
             Ok((value, _)) => Ran::Value(value),
             Err(trap) => Ran::Trap(trap.to_string()),
         });
-        let tell = end.is_some() || self.slices.is_multiple_of(QUIET);
-        tell.then(|| self.report(end))
+        self.pace.tells(&slice, end.is_some()).then(|| self.report(end))
     }
+}
 
+impl<F> Run<F> {
     fn report(&self, end: Option<Ran>) -> Report {
         Report::Ran { run: self.number, executed: self.executed, end }
     }
@@ -177,7 +219,8 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Judgement, Known, KnownHere, decode, encode};
+    use crate::{Judgement, Known, KnownHere, Stepping, decode, encode};
+    use std::cell::Cell;
 
     const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 
@@ -199,20 +242,22 @@ mod tests {
     }
 
     /// All that is reported until nothing is left to do, or for so many turns.
-    fn reports(desk: &mut Desk, turns: usize) -> Vec<Report> {
+    fn reports(desk: &mut Desk<Stepping>, turns: usize) -> Vec<Report> {
         let mut all = Vec::new();
+        // Whoever looks at the clock finds it three milliseconds later.
+        let clock = Cell::new(0);
         for _ in 0..turns {
             if !desk.is_busy() {
                 break;
             }
-            all.extend(desk.turn(|| 0));
+            all.extend(desk.turn(|| clock.replace(clock.get() + 3000)));
         }
         all.retain(|report| *report != Report::Heard);
         // What the page gets is what was sent.
         all.iter().map(|report| decode(&encode(report)).unwrap()).collect()
     }
 
-    fn asked(requests: impl IntoIterator<Item = Request>) -> Desk {
+    fn asked(requests: impl IntoIterator<Item = Request>) -> Desk<Stepping> {
         let mut desk = Desk::default();
         requests.into_iter().for_each(|request| desk.take(decode(&encode(&request)).unwrap()));
         desk
@@ -295,7 +340,7 @@ mod tests {
     #[test]
     fn a_capture_is_judged_in_parts_with_hits() {
         let source = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
-        let found = reports(&mut asked([program(source), capture(5000)]), 999);
+        let found = reports(&mut asked([program(source), capture(20_000)]), 999);
         let parts: Vec<_> = found
             .iter()
             .filter_map(|report| match report {
@@ -305,16 +350,19 @@ mod tests {
                 _ => None,
             })
             .collect();
-        assert_eq!(
-            parts.iter().map(|part| (part.0, part.1.len())).collect::<Vec<_>>(),
-            [(0, 2048), (2048, 2048), (4096, 904)]
-        );
+        assert!(parts.len() > 2, "there is news now and then");
         let all: Vec<Judgement> = parts.iter().flat_map(|part| part.1.iter().copied()).collect();
-        assert_eq!(all[..3], [Judgement::Value(7), Judgement::Value(0), Judgement::Value(7)]);
-        let (_, _, hits, taken) = parts[2];
+        assert!(all.iter().zip(0..).all(|(found, number)| *found == Judgement::Value(7 * (1 - number % 2))));
+        let firsts = parts.iter().scan(0, |next, part| {
+            *next += part.1.len() as u32;
+            Some((part.0, *next - part.1.len() as u32))
+        });
+        firsts.for_each(|(first, next)| assert_eq!(first, next));
+        assert_eq!(all.len(), 20_000);
+        let (_, _, hits, taken) = parts[parts.len() - 1];
         // The converted program: prologue, load, branch, two returns of two instructions.
-        assert_eq!((hits[0], hits[hits.len() - 1]), (5000, 2500));
-        assert_eq!(taken.iter().filter(|&&times| times == 2500).count(), 1, "{taken:?}");
+        assert_eq!((hits[0], hits[hits.len() - 1]), (20_000, 10_000));
+        assert_eq!(taken.iter().filter(|&&times| times == 10_000).count(), 1, "{taken:?}");
     }
 
     #[test]
@@ -361,7 +409,7 @@ mod tests {
         let mut desk = asked([program("l: goto l\nexit"), run.clone()]);
         let found = reports(&mut desk, 20);
         let Some(Report::Ran { executed, end: None, .. }) = found.last() else { panic!("{found:?}") };
-        assert!(*executed >= SLICE * QUIET);
+        assert!(*executed >= STRIDE);
         desk.take(Request::Stop);
         let found = reports(&mut desk, 9);
         let [Report::Ran { run: 5, end: Some(Ran::Stopped), .. }] = &found[..] else { panic!("{found:?}") };

@@ -1,25 +1,24 @@
 //! A whole capture, packet by packet, or all events of a recording, and how often each instruction was needed for it.
 
 use super::message::TableRows;
+use crate::form::Form;
 use crate::given::Given;
+use crate::pace::{Pace, Slice};
 use crate::subject::Subject;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::ProgramType;
-use bpf64_core::interp;
-use bpf64_core::machine::{Flow, Machine as _};
+use bpf64_core::heat::Heat;
 use bpf64_core::maps::{Named, Table};
 use bpf64_core::packet::Capture;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
-/// Packets in a report.
-pub const CHUNK: usize = 2048;
 /// How many instructions a packet is given.
 const LIMIT: u64 = 50_000;
-/// Instructions in a slice: some ten milliseconds.
-const SLICE: u64 = 150_000;
-/// Making a machine for a packet takes as long as so many instructions.
+/// Getting ready for a packet takes as long as so many instructions.
 const START: u64 = 40;
+/// Instructions between looks at the clock: two milliseconds at most.
+const STRIDE: u64 = 20_000;
 
 /// What came of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,17 +59,20 @@ impl Inputs {
 }
 
 /// A capture on its way through a program. What the program keeps in tables is there for the next packet.
-pub(super) struct Judge {
+pub(super) struct Judge<F> {
     subject: Rc<Subject>,
     /// The number of the capture, or of the events.
     pub(super) number: u32,
     inputs: Inputs,
-    given: Rc<Given>,
+    /// What each packet finds besides the tables.
+    given: Given,
     next: usize,
+    /// What the tables hold before the first packet, until that comes; then the machine has them.
     tables: Vec<Table>,
-    hits: Vec<u64>,
-    taken: Vec<u64>,
+    machine: Option<F>,
+    heat: Heat,
     results: Vec<Judgement>,
+    pace: Pace,
 }
 
 /// A part that is ready: the first packet of it, and what came of each.
@@ -81,20 +83,19 @@ pub(super) struct Part {
     pub(super) taken: Vec<u64>,
 }
 
-impl Judge {
-    pub(super) fn new(subject: Rc<Subject>, (number, inputs): (u32, Inputs), given: Rc<Given>) -> Self {
-        let count = subject.ebpf.insns().len();
-        let tables = given.tables(&subject);
+impl<F: Form> Judge<F> {
+    pub(super) fn new(subject: Rc<Subject>, (number, inputs): (u32, Inputs), given: &Given) -> Self {
         Judge {
-            subject,
             number,
             inputs,
-            given,
+            tables: given.tables(&subject),
+            given: Given { context: given.context.clone(), entries: Vec::new() },
             next: 0,
-            tables,
-            hits: vec![0; count],
-            taken: vec![0; count],
+            machine: None,
+            heat: Heat::new(subject.ebpf.insns().len()),
             results: Vec::new(),
+            pace: Pace::default(),
+            subject,
         }
     }
 
@@ -104,28 +105,37 @@ impl Judge {
     }
 
     /// What the tables hold now.
-    pub(super) fn tables(&self) -> Vec<TableRows> {
-        let named = Named { tables: &self.tables, programs: &self.subject.names };
-        self.tables.iter().map(|table| TableRows::of(table, named)).collect()
+    pub(super) fn tables(&mut self) -> Vec<TableRows> {
+        let tables = self.machine.as_mut().map_or(&self.tables, |machine| &machine.world_mut().tables);
+        let named = Named { tables, programs: &self.subject.names };
+        tables.iter().map(|table| TableRows::of(table, named)).collect()
     }
 
-    /// Judges for a slice; gives a part when one is ready.
-    pub(super) fn turn(&mut self) -> Option<Part> {
+    /// Judges for a slice; gives a part when it is time for one.
+    pub(super) fn turn(&mut self, code: &F::Code, now: impl Fn() -> u64) -> Option<Part> {
+        let slice = Slice::new(now);
         let mut spent = 0;
-        while self.next < self.inputs.len() && self.results.len() < CHUNK {
-            if spent > SLICE {
-                return None;
-            }
-            spent += START + self.judge(self.next);
+        while self.next < self.inputs.len() {
+            spent += START + self.judge(code, self.next);
             self.next += 1;
+            if spent > STRIDE {
+                spent = 0;
+                if slice.is_over() {
+                    break;
+                }
+            }
+        }
+        let done = self.next == self.inputs.len();
+        if !self.pace.tells(&slice, done) {
+            return None;
         }
         let results = std::mem::take(&mut self.results);
         let first = self.next - results.len();
-        Some(Part { first, results, hits: self.hits.clone(), taken: self.taken.clone() })
+        Some(Part { first, results, hits: self.heat.executed(), taken: self.heat.taken().to_vec() })
     }
 
     /// Runs the program over a packet or an event; gives the instructions executed.
-    fn judge(&mut self, index: usize) -> u64 {
+    fn judge(&mut self, code: &F::Code, index: usize) -> u64 {
         let world = match &self.inputs {
             Inputs::Packets(capture) => {
                 capture.get(index).map(|captured| self.given.world(&self.subject, captured.skb()))
@@ -135,32 +145,27 @@ impl Judge {
                 .map(|record| self.given.world_of(&self.subject, Skb::ethernet(Vec::new()), Some(record))),
         };
         let Some(mut world) = world else { return 0 };
-        world.tables = std::mem::take(&mut self.tables);
-        let program_type = self.subject.program_type.clone();
-        let mut machine = interp::Machine::new(Rc::clone(&self.subject.ebpf), program_type, world);
-        let mut executed = 0;
-        let result = loop {
-            if executed == LIMIT {
-                break Judgement::NoEnd;
+        let machine = match &mut self.machine {
+            None => {
+                world.tables = std::mem::take(&mut self.tables);
+                self.machine.insert(F::new(code, &self.subject, world))
             }
-            let (pc, first) = (machine.pc(), machine.running() == 0);
-            match machine.step(&mut ()) {
-                Ok(flow) => {
-                    executed += 1;
-                    if let Some(hits) = self.hits.get_mut(pc.index()).filter(|_| first) {
-                        *hits += 1;
-                        let taken = matches!(flow, Flow::Next) && machine.pc() != pc.next();
-                        self.taken[pc.index()] += u64::from(taken);
-                    }
-                    if let Flow::End(value, _) = flow {
-                        break Judgement::Value(value);
-                    }
-                }
-                Err(_) => break Judgement::Trap,
+            Some(machine) => {
+                let before = machine.world_mut();
+                world.tables = std::mem::take(&mut before.tables);
+                *before = world;
+                machine.restart();
+                machine
             }
         };
-        self.tables = std::mem::take(&mut machine.world.tables);
-        self.results.push(result);
+        self.heat.begin();
+        let (end, executed) = machine.run(LIMIT, &mut self.heat);
+        self.heat.end(machine.place(), matches!(end, Some(Ok(_))));
+        self.results.push(match end {
+            Some(Ok((value, _))) => Judgement::Value(value),
+            Some(Err(_)) => Judgement::Trap,
+            None => Judgement::NoEnd,
+        });
         executed
     }
 }

@@ -63,6 +63,8 @@ pub enum Request {
         /// The instruction's number.
         pc: u32,
     },
+    /// Captures, events and runs are another worker's from now on.
+    HandOver,
     /// Ends all that is under way.
     Stop,
 }
@@ -94,7 +96,7 @@ pub enum Report {
         order: Order,
         /// The number of the capture, or of the events.
         capture: u32,
-        /// The first packet of this part, a multiple of [`CHUNK`](super::CHUNK).
+        /// The first packet of this part.
         first: u32,
         /// What came of each packet.
         results: Vec<Judgement>,
@@ -121,6 +123,8 @@ pub enum Report {
     },
     /// The worker is no more; said by the page's end of the line.
     Died,
+    /// There is no worker that runs what takes long: the page's own steps through it. Said likewise.
+    NoRunner,
 }
 
 /// A table as it is shown.

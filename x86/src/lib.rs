@@ -9,6 +9,8 @@
 pub mod module;
 #[cfg(feature = "module")]
 mod object;
+#[cfg(feature = "module")]
+pub mod runner;
 
 use serde::{Deserialize, Serialize};
 

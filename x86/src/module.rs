@@ -1,12 +1,20 @@
 //! What the module does with a program: reads, verifies, compiles, disassembles.
 
+use crate::runner::Running;
 use crate::{Line, Reply, Request, Row, Text, object};
 use bpf64_core::program::Program;
 use bpf64_core::verifier::verify;
 use bpf64_jit::disassemble::disassemble;
 use bpf64_jit::{Code, Mark, Options, compile, listing};
+use bpf64_work::serve::serve;
 use bpf64_work::{Subject, decode, encode};
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Called in a worker that is to run what takes long: listens to [`bpf64_work::Request`]s from then on.
+#[wasm_bindgen]
+pub fn start_runner() {
+    serve::<Running>();
+}
 
 /// The [`Reply`] to a [`Request`], both as bytes; nothing for bytes that are none.
 #[wasm_bindgen]

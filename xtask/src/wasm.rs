@@ -25,8 +25,10 @@ const FEATURES: [&str; 6] = [
 
 /// Small after brotli: a function that is put into its only caller no longer looks like its sisters, so what is
 /// gained is lost again, and 8 kB more. Functions up to this size gain.
-const OPTIMISATION: [&str; 4] =
+const SMALL: [&str; 4] =
     ["-Oz", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name", "--strip-debug"];
+
+const FAST: [&str; 2] = ["-O3", "--strip-debug"];
 
 /// A panic stops the module at once, without words: the page says that it stands still, and a draft says where. The words
 /// of all panics, and what formats them, are a tenth of the module. Only with a standard library of our own making.
@@ -42,13 +44,22 @@ pub(crate) enum Care {
 }
 
 impl Care {
-    /// The profile in `Cargo.toml`, which is also the folder below `target`.
-    fn profile(self) -> &'static str {
+    /// The folder below `target/page` in which modules of this care lie.
+    fn folder(self) -> &'static str {
         match self {
             Care::Release => "web",
             Care::Draft => "web-draft",
         }
     }
+}
+
+/// What a module for visitors is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// Every visitor waits for it.
+    Small,
+    /// It runs programs, and who waits for it waits for these.
+    Fast,
 }
 
 /// A crate that becomes a module.
@@ -60,14 +71,37 @@ pub(crate) struct Part {
     stem: &'static str,
     /// What the module is called in the page.
     wasm: &'static str,
+    goal: Goal,
+}
+
+impl Part {
+    /// The profile in `Cargo.toml`, which is also the folder below `target/web`.
+    fn profile(self, care: Care) -> &'static str {
+        match (care, self.goal) {
+            (Care::Release, Goal::Small) => "web",
+            (Care::Release, Goal::Fast) => "web-fast",
+            (Care::Draft, _) => "web-draft",
+        }
+    }
+
+    /// What wasm-opt is told to make of it.
+    fn optimisation(self) -> &'static [&'static str] {
+        match self.goal {
+            Goal::Small => &SMALL,
+            Goal::Fast => &FAST,
+        }
+    }
 }
 
 /// The page and its worker.
-pub(crate) const PAGE: Part = Part { package: "bpf64-web", stem: "bpf64_web", wasm: "bpf64.wasm" };
-/// The x86-64 level, which is fetched when it is shown.
-pub(crate) const X86: Part = Part { package: "bpf64-x86", stem: "bpf64_x86", wasm: "x86.wasm" };
-/// The interpreter alone, to be timed.
-pub(crate) const TIMED: Part = Part { package: "bpf64-timed", stem: "bpf64_timed", wasm: "timed.wasm" };
+pub(crate) const PAGE: Part =
+    Part { package: "bpf64-web", stem: "bpf64_web", wasm: "bpf64.wasm", goal: Goal::Small };
+/// What is fetched when it is wanted: the x86-64 level, the reader of object files, the interpreter's running form.
+pub(crate) const X86: Part =
+    Part { package: "bpf64-x86", stem: "bpf64_x86", wasm: "x86.wasm", goal: Goal::Fast };
+/// The interpreter alone, compiled as in the module before, to be timed.
+pub(crate) const TIMED: Part =
+    Part { package: "bpf64-timed", stem: "bpf64_timed", wasm: "timed.wasm", goal: Goal::Fast };
 
 /// A module, ready to be bundled.
 pub(crate) struct Module {
@@ -82,7 +116,7 @@ pub(crate) struct Module {
 pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Outcome<Module> {
     let Part { stem, wasm, .. } = part;
     let compiled = compile(rust, part, care)?;
-    let folder = workspace::path("target/page").join(care.profile());
+    let folder = workspace::path("target/page").join(care.folder());
     workspace::make_folder(&folder)?;
     let module = Module { wasm: folder.join(wasm), glue: folder.join(format!("{stem}.js")) };
 
@@ -102,9 +136,9 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
         stamp.write()?;
         return Ok(module);
     }
-    println!("optimising: wasm-opt -Oz (some ten seconds)");
+    println!("optimising: wasm-opt (some ten seconds)");
     let mut optimise = node.script("www/node_modules/binaryen/bin/wasm-opt");
-    optimise.args(OPTIMISATION).args(FEATURES).arg(&bound).arg("-o").arg(&module.wasm);
+    optimise.args(part.optimisation()).args(FEATURES).arg(&bound).arg("-o").arg(&module.wasm);
     process::run("optimising the wasm", &mut optimise)?;
     stamp.write()?;
     Ok(module)
@@ -131,11 +165,12 @@ fn bind(stem: &str, bytes: Vec<u8>, folder: &Path) -> Result<(), String> {
 }
 
 /// Its own target folder, because cargo may be another one, and so that its lock keeps nobody waiting.
-fn compile(rust: &WasmRust, Part { package, stem, .. }: Part, care: Care) -> Outcome<PathBuf> {
+fn compile(rust: &WasmRust, part: Part, care: Care) -> Outcome<PathBuf> {
+    let Part { package, stem, .. } = part;
     println!("compiling {package} to wasm (minutes the first time, seconds after)");
     let target = workspace::path("target/web");
     let mut cargo = rust.cargo_build();
-    let profile = care.profile();
+    let profile = part.profile(care);
     cargo.args(["--package", package, "--lib", "--profile", profile, "--target-dir"]).arg(&target);
     let mut flags = remap_paths();
     let silent = care == Care::Release && rust.builds_std();

@@ -24,7 +24,8 @@ pub enum Verification {
 /// What came of the packets of the open capture, or of the recorded events, as far as they were judged.
 #[derive(Debug, Clone, Default)]
 pub struct Judged {
-    parts: Vec<Rc<[Judgement]>>,
+    /// Each with the number of its first packet.
+    parts: Vec<(usize, Rc<[Judgement]>)>,
     /// Packets judged.
     pub done: usize,
     /// What the program said of those.
@@ -41,9 +42,9 @@ impl Judged {
     /// What came of packet `index`; `None` as long as nobody knows.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Judgement> {
-        // All parts but the last are of one length.
-        let length = self.parts.first()?.len();
-        self.parts.get(index / length)?.get(index % length).copied()
+        let behind = self.parts.partition_point(|(first, _)| *first <= index);
+        let (first, part) = self.parts.get(behind.checked_sub(1)?)?;
+        part.get(index - first).copied()
     }
 }
 
@@ -169,19 +170,20 @@ impl State {
                     _ if self.runs_over_events() => Some(self.events.number),
                     capture => capture.as_ref().map(|open| open.number),
                 };
-                let next = self.judged.done == first as usize;
-                if let (true, Some(levels)) =
-                    (order == self.order && open == Some(capture) && next, self.levels.clone())
-                {
+                // Another worker that takes over begins with the first packet.
+                let known = self.judged.done.checked_sub(first as usize);
+                let results = known.and_then(|known| results.get(known..)).unwrap_or_default();
+                let about_this = order == self.order && open == Some(capture) && !results.is_empty();
+                if let (true, Some(levels)) = (about_this, self.levels.clone()) {
                     let judged = Rc::make_mut(&mut self.judged);
+                    judged.parts.push((judged.done, results.into()));
                     judged.done += results.len();
-                    for result in &results {
+                    for result in results {
                         judged.tally.count(match result {
                             Judgement::Value(r0) => Some((levels.program_type.verdict)(*r0)),
                             Judgement::Trap | Judgement::NoEnd => None,
                         });
                     }
-                    judged.parts.push(results.into());
                     judged.hits = hits.into();
                     judged.taken = taken.into();
                 }
@@ -199,6 +201,12 @@ impl State {
                 self.halt(Verification::Failed);
                 self.notice = Some(
                     "The background worker has ended unexpectedly. Stepping goes on; edit the program to start it again."
+                        .into(),
+                );
+            }
+            Report::NoRunner => {
+                self.notice = Some(
+                    "What runs long captures fast could not be loaded. They are judged step by step instead, which takes longer."
                         .into(),
                 );
             }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::examples::tests::gallery_text;
 use crate::examples::{EXAMPLES, FIRST};
-use crate::work::{Desk, Judgement, Ran, Request};
+use crate::work::{Desk, Judgement, Ran, Request, Stepping};
 
 const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
 const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
@@ -36,7 +36,7 @@ fn capture(packets: &[&[u8]]) -> Rc<[u8]> {
 
 /// The state after the worker has done all it was asked for.
 fn told(state: &State) -> State {
-    let mut desk = Desk::default();
+    let mut desk = Desk::<Stepping>::default();
     let language = state.language.map(Format::name).unwrap_or_default().to_owned();
     let (order, source) = (state.order, state.source.to_string());
     let given = (*state.given).clone();
