@@ -174,7 +174,7 @@ playTest("a tracing program is run over all events of a recording, which can be 
   // Long ones are under way for a while, and no capture's tally speaks of them.
   assert.equal(await play.at("tally").count(), 0);
   const lines = recording.split("\n").filter((line) => line.includes("kfree_skb"));
-  await play.program(`.type tracepoint\nr6 = *(u32 *)(r1 + 36)\nr0 = 0\n${"l: r0 += 1\nif r0 < 4000 goto l\n"}exit`);
+  await play.program(`.type tracepoint\nr6 = *(u32 *)(r1 + 36)\nr0 = 0\n${"l: r0 += 1\nif r0 < 24000 goto l\n"}exit`);
   await play.open("long.perf", Array.from({ length: 15000 }, (_, index) => lines[index % lines.length]).join("\n"));
   await play.at("events-tally").filter({ hasText: /so far/ }).waitFor();
   await play.at("stop").first().click();
