@@ -15,7 +15,7 @@ use crate::classic;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::environment::{ProgramType, SECCOMP};
 use crate::maps::MapDef;
-use crate::program::{Pc, Program, ProgramError};
+use crate::program::{Origin, Pc, Program, ProgramError};
 use crate::seccomp::Target;
 use std::rc::Rc;
 
@@ -34,7 +34,7 @@ pub enum Format {
     Cbpf,
     /// Classic instructions as decimal numbers: `tcpdump -ddd` and bpf_asm's one line.
     Ddd,
-    /// Classic instructions as C rows: `tcpdump -dd` and `bpf_asm -c`.
+    /// Instructions as C rows: classic ones of four numbers, as `tcpdump -dd` and `bpf_asm -c` print them, or eBPF's of five.
     C,
     /// A pcap filter expression.
     Filter,
@@ -200,7 +200,7 @@ fn load_text(source: &str, format: Format, request: &Request<'_>) -> Result<Form
             checked(insns, spans)
         }
         Format::Ddd => rows::from_decimal(&without_comments(source)),
-        Format::C => rows::from_c(source),
+        Format::C => rows::from_c(source, request.maps),
         Format::Hex => hex::load(&without_comments(source), request.maps),
         Format::Filter => {
             let expression = source.trim();
@@ -252,6 +252,31 @@ fn without_comments(source: &str) -> String {
     let blank = |line: &str| line.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
     let kept = |line: &str| if detect::is_comment(line.trim()) { blank(line) } else { line.to_owned() };
     source.split_inclusive('\n').map(kept).collect()
+}
+
+/// An eBPF program of these bytes; `span` is the place of a slot in `source`.
+fn of_slots(
+    bytes: &[u8],
+    span: impl Fn(usize) -> Option<Span>,
+    source: &str,
+    maps: &[MapDef],
+) -> Result<Form, Vec<Diagnostic>> {
+    let program = Program::decode(bytes).map_err(|error| {
+        let place = match error {
+            ProgramError::Decode { slot, .. } => span(slot.0 as usize),
+            _ => None,
+        };
+        vec![program_fault(&error, place.unwrap_or(0..source.len()))]
+    })?;
+    let origin = |pc: Pc| {
+        let (slot, slots) = (program.slot(pc).0 as usize, program.insn(pc).slots() as usize);
+        let text = span(slot).zip(span(slot + slots - 1)).map(|(first, last)| first.start..last.end);
+        Origin { text, ..Origin::default() }
+    };
+    let origins = program.pcs().map(origin).collect();
+    let program = Program::new(program.insns().to_vec(), origins).expect("it was a program a line above");
+    let program = program.with_maps(maps.to_vec()).map_err(|error| vec![program_fault(&error, 0..0)])?;
+    Ok(Form::Ebpf(program))
 }
 
 /// A classic program of these instructions, or the checker's refusal at its place.

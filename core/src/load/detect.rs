@@ -45,7 +45,8 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
     let is_row = |line: &str| {
         line.strip_prefix('{').is_some_and(|row| row.trim_start().starts_with(|c: char| c.is_ascii_digit()))
     };
-    if first.starts_with('{') || first.contains("struct sock_filter") || lines().any(is_row) {
+    let is_array = first.contains("struct sock_filter") || first.contains("struct bpf_insn");
+    if first.starts_with('{') || is_array || lines().any(is_row) {
         return Ok(Format::C);
     }
     // Whole bytes in whole slots, and nothing else: no listing in decimal is made of these.
@@ -159,6 +160,7 @@ mod tests {
         check("24", Format::Ddd);
         check("{ 0x28, 0, 0, 0x0000000c },\n", Format::C);
         check("static struct sock_filter f[] = { { 0x6, 0, 0, 0 } };", Format::C);
+        check("static const struct bpf_insn p[] = { { 0x95, 0, 0, 0, 0 } };", Format::C);
         check("struct sock_filter\nf[] = {\n\t{ 0x6, 0, 0, 0 },\n};", Format::C);
         check("{\"defaultAction\": \"SCMP_ACT_ALLOW\"}", Format::Seccomp);
         check("\n{\n\t\"comment\": 1", Format::Seccomp);

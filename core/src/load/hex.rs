@@ -1,10 +1,9 @@
 //! eBPF instructions as hexadecimal text; white space is ignored, so a line may hold any number of them.
 
-use super::{Form, program_fault};
+use super::{Form, of_slots};
 use crate::diagnostic::Diagnostic;
 use crate::isa::encoding::SLOT;
 use crate::maps::MapDef;
-use crate::program::{Origin, Pc, Program, ProgramError};
 
 pub(super) fn load(source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnostic>> {
     let mut digits = Vec::new();
@@ -22,36 +21,19 @@ pub(super) fn load(source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnostic
         return Err(vec![Diagnostic::new(at..at + 1, "a digit is missing: a byte is two of them")]);
     }
     let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high.1 << 4 | low.1).collect();
-    // The text of a slot: from its first digit to its last.
-    let span_of = |slot: u32, slots: u32| {
-        let first = slot as usize * SLOT;
-        let last = (first + slots as usize * SLOT).min(pairs.len());
-        match pairs.get(first..last) {
-            Some([start, .., end]) => start[0].0..end[1].0 + 1,
-            Some([byte]) => byte[0].0..byte[1].0 + 1,
-            _ => 0..source.len(),
-        }
+    // From the slot's first digit to its last, as far as there are any.
+    let span = |slot: usize| {
+        let first = slot * SLOT;
+        let digits = pairs.get(first..(first + SLOT).min(pairs.len()))?;
+        Some(digits.first()?[0].0..digits.last()?[1].0 + 1)
     };
-    let program = Program::decode(&bytes).map_err(|error| {
-        let span = match error {
-            ProgramError::Decode { slot, .. } => span_of(slot.0, 1),
-            _ => 0..source.len(),
-        };
-        vec![program_fault(&error, span)]
-    })?;
-    let origin = |pc: Pc| Origin {
-        text: Some(span_of(program.slot(pc).0, program.insn(pc).slots())),
-        ..Origin::default()
-    };
-    let origins = program.pcs().map(origin).collect();
-    let program = Program::new(program.insns().to_vec(), origins).expect("it was a program a line above");
-    let program = program.with_maps(maps.to_vec()).map_err(|error| vec![program_fault(&error, 0..0)])?;
-    Ok(Form::Ebpf(program))
+    of_slots(&bytes, span, source, maps)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Pc;
 
     #[test]
     fn spans_are_those_of_the_slots() {

@@ -37,7 +37,7 @@ pub(crate) struct ProgramArguments {
     /// Section of an object file that holds the program
     #[arg(long, value_name = "NAME")]
     section: Option<String>,
-    /// A table for hex and raw, which wide loads name by its number, counted from 0; repeat it for more
+    /// A table for hex, raw and C rows, which wide loads name by its number, counted from 0; repeat it for more
     #[arg(long = "map", value_name = "NAME:KIND:KEY:VALUE:MAX")]
     maps: Vec<String>,
     #[command(flatten)]
@@ -111,8 +111,13 @@ impl ProgramArguments {
         };
         let loaded =
             load::load(&source.bytes, &request).map_err(|faults| Failure::Faults(source.clone(), faults))?;
-        if !self.maps.is_empty() && !matches!(loaded.format, Format::Hex | Format::Raw) {
-            let message = format!("`--map` is for hex and raw, and this is {}", loaded.format.name());
+        let is_numbers = match loaded.format {
+            Format::Hex | Format::Raw => true,
+            Format::C => matches!(loaded.form, Form::Ebpf(_)),
+            _ => false,
+        };
+        if !self.maps.is_empty() && !is_numbers {
+            let message = format!("`--map` is for eBPF as numbers, and this is {}", loaded.format.name());
             return Err(Failure::not_understood(message)
                 .help("eBPF assembly declares its tables itself: .map counts hash key=4 value=8 max=64"));
         }
