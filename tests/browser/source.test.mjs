@@ -1,6 +1,7 @@
 // The source: every edit re-makes everything, a fault is told where it is, and whatever is pasted is recognised.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 
 import { exampleFile, playTest } from "./page.mjs";
 
@@ -148,4 +149,64 @@ playTest("what tcpdump prints and what bpf_asm takes are recognised as they are"
     await play.verdict("accept");
     assert.deepEqual(await play.diagnostics(), [], file);
   }
+});
+
+playTest("rows of C with five numbers are eBPF, as the page writes them", {}, async ({ play, page }) => {
+  await play.program("r1 = 0x123456789 ll\n*(u64 *)(r10 - 8) = r1\nr0 = *(u64 *)(r10 - 8)\nr0 >>= 32\nexit");
+  await play.holds("result", 1);
+  const rows = await play.listing("ebpf");
+  await play.at("export").click();
+  await play.at("export-form").selectOption({ label: "eBPF, a C array" });
+  const array = await play.at("export-text").inputValue();
+  await page.keyboard.press("Escape");
+  assert.match(array, /^\{ 0x18, 1, 0, 0, 591751049 \},\n\{ 0x00, 0, 0, 0, 1 \},\n\{ 0x7b, 10, 1, -8, 0 \},\n/);
+  await play.program("ret #3");
+  await play.program(`struct bpf_insn program[] = {\n${array}};\n`);
+  assert.deepEqual(await play.listing("ebpf"), rows);
+  await play.holds("result", 1);
+  await play.shows("ebpf-2", "data-from", "4");
+  await play.paste("{ 0xb7, 0, 0, 0, 1 },\n{ 0x95, 0, 0, 0 },\n");
+  await play.problem(/an eBPF instruction is five numbers, not 4/, 2);
+});
+
+const profile = (name) => readFile(new URL(`../profiles/${name}`, import.meta.url), "utf8");
+
+/** What the filter does with a call to `nr`, on x86-64. */
+async function asked(play, page, nr, args, result) {
+  for (const [name, value] of [["arch", "x86_64"], ["nr", nr], ...args.map((value, at) => [`args[${at}]`, value])]) {
+    await play.at(`context-${name}`).fill(value);
+    await page.keyboard.press("Enter");
+  }
+  await play.holds("result", result);
+}
+
+playTest("a seccomp profile becomes its filter, dropped or pasted", {}, async ({ play, page }) => {
+  // What a drop does with a file, whatever its name.
+  await play.open("filter.json", await profile("filter.json"));
+  await play.eventually(async () => (await play.listing("classic")).slice(0, 2), ["ld [4]", "jeq #0xc000003e, 2, 28"]);
+  await play.verdict("accept");
+  assert.equal(await play.at("type-select").inputValue(), "seccomp");
+  assert.match(await play.text(), /^\(000\) ld +\[4\]/);
+  await asked(play, page, "read", ["0"], 0x7fff0000);
+  await asked(play, page, "read", ["1"], 0x80000000);
+  await asked(play, page, "mmap", [], 0x30000);
+  await play.paste(await profile("container.json"));
+  await play.eventually(async () => (await play.text()).includes("defaultAction"), false);
+  await play.verdict("accept");
+  await asked(play, page, "reboot", [], 0x50001);
+  await asked(play, page, "personality", ["0xffffffff"], 0x7fff0000);
+});
+
+playTest("what is wrong in a seccomp profile is told at its place", {}, async ({ play }) => {
+  const text = await profile("filter.json");
+  await play.paste(text.replace("SCMP_ACT_TRAP", "SCMP_ACT_TRIP"));
+  await play.problem(/there is no action `SCMP_ACT_TRIP`[^]*did you mean `SCMP_ACT_TRAP`/, 20);
+  await play.verdict("error");
+  await play.paste(text.slice(0, 300));
+  await play.problem(/./);
+  // Rules that count for nothing are told, too.
+  await play.paste(text.replace('"read"', '"reed"'));
+  await play.notice(/the profile: .*reed/);
+  await play.verdict("accept");
+  await play.stillWorks();
 });

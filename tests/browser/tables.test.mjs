@@ -11,6 +11,8 @@ const TYPED = `.type xdp
 .map flows hash key=8 value=24 max=4
 .key flows { u8 protocol @0; u16 ports[2] @2 }
 .value flows { u64 packets @0; u16 state @8 (NEW=0|OLD=1); s16 delta @10; u32 peer.number @12; char name[8] @16 }
+.map totals array key=4 value=8 max=1
+.value totals { u32 sum @0; s16 delta @4 }
 .map nets lpm_trie key=8 value=4 max=4 flags=BPF_F_NO_PREALLOC
 .map jumps prog_array max=4
 r2 = map[jumps]
@@ -66,6 +68,38 @@ playTest("structures are typed in part by part, and kept in the link", {}, async
   await play.eventually(() => part("name").inputValue(), "eth0");
   assert.equal(await part("delta").inputValue(), "-40000", "as it was typed");
   await part("delta").fill("-4");
+  await page.keyboard.press("Enter");
+  await play.eventually(() => rows(play, "flows"), [[key, ["7", "OLD", "-4", peer, "eth0"]]]);
+  // What could not be put in goes with all that was, and with its entry.
+  await part("delta").fill("40000");
+  await page.keyboard.press("Enter");
+  await play.at("map-flows").getByRole("status").waitFor();
+  await play.at("key-for-flows-protocol").fill("6");
+  await page.keyboard.press("Enter");
+  await play.eventually(async () => (await rows(play, "flows")).length, 2);
+  const second = (await rows(play, "flows")).findIndex(([name]) => name !== key);
+  assert.equal((await rows(play, "flows"))[1 - second][1][2], "40000", "as it was typed, beside another entry");
+  await play.at("map-flows").getByRole("button", { name: `Delete ${key}` }).click();
+  await play.eventually(async () => (await rows(play, "flows"))[0][1][2], "0");
+  assert.equal(await play.at("map-flows").getByRole("status").count(), 0);
+  await play.at("map-flows").getByTestId("tables-reset").click();
+  await play.eventually(() => rows(play, "flows"), []);
+  const total = (name) => play.at("map-totals").getByRole("textbox", { name: `${name} of 0 in totals` });
+  await total("sum").fill("5");
+  await page.keyboard.press("Enter");
+  await total("delta").fill("-40000");
+  await page.keyboard.press("Enter");
+  await play.at("map-totals").getByRole("status").waitFor();
+  await play.eventually(() => rows(play, "totals"), [["0", ["5", "-40000"]]]);
+  await play.at("map-totals").getByTestId("tables-reset").click();
+  await play.eventually(() => rows(play, "totals"), [["0", ["0", "0"]]]);
+  assert.equal(await play.at("map-totals").getByRole("status").count(), 0);
+  for (const [part, text] of [["protocol", "17"], ["ports[0]", "53"], ["ports[1]", "0xffff"]]) {
+    await play.at(`key-for-flows-${part}`).fill(text);
+  }
+  for (const [part, text] of [["packets", "7"], ["state", "OLD"], ["delta", "-4"], ["peer.number", "192.0.2.1"], ["name", "eth0"]]) {
+    await play.at(`value-for-flows-${part}`).fill(text);
+  }
   await page.keyboard.press("Enter");
   await play.eventually(() => rows(play, "flows"), [[key, ["7", "OLD", "-4", peer, "eth0"]]]);
   await assertAccessible(page);

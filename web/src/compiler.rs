@@ -1,9 +1,9 @@
-//! The worker of the module that compiles and reads object files, as the page holds it: started when somebody looks at the
-//! x86-64 level or opens an object file, replaced when it is still busy with what nobody wants any more.
+//! The worker of the module that compiles and reads files, as the page holds it: started when somebody looks at the
+//! x86-64 level or opens an object file or a seccomp profile, replaced when it is still busy with what nobody wants any more.
 
 use crate::employee::Employee;
 use bpf64_work::{decode, encode};
-use bpf64_x86::{Reply, Request};
+use bpf64_x86::{Fault, Reply, Request};
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -34,12 +34,12 @@ struct Desk {
 }
 
 /// What is asked of it.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 enum Job {
     /// The code of the text of that number.
     Code(u32),
-    /// What the object file of that name holds.
-    Object(String),
+    /// What the file of that number holds.
+    File(u32),
 }
 
 impl Compiler {
@@ -54,7 +54,7 @@ impl Compiler {
         self.give_up();
         let job = match request {
             Request::Code(text) => Job::Code(text.order),
-            Request::Object { name, .. } => Job::Object(name.clone()),
+            Request::File { number, .. } => Job::File(*number),
         };
         if self.desk.borrow().worker.is_none() {
             match self.hire() {
@@ -62,10 +62,10 @@ impl Compiler {
                 Err(_) => return self.fail(job, "This browser starts no worker for it."),
             }
         }
-        let (this, late_job) = (self.clone(), job.clone());
+        let this = self.clone();
         let late = Timeout::new(PATIENCE, move || {
             this.desk.borrow_mut().worker = None;
-            this.fail(late_job, "This takes too long, and was given up.");
+            this.fail(job, "This takes too long, and was given up.");
         });
         let mut desk = self.desk.borrow_mut();
         desk.busy = Some((job, late));
@@ -84,10 +84,11 @@ impl Compiler {
 
     fn fail(&self, job: Job, why: &str) {
         self.desk.borrow_mut().busy = None;
-        let why = why.to_owned();
         (self.tell)(match job {
-            Job::Code(order) => Reply::Code { order, code: Err(why) },
-            Job::Object(name) => Reply::Object { name, listing: Err(why) },
+            Job::Code(order) => Reply::Code { order, code: Err(why.to_owned()) },
+            Job::File(number) => {
+                Reply::File { number, listing: Err(vec![Fault::from(why.trim_end_matches('.'))]) }
+            }
         });
     }
 

@@ -225,7 +225,9 @@ impl LineStarts {
     }
 }
 
-fn problem(source: &str, fault: &Diagnostic) -> Problem {
+/// A fault of the source, where the page shows it.
+#[must_use]
+pub fn problem(source: &str, fault: &Diagnostic) -> Problem {
     let Position { line, column } = Position::of(source, fault.span.start);
     let utf16 = |offset: usize| source[..source.floor_char_boundary(offset)].encode_utf16().count();
     let (from, to) = (utf16(fault.span.start), utf16(fault.span.end));

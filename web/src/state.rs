@@ -35,7 +35,7 @@ use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
 use bpf64_x86::Reply;
-pub use code::{Code, CodeRow, ObjectFile};
+pub use code::{Code, CodeRow, Unread};
 pub use events::{Events, TraceEvent};
 pub use graph::{Graph, GraphAction};
 pub use lit::Lit;
@@ -132,8 +132,10 @@ pub struct State {
     pub visit: Option<usize>,
     /// The x86-64 level, of the last text that the compiler has answered.
     pub code: Option<Rc<Code>>,
-    /// An object file that was opened and is not read yet.
-    pub object: Option<Rc<ObjectFile>>,
+    /// An object file or a seccomp profile that is not read yet.
+    pub unread: Option<Rc<Unread>>,
+    /// How many there were.
+    files: u32,
     /// What came of the capture's packets.
     pub judged: Rc<Judged>,
     /// How many captures were opened.
@@ -399,7 +401,8 @@ impl Default for State {
             seen: None,
             visit: None,
             code: None,
-            object: None,
+            unread: None,
+            files: 0,
             judged: Rc::default(),
             captures: 0,
             stops: 0,
@@ -446,7 +449,7 @@ impl State {
             }
             Action::Report(report) => self.hear(report),
             Action::Compiled(Reply::Code { order, code }) => self.take_code(order, code),
-            Action::Compiled(Reply::Object { name, listing }) => self.take_object(&name, listing),
+            Action::Compiled(Reply::File { number, listing }) => self.take_listing(number, listing),
             Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;
@@ -544,6 +547,9 @@ impl State {
 
     /// Reads the text; on success everything behind it is made anew.
     fn read_source(&mut self) {
+        if self.reads_elsewhere() {
+            return;
+        }
         match levels::read(&self.source, self.language, self.program_type.map(Into::into)) {
             Ok(levels) => {
                 if levels.classic.is_none() {

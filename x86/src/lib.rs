@@ -1,8 +1,8 @@
 //! What the page has done elsewhere: its x86-64 level, a program as text in and the JIT's code for it as rows out; and
-//! object files, bytes in and a listing out.
+//! object files and seccomp profiles, bytes in and a listing out.
 //!
-//! A wasm module of its own in a worker of its own, so that nobody downloads the code generator, the disassembler and the
-//! reader of object files who does not want them, and nobody waits for them. It shares no memory with the page: it reads,
+//! A wasm module of its own in a worker of its own, so that nobody downloads the code generator, the disassembler and
+//! these readers who does not want them, and nobody waits for them. It shares no memory with the page: it reads,
 //! verifies and compiles the text by itself. Without the feature `module` only the messages are left, for the page's end.
 
 #[cfg(feature = "module")]
@@ -10,19 +10,22 @@ pub mod module;
 #[cfg(feature = "module")]
 mod object;
 #[cfg(feature = "module")]
+mod profile;
+#[cfg(feature = "module")]
 pub mod runner;
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// The code of a program.
     Code(Text),
-    /// The text of an object file's first program that can be read.
-    Object {
-        /// The file's name.
-        name: String,
+    /// The text of an object file's first program that can be read, or of the filter that a seccomp profile becomes.
+    File {
+        /// The number of the file; the reply has it too.
+        number: u32,
         /// The file.
         bytes: Vec<u8>,
     },
@@ -51,22 +54,41 @@ pub enum Reply {
         /// The code in its order, or a sentence about why there is none.
         code: Result<Vec<Row>, String>,
     },
-    /// Of an object file.
-    Object {
-        /// The file's name.
-        name: String,
-        /// What it holds, or a sentence about why it cannot be read.
-        listing: Result<Listing, String>,
+    /// Of a file.
+    File {
+        /// The number of the file.
+        number: u32,
+        /// What it holds, or why it cannot be read.
+        listing: Result<Listing, Vec<Fault>>,
     },
 }
 
-/// A program of an object file.
+/// The program of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     /// Its text.
     pub source: String,
-    /// Which it is, and which others the file holds; nothing when it is alone.
-    pub others: Option<String>,
+    /// The program type by name; empty if the text says it.
+    pub program_type: String,
+    /// What else there is to say: which others an object file holds, what of a profile counts for nothing.
+    pub remark: Option<String>,
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Where in its text, in bytes; nowhere in a file that is none.
+    pub span: Range<usize>,
+    /// One sentence, lower case, no full stop.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl From<&str> for Fault {
+    fn from(message: &str) -> Self {
+        Fault { span: 0..0, message: message.to_owned(), help: None }
+    }
 }
 
 /// A row of the listing.

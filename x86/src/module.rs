@@ -1,7 +1,8 @@
 //! What the module does with a program: reads, verifies, compiles, disassembles.
 
 use crate::runner::Running;
-use crate::{Line, Reply, Request, Row, Text, object};
+use crate::{Fault, Line, Reply, Request, Row, Text, object, profile};
+use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::program::Program;
 use bpf64_core::verifier::verify;
 use bpf64_jit::disassemble::disassemble;
@@ -23,11 +24,22 @@ pub fn answer(request: &[u8]) -> Vec<u8> {
     let Some(request) = decode::<Request>(request) else { return Vec::new() };
     encode(&match request {
         Request::Code(text) => Reply::Code { order: text.order, code: code_of(&text) },
-        Request::Object { name, bytes } => {
-            let listing = object::listing(&bytes);
-            Reply::Object { name, listing }
+        Request::File { number, bytes } => {
+            let listing = if bytes.starts_with(b"\x7fELF") {
+                object::listing(&bytes)
+            } else {
+                profile::listing(&bytes)
+            };
+            let listing = listing.map_err(|faults| faults.into_iter().map(Fault::from).collect());
+            Reply::File { number, listing }
         }
     })
+}
+
+impl From<Diagnostic> for Fault {
+    fn from(fault: Diagnostic) -> Self {
+        Fault { span: fault.span, message: fault.message, help: fault.help }
+    }
 }
 
 fn code_of(request: &Text) -> Result<Vec<Row>, String> {

@@ -39,7 +39,7 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
         return Err(Diagnostic::new(0..text.len(), "there is no program here yet")
             .help("paste what `tcpdump -d` prints, or write one, for example `ret #0`"));
     };
-    if is_json(text) {
+    if is_profile(text) {
         return Ok(Format::Seccomp);
     }
     let is_row = |line: &str| {
@@ -73,9 +73,10 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
     Ok(lines().find_map(language).unwrap_or(fallback))
 }
 
-/// Whether a text begins as an object in JSON does, or as one should that has a comment. No row of C begins with a name
-/// in double quotes.
-fn is_json(text: &str) -> bool {
+/// Whether a text is a seccomp profile: it begins as an object in JSON does, or as one should that has a comment. No row
+/// of C begins with a name in double quotes.
+#[must_use]
+pub fn is_profile(text: &str) -> bool {
     let named = |rest: &str| rest.trim_start().starts_with(['"', '}']) || rest.contains("\"defaultAction\"");
     text.trim_start().strip_prefix('{').is_some_and(named)
 }

@@ -17,12 +17,14 @@ pub struct Code {
     pub rows: Result<Rc<[Rc<CodeRow>]>, Rc<str>>,
 }
 
-/// An object file that was opened, and is being read.
+/// What the compiler's module is to read: an object file, or a seccomp profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectFile {
-    /// Its name.
-    pub name: String,
-    /// Its bytes.
+pub struct Unread {
+    /// Told apart from others before by this.
+    pub number: u32,
+    /// The file's name; none for what is the editor's text.
+    pub name: Option<String>,
+    /// The bytes.
     pub bytes: Rc<[u8]>,
 }
 

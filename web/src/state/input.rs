@@ -1,12 +1,15 @@
 //! What comes in from outside: captures, files, packets, bytes that are typed.
 
-use super::{Action, Dock, ObjectFile, OpenCapture, PacketInput, State};
+use super::{Action, Dock, OpenCapture, PacketInput, State, Unread};
+use crate::levels;
 use crate::packet_text;
 use bpf64_core::classic;
 use bpf64_core::context::skb::link_type;
+use bpf64_core::diagnostic::Diagnostic;
+use bpf64_core::environment::Environment;
 use bpf64_core::explain::field;
 use bpf64_core::listing::{Listing, Style};
-use bpf64_core::load::{self, Form, Loaded};
+use bpf64_core::load::{self, Form, Format, Loaded, detect};
 use bpf64_core::packet::Capture;
 use std::rc::Rc;
 
@@ -83,7 +86,7 @@ impl State {
         }
         match std::str::from_utf8(bytes) {
             _ if bytes.starts_with(b"\x7fELF") => {
-                self.object = Some(Rc::new(ObjectFile { name, bytes: bytes.into() }));
+                self.have_read(Some(name), bytes);
             }
             Ok(text) if !text.contains('\0') => {
                 if !self.open_trace(&name, text) {
@@ -100,15 +103,60 @@ impl State {
         }
     }
 
-    /// What the module that reads object files has made of one.
-    pub(super) fn take_object(&mut self, name: &str, listing: Result<bpf64_x86::Listing, String>) {
-        self.object = None;
+    /// Has the compiler's module read something.
+    fn have_read(&mut self, name: Option<String>, bytes: &[u8]) {
+        self.files += 1;
+        self.unread = Some(Rc::new(Unread { number: self.files, name, bytes: bytes.into() }));
+    }
+
+    /// Whether the text is a seccomp profile: then the compiler's module makes a filter of it, which takes its place.
+    pub(super) fn reads_elsewhere(&mut self) -> bool {
+        // What was asked about an earlier text is wanted no more.
+        self.unread.take_if(|file| file.name.is_none());
+        let is_profile = match self.language {
+            Some(language) => language == Format::Seccomp,
+            None => detect::is_profile(&self.source),
+        };
+        if is_profile {
+            let source = Rc::clone(&self.source);
+            self.have_read(None, source.as_bytes());
+            let fault = Diagnostic::new(0..0, "this is a seccomp profile, and is being read");
+            self.problems = Rc::from([levels::problem(&source, &fault)]);
+        }
+        is_profile
+    }
+
+    /// What the compiler's module has made of a file.
+    pub(super) fn take_listing(
+        &mut self,
+        number: u32,
+        listing: Result<bpf64_x86::Listing, Vec<bpf64_x86::Fault>>,
+    ) {
+        let Some(file) = self.unread.take_if(|file| file.number == number) else { return };
+        let name = file.name.as_deref().unwrap_or("the profile");
         match listing {
             Ok(listing) => {
+                self.language = None;
+                if let Some(program_type) = Environment::named(&listing.program_type) {
+                    self.program_type = Some(program_type);
+                    // There the call is typed in that the filter is asked about.
+                    self.dock = Dock::Context;
+                }
                 self.apply(Action::Edit(listing.source));
-                self.notice = listing.others.map(|others| format!("{name}: {others}").into());
+                self.notice = listing.remark.map(|remark| format!("{name}: {remark}.").into());
             }
-            Err(fault) => self.notice = Some(format!("{name}: {fault}.").into()),
+            Err(faults) => {
+                let faults = faults.into_iter().map(|bpf64_x86::Fault { span, message, help }| Diagnostic {
+                    help,
+                    ..Diagnostic::new(span, message)
+                });
+                if file.name.is_some() {
+                    let fault = faults.map(|fault| fault.to_string()).next().unwrap_or_default();
+                    self.notice = Some(format!("{name}: {fault}.").into());
+                } else {
+                    self.problems = faults.map(|fault| levels::problem(&self.source, &fault)).collect();
+                }
+            }
         }
     }
 

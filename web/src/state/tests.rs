@@ -174,23 +174,72 @@ fn program_files_become_the_source() {
     assert_eq!((&*ebpf.source, ebpf.result()), ("0: r0 = 4\n1: exit\n", Some(4)));
 }
 
+fn answered(state: &State, listing: Result<bpf64_x86::Listing, Vec<bpf64_x86::Fault>>) -> State {
+    let number = state.unread.as_ref().map_or(0, |file| file.number);
+    reduce(state, Action::Compiled(bpf64_x86::Reply::File { number, listing }))
+}
+
+fn listing(source: &str, program_type: &str, remark: Option<&str>) -> bpf64_x86::Listing {
+    let (source, program_type) = (source.to_owned(), program_type.to_owned());
+    bpf64_x86::Listing { source, program_type, remark: remark.map(str::to_owned) }
+}
+
 #[test]
 fn an_object_file_is_read_elsewhere() {
     let opened = arp([Action::OpenFile("a.o".to_owned(), Rc::from(*b"\x7fELF and so on"))]);
-    assert_eq!((&*opened.source, opened.object.as_ref().map(|object| &*object.name)), (ARP, Some("a.o")));
-    let told = |listing| {
-        reduce(&opened, Action::Compiled(bpf64_x86::Reply::Object { name: "a.o".to_owned(), listing }))
-    };
-    let others = Some("this is `f`; it also holds `g`.".to_owned());
-    let read = told(Ok(bpf64_x86::Listing { source: "r0 = 7\nexit\n".to_owned(), others }));
-    assert_eq!((read.result(), read.object.as_ref()), (Some(7), None));
+    assert_eq!(opened.unread.as_ref().unwrap().name.as_deref(), Some("a.o"));
+    assert_eq!(&*opened.source, ARP);
+    let read = answered(&opened, Ok(listing("r0 = 7\nexit\n", "", Some("this is `f`; it also holds `g`"))));
+    assert_eq!((read.result(), read.unread.as_ref()), (Some(7), None));
     assert_eq!(read.notice.as_deref(), Some("a.o: this is `f`; it also holds `g`."));
     // What is damaged is said, and nothing else changes.
-    let damaged = told(Err("the object file is damaged".to_owned()));
+    let damaged = answered(&opened, Err(vec!["the object file is damaged".into()]));
     assert_eq!(
         (&*damaged.source, damaged.notice.as_deref()),
         (ARP, Some("a.o: the object file is damaged."))
     );
+    // An answer about another file changes nothing.
+    let other = arp([
+        Action::OpenFile("a.o".to_owned(), Rc::from(*b"\x7fELF and so on")),
+        Action::OpenFile("b.o".to_owned(), Rc::from(*b"\x7fELF and so on")),
+    ]);
+    let late = Action::Compiled(bpf64_x86::Reply::File { number: 1, listing: Ok(listing("exit", "", None)) });
+    assert_eq!(&*reduce(&other, late).source, ARP);
+}
+
+#[test]
+fn a_seccomp_profile_is_read_elsewhere() {
+    const PROFILE: &str = "\n{\n  \"defaultAction\": \"deny\"\n}\n";
+    for paste in
+        [Action::Edit(PROFILE.to_owned()), Action::OpenFile("p.json".to_owned(), PROFILE.as_bytes().into())]
+    {
+        let pasted = arp([Action::Language(None), paste]);
+        assert_eq!(
+            pasted.unread.as_ref().map(|file| (&*file.bytes, &file.name)),
+            Some((PROFILE.as_bytes(), &None))
+        );
+        assert_eq!((&*pasted.source, pasted.is_stale()), (PROFILE, true));
+        // Its filter takes its place, as a program of seccomp's type.
+        let read = answered(&pasted, Ok(listing("ret #0x7fff0000", "seccomp", Some("`reed` is no call"))));
+        assert_eq!(
+            (&*read.source, read.result(), read.is_stale()),
+            ("ret #0x7fff0000", Some(0x7fff_0000), false)
+        );
+        assert_eq!(read.levels.as_ref().unwrap().program_type.name, "seccomp");
+        assert_eq!(read.notice.as_deref(), Some("the profile: `reed` is no call."));
+        // Faults stand where they are.
+        let fault = bpf64_x86::Fault { span: 22..28, ..bpf64_x86::Fault::from("there is no action `deny`") };
+        let faulty = answered(&pasted, Err(vec![fault]));
+        let place = |problem: &Problem| (problem.line, problem.column, problem.message.clone());
+        assert_eq!(
+            faulty.problems.iter().map(place).collect::<Vec<_>>(),
+            [(3, 20, "there is no action `deny`".to_owned())]
+        );
+        // Who writes something else meanwhile is not interrupted.
+        let edited = reduce(&pasted, Action::Edit("ret #3".to_owned()));
+        assert_eq!((edited.unread.as_ref(), edited.result()), (None, Some(3)));
+        assert_eq!(&*answered(&edited, Ok(listing("ret #4", "seccomp", None))).source, "ret #3");
+    }
 }
 
 #[test]

@@ -425,7 +425,7 @@ fn use_worker(page: &Page) {
     use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
 }
 
-/// Has the text compiled as long as its machine code is looked at, and object files read.
+/// Has the text compiled as long as its machine code is looked at, and files read that another module reads.
 #[hook]
 fn use_compiler(page: &Page) {
     let compiler = {
@@ -435,14 +435,12 @@ fn use_compiler(page: &Page) {
     {
         let (compiler, state) = (Rc::clone(&compiler), Rc::clone(&page.state));
         let wanted = state.shown().x86 && !state.graph.shown && state.levels.is_some();
-        let object = state.object.clone();
-        use_effect_with((state.order, wanted, object), move |(order, wanted, object)| {
+        let unread = state.unread.clone();
+        use_effect_with((state.order, wanted, unread), move |(order, wanted, unread)| {
             let (order, wanted) = (*order, *wanted);
-            if let Some(object) = object {
-                compiler.ask(&bpf64_x86::Request::Object {
-                    name: object.name.clone(),
-                    bytes: object.bytes.to_vec(),
-                });
+            if let Some(file) = unread {
+                let (number, bytes) = (file.number, file.bytes.to_vec());
+                compiler.ask(&bpf64_x86::Request::File { number, bytes });
             } else if !wanted {
                 compiler.give_up();
             } else if state.code.as_ref().is_none_or(|code| code.order != order) {

@@ -145,6 +145,7 @@ fn before(page: &Page, table: &Table, named: Named<'_>) -> Html {
     let def = table.def();
     let rows = table.rows(named, |_| None, TableRows::MOST);
     let parts = typed::parts(def, |types| types.value, def.value_size);
+    let is_changed = page.state.given.entries.iter().any(|entry| entry.table == def.name);
     let entry = |row: &Row, value| Entry { table: def.name.clone(), key: row.bytes.clone(), value };
     let one = |row: &Row| {
         let (key, size) = (row.bytes.clone(), def.value_size as usize);
@@ -156,17 +157,17 @@ fn before(page: &Page, table: &Table, named: Named<'_>) -> Html {
         let shown = bytes.as_ref().map_or_else(|_| row.value.clone(), |bytes| typed(bytes, &row.value));
         let is_kept = def.kind.preset() || row.bytes.is_empty();
         html! {
-            <tr data-testid="map-row"><th scope="row" class="mono">{ &row.key }</th>
+            // By its key: what was typed wrong stays with its entry.
+            <tr key={row.key.clone()} data-testid="map-row"><th scope="row" class="mono">{ &row.key }</th>
                 <td>if row.bytes.is_empty() { <span class="mono">{ &row.value }</span> } else if def.kind.holds() == Holds::Programs {
                     { chooser(page, def, row, named.programs) }
                 } else if let (Some(parts), Ok(bytes)) = (&parts, &bytes) {
-                    { typed::value(page, def, (&row.bytes, &row.key), bytes, parts.clone()) }
+                    { typed::value(page, def, is_changed, (&row.bytes, &row.key), bytes, parts.clone()) }
                 } else {
                     <input class="mono" type="text" value={shown} {onchange} aria-label={format!("Value of {} in {}", row.key, def.name)} autocomplete="off" spellcheck="false" /> }</td>
                 <td>if !is_kept { <button type="button" class="btn small" aria-label={format!("Delete {}", row.key)} onclick={page.send(Action::Entry(entry(row, None)))}>{ "×" }</button> }</td></tr>
         }
     };
-    let is_changed = page.state.given.entries.iter().any(|entry| entry.table == def.name);
     html! {
         <section class="map" data-testid={format!("map-{}", def.name)}>
             { heading(def, rows.total) }

@@ -19,12 +19,19 @@ pub(super) fn parts(def: &MapDef, of: fn(&Types) -> Id, size: u32) -> Option<Vec
 }
 
 /// Inputs for the parts of the value of `key`, which holds these bytes.
-pub(super) fn value(page: &Page, def: &MapDef, key: (&[u8], &str), bytes: &[u8], parts: Vec<Part>) -> Html {
+pub(super) fn value(
+    page: &Page,
+    def: &MapDef,
+    changed: bool,
+    key: (&[u8], &str),
+    bytes: &[u8],
+    parts: Vec<Part>,
+) -> Html {
     let (table, testid) = (&def.name, format!("{}-{}", def.name, key.1));
     let input = |part: Part| {
         let label = format!("{} of {} in {table}", called(&part), key.1);
         html! {
-            <PartInput page={page.clone()} table={table.clone()} key_bytes={key.0.to_vec()} bytes={bytes.to_vec()} {label}
+            <PartInput page={page.clone()} table={table.clone()} key_bytes={key.0.to_vec()} bytes={bytes.to_vec()} {changed} {label}
                 testid={format!("{testid}-{}", part.name)} {part} />
         }
     };
@@ -76,6 +83,8 @@ struct PartProps {
     /// The value.
     bytes: Vec<u8>,
     part: Part,
+    /// Whether anything in the table is other than the program declares it.
+    changed: bool,
     label: String,
     testid: String,
 }
@@ -85,6 +94,15 @@ struct PartProps {
 fn PartInput(props: &PartProps) -> Html {
     // What was typed, and why that cannot be read.
     let fault = use_state_eq(|| None::<(String, String)>);
+    {
+        // Nor does what could not be put in count any more once the table is as declared.
+        let fault = fault.clone();
+        use_effect_with(props.changed, move |changed| {
+            if !changed {
+                fault.set(None);
+            }
+        });
+    }
     let onchange = {
         let fault = fault.clone();
         let PartProps { page, table, key_bytes, bytes, part, .. } = props;
