@@ -37,8 +37,8 @@ struct Recording {
     pieces: Vec<Rc<Piece>>,
     /// Printed lines, each with the step that printed it.
     lines: Rc<Vec<(u32, String)>>,
-    /// How often each instruction of the first program was executed, by number.
-    hits: Vec<u32>,
+    /// How often each instruction of each program was executed, by their numbers.
+    hits: Vec<Vec<u32>>,
     end: End,
     /// Where the machine stands at the end, and in which program.
     last: (Pc, u32),
@@ -126,12 +126,15 @@ impl Recording {
                     let (reads_end, changes_end) = (piece.reads.len() as u32, piece.changes.len() as u32);
                     piece.steps.push(Step { pc, program, reads_end, changes_end });
                     steps += 1;
-                    if program == 0 {
-                        if self.hits.len() <= pc.index() {
-                            self.hits.resize(pc.index() + 1, 0);
-                        }
-                        self.hits[pc.index()] += 1;
+                    let program = program as usize;
+                    if self.hits.len() <= program {
+                        self.hits.resize_with(program + 1, Vec::new);
                     }
+                    let hits = &mut self.hits[program];
+                    if hits.len() <= pc.index() {
+                        hits.resize(pc.index() + 1, 0);
+                    }
+                    hits[pc.index()] += 1;
                     if let Flow::End(value, ending) = flow {
                         break End::Value(value, ending);
                     }
@@ -292,11 +295,11 @@ impl<M: Machine> Session<M> {
         &lines[..lines.partition_point(|(step, _)| (*step as usize) < self.position)]
     }
 
-    /// How often the run, as far as it is recorded, executes each instruction of the program that it begins with, by
-    /// number.
+    /// How often the run, as far as it is recorded, executes each instruction of a program, by number; behind the last that
+    /// it executes there is nothing.
     #[must_use]
-    pub fn hits(&self) -> &[u32] {
-        &self.recording.hits
+    pub fn hits(&self, program: u32) -> &[u32] {
+        self.recording.hits.get(program as usize).map_or(&[], Vec::as_slice)
     }
 
     /// One step forward. False at the end.
@@ -426,7 +429,7 @@ mod tests {
                     break;
                 }
             }
-            assert_eq!((parts.end(), parts.hits()), (whole.end(), whole.hits()));
+            assert_eq!((parts.end(), parts.hits(0)), (whole.end(), whole.hits(0)));
             for step in (0..whole.steps()).step_by(97).chain(PIECE - 2..PIECE + 2) {
                 assert_eq!(parts.pc_of(step), whole.pc_of(step));
                 assert_eq!(parts.reads(step), whole.reads(step));
@@ -448,7 +451,7 @@ mod tests {
         assert_eq!((session.steps(), session.goes_on(), session.end()), (10, true, End::Limit(10)));
         while session.record(300_000) {}
         assert_eq!((session.steps(), session.end()), (MAX_STEPS, End::Limit(MAX_STEPS)));
-        assert_eq!(session.hits(), [MAX_STEPS as u32]);
+        assert_eq!(session.hits(0), [MAX_STEPS as u32]);
         let mut counting = self::session(LOOP, 5000);
         assert!(counting.resume_until(|session| session.machine().registers[0] == 7));
         assert_eq!((counting.position(), counting.pc()), (4 * 6 + 2, Some(Pc(2))));

@@ -143,8 +143,28 @@ playTest("programs are chosen by name, and stepped into", {}, async ({ play, pag
   await play.press("run");
   await play.holds("result", 1);
   await play.press("step-back");
+  // The listing is of the program where execution stands, and comes back with it.
+  const main = ["r2 = map[jumps]", "r3 = 1", "call tail_call", "r0 = 2", "exit"];
+  const current = () => page.locator('[data-testid="ebpf-listing"] [data-current] .text').allInnerTexts();
   await play.eventually(() => play.at("pc").innerText(), "in drop, before instruction 1");
-  assert.equal(await page.locator('[data-testid="ebpf-listing"] [data-current]').count(), 0);
+  assert.deepEqual([await play.listing("ebpf"), await current()], [["r0 = 1", "exit"], ["exit"]]);
+  assert.equal(await play.attribute("ebpf-0", "data-hits"), "1");
+  assert.equal(await play.attribute("ebpf-0", "data-from"), "15");
+  await page.getByText("eBPF: drop, 2").waitFor();
+  // Its lines in the source are the listing's, too.
+  await play.at("ebpf-0").hover();
+  await page.locator(".cm-line.lit").filter({ hasText: "r0 = 1" }).waitFor();
+  // A run can be stopped in the program that it begins with, and the keys say nothing of another.
+  await play.at("ebpf-0").focus();
+  await page.keyboard.press(".");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("[data-breakpoint], .dot").count(), 0);
+  await play.press("step-back");
+  await play.eventually(current, ["r0 = 1"]);
+  await play.press("step-back");
+  await play.eventually(current, ["call tail_call"]);
+  assert.deepEqual(await play.listing("ebpf"), main);
+  await play.press("step");
   await play.at("map-jumps").getByRole("combobox", { name: "Program at 1 in jumps" }).selectOption("bounce");
   await play.press("run");
   await play.holds("result", 3);

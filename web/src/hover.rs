@@ -13,10 +13,7 @@ use bpf64_core::{classic, isa::text};
 #[must_use]
 pub fn describe(state: &State, line: u32, word: &str) -> Vec<String> {
     let levels = state.levels.as_ref().filter(|_| !state.is_stale());
-    let row = levels.and_then(|levels| {
-        let key = levels.key_of_line(line)?;
-        levels.rows(levels.source_level()).get(key as usize)
-    });
+    let row = levels.and_then(|levels| levels.row(levels.key_of_line(line)?));
     let own = match levels {
         Some(levels) if levels.classic.is_some() => {
             classic::doc::register(&word.to_ascii_lowercase()).map(str::to_owned)

@@ -70,7 +70,10 @@ pub struct Levels {
     pub classic_rows: Rc<[Rc<Row>]>,
     /// The rows of the eBPF listing.
     pub ebpf_rows: Rc<[Rc<Row>]>,
-    /// The line of the source of each key, counted from 1; 0 where there is none.
+    /// Those of the programs that it may go on to. Their keys go on behind those of the eBPF listing.
+    pub other_rows: Rc<[Rc<[Rc<Row>]>]>,
+    /// The line of the source of each key, counted from 1; 0 where there is none. The first are those of the level that
+    /// the source is written in.
     pub lines: Rc<[u32]>,
 }
 
@@ -113,8 +116,8 @@ pub fn read(
 ) -> Result<Levels, Vec<Problem>> {
     let loaded = load(source.as_bytes(), &Request { format: language, program_type, ..Request::default() })
         .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
-    let lines = LineStarts::of(source);
-    let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| lines.line(span.start));
+    let starts = LineStarts::of(source);
+    let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| starts.line(span.start));
     let (subject, converted) = Subject::of(&loaded);
     let ebpf = &subject.ebpf;
     let (classic, classic_rows, lines) = match &loaded.form {
@@ -130,7 +133,7 @@ pub fn read(
                     from: Some(line_of(pc)).filter(|&line| line > 0),
                 })
             });
-            let lines: Rc<[u32]> = program.pcs().map(line_of).collect();
+            let lines: Vec<u32> = program.pcs().map(line_of).collect();
             (Some(Rc::new(program.clone())), rows.collect(), lines)
         }
         Form::Ebpf(program) => (None, Rc::from([]), program.pcs().map(line_of).collect()),
@@ -149,7 +152,19 @@ pub fn read(
     });
     let ebpf_rows: Rc<[Rc<Row>]> = ebpf_rows.collect();
     let c_rows = c::rows(&c_lines, &ebpf_rows);
-    Ok(Levels { format: loaded.format, subject, classic, ebpf_rows, c_rows, classic_rows, lines })
+    let mut lines = lines;
+    let other_rows = loaded.others.iter().map(|other| {
+        let row = |pc: Pc| {
+            let line = other.origin(pc).text.as_ref().map_or(0, |text| starts.line(text.start));
+            lines.push(line);
+            let (key, from) = (Some(lines.len() as Key - 1), Some(line).filter(|&line| line > 0));
+            Rc::new(ebpf_row(other, &loaded.program_type, pc, key, from))
+        };
+        other.pcs().map(row).collect()
+    });
+    let other_rows = other_rows.collect();
+    let lines = lines.into();
+    Ok(Levels { format: loaded.format, subject, classic, ebpf_rows, other_rows, c_rows, classic_rows, lines })
 }
 
 fn ebpf_row(
@@ -186,6 +201,27 @@ impl Levels {
             Level::Classic => &self.classic_rows,
             Level::Ebpf => &self.ebpf_rows,
         }
+    }
+
+    /// The rows of a level while execution stands in this program: of 0, the one that runs begin with, or in the eBPF level
+    /// of another that was gone on to.
+    #[must_use]
+    pub fn rows_in(&self, level: Level, program: u32) -> &Rc<[Rc<Row>]> {
+        let other = || self.other_rows.get((program as usize).checked_sub(1)?);
+        other().filter(|_| level == Level::Ebpf).unwrap_or_else(|| self.rows(level))
+    }
+
+    /// What a program that was gone on to is called; `None` for the one that runs begin with.
+    #[must_use]
+    pub fn name(&self, program: u32) -> Option<&str> {
+        self.names.get((program as usize).checked_sub(1)?).map(String::as_str)
+    }
+
+    /// The row of an instruction of the source.
+    #[must_use]
+    pub fn row(&self, key: Key) -> Option<&Rc<Row>> {
+        let others = self.other_rows.iter().flat_map(|rows| rows.iter());
+        self.rows(self.source_level()).iter().chain(others).nth(key as usize)
     }
 
     /// The level that the source is written in: its lines are that level's instructions.
@@ -252,6 +288,24 @@ mod tests {
         assert_eq!(levels.ebpf_rows[4].text, "if w0 != 0x806 goto 7");
         let sentence = &levels.ebpf_rows[4].sentence;
         assert!(sentence.ends_with("; inverted, so that it falls through"), "{sentence}");
+    }
+
+    #[test]
+    fn programs_to_go_on_in_have_listings_and_keys_of_their_own() {
+        let source = "r0 = 2\nexit\n.program drop\nr0 = 1 ll\nexit\n.program pass\n\nexit\n";
+        let levels = read(source, None, None).unwrap();
+        assert_eq!(&*levels.lines, [1, 2, 4, 5, 8]);
+        let told = |program| {
+            let row = |row: &Rc<Row>| (row.slot, row.text.clone(), row.key, row.from);
+            levels.rows_in(Level::Ebpf, program).iter().map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(told(0).last(), Some(&(1, "exit".to_owned(), Some(1), Some(2))));
+        assert_eq!(told(1).last(), Some(&(2, "exit".to_owned(), Some(3), Some(5))));
+        assert_eq!(told(2), [(0, "exit".to_owned(), Some(4), Some(8))]);
+        assert_eq!((levels.name(0), levels.name(2)), (None, Some("pass")));
+        let row = |line| levels.row(levels.key_of_line(line)?).map(|row| row.text.clone());
+        assert_eq!((row(1), row(4)), (Some("r0 = 2".to_owned()), Some("r0 = 0x1 ll".to_owned())));
+        assert_eq!((row(3), levels.row(5)), (None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::levels::{Level, Levels};
 use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::World;
 use bpf64_core::isa::{Insn, Reg};
-use bpf64_core::machine::{Change, Place, Read, Region};
+use bpf64_core::machine::{At, Change, Place, Read, Region};
 use bpf64_core::maps::Table;
 use bpf64_core::program::Pc;
 use bpf64_core::{classic, explain, interp};
@@ -109,18 +109,22 @@ impl Player {
         self.pc_of(self.position())
     }
 
-    /// The instruction of step `step`; `None` in a program that was gone on to, which no listing shows.
+    /// The instruction of step `step`; `None` in a program that was gone on to.
     #[must_use]
     pub fn pc_of(&self, step: usize) -> Option<Pc> {
-        either!(self, session => session.pc_of(step).filter(|_| session.program_of(step) == 0))
+        self.at(step).filter(|at| at.program == 0).map(|at| at.pc)
     }
 
-    /// The program that was gone on to, by its number in the world, and the instruction in it that comes next.
+    /// The instruction of step `step`, and its program.
     #[must_use]
-    pub fn elsewhere(&self) -> Option<(usize, Pc)> {
-        let Player::Ebpf(session) = self else { return None };
-        let other = session.program_of(session.position()).checked_sub(1)?;
-        Some((other as usize, session.pc()?))
+    pub fn at(&self, step: usize) -> Option<At> {
+        either!(self, session => Some(At { program: session.program_of(step), pc: session.pc_of(step)? }))
+    }
+
+    /// The program that was gone on to, and the instruction in it that comes next.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<At> {
+        self.at(self.position()).filter(|at| at.program > 0)
     }
 
     /// What step `step` read from memory.
@@ -150,10 +154,10 @@ impl Player {
         either!(self, session => session.last())
     }
 
-    /// How often each instruction is executed in the whole run.
+    /// How often each instruction of a program is executed in the whole run.
     #[must_use]
-    pub fn hits(&self) -> &[u32] {
-        either!(self, session => session.hits())
+    pub fn hits(&self, program: u32) -> &[u32] {
+        either!(self, session => session.hits(program))
     }
 
     /// The packet as it is now.

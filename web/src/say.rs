@@ -6,6 +6,7 @@
 use crate::levels::Row;
 use crate::player::Player;
 use bpf64_core::explain;
+use bpf64_core::machine::At;
 
 /// What comes next, or how the run ended. `link` is the packet's link type.
 #[must_use]
@@ -16,12 +17,12 @@ pub fn next(player: &Player, link: u32) -> String {
     }
 }
 
-/// What an instruction of the level that is stepped does, and what it does in this run: now if it comes next,
+/// What an instruction of the level that is stepped does, in the program of that number, and what it does in this run: now if it comes next,
 /// otherwise the last time before, or else the first time after.
 #[must_use]
-pub fn row(row: &Row, player: &Player, link: u32) -> String {
+pub fn row(row: &Row, program: u32, player: &Player, link: u32) -> String {
     let position = player.position();
-    let here = |step: &usize| player.pc_of(*step) == Some(row.pc);
+    let here = |step: &usize| player.at(*step) == Some(At { program, pc: row.pc });
     let before = || (0..position).rev().find(here).map(|step| ("Last", step));
     let after = || (position..=player.steps()).find(here).map(|step| ("Later", step));
     let visit = Some(("Next", position)).filter(|(_, step)| here(step)).or_else(before).or_else(after);
@@ -82,7 +83,7 @@ mod tests {
         let packet = [&[2; 12][..], &[0x08, 0x06]].concat();
         let (levels, mut player) = played(ARP, Level::Classic, &packet);
         player.seek(1);
-        let told = |index: usize| row(&levels.classic_rows[index], &player, ETHERNET);
+        let told = |index: usize| row(&levels.classic_rows[index], 0, &player, ETHERNET);
         let visits = [0, 1, 2, 3].map(|index| told(index).lines().nth(1).unwrap().to_owned());
         assert_eq!(
             visits,

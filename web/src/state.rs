@@ -593,11 +593,24 @@ impl State {
         !self.problems.is_empty()
     }
 
+    /// The row of the instruction that comes next, in whichever program that is.
+    #[must_use]
+    pub fn current_row(&self) -> Option<&Rc<levels::Row>> {
+        let player = self.player.as_ref()?;
+        let at = player.at(player.position())?;
+        self.levels.as_ref()?.rows_in(self.level, at.program).get(at.pc.index())
+    }
+
     /// The origin of the instruction that comes next.
     #[must_use]
     pub fn current_key(&self) -> Option<Key> {
-        let pc = self.player.as_ref()?.pc()?;
-        self.levels.as_ref()?.rows(self.level).get(pc.index())?.key
+        self.current_row()?.key
+    }
+
+    /// The program that the eBPF listing shows: the one where execution stands.
+    #[must_use]
+    pub fn shown_program(&self) -> u32 {
+        self.player.as_ref().and_then(Player::elsewhere).map_or(0, |at| at.program)
     }
 }
 

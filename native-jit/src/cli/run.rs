@@ -23,9 +23,9 @@ use bpf64_core::environment::{Environment, MEMORY, ProgramType, SECCOMP, World};
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::maps::Table;
 use bpf64_core::program::Program;
-use bpf64_core::verifier::{Verified, verify};
+use bpf64_core::verifier::verify;
 use capture::Feed;
-use engine::{End, Engine, EngineName};
+use engine::{End, Engine, EngineName, Proofs};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -171,11 +171,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     };
     let plain = !has_packet(&environment);
     let tables = arguments.entries.tables(&loaded, arguments.surroundings.cpus())?;
-    let proof = match arguments.unverified || arguments.mem.is_some() {
-        true => None,
+    let proofs = match arguments.unverified || arguments.mem.is_some() {
+        true => Proofs::default(),
         false => prove(&source, &loaded, &environment, out)?,
     };
-    let engine = Engine::new(&loaded, arguments.engine, environment, proof)?;
+    let engine = Engine::new(&loaded, arguments.engine, environment, proofs)?;
     // As long as this is there, the dump is mapped.
     let _profile = arguments.perf.map(|form| engine.announce(form, &source.name)).transpose()?;
     let Arguments { repeat, limit, ref surroundings, .. } = *arguments;
@@ -201,9 +201,9 @@ fn prove(
     loaded: &Loaded,
     environment: &Environment,
     out: &Output,
-) -> Result<Option<Verified>, Failure> {
+) -> Result<Proofs, Failure> {
     const NOTE: &str = "note: `--unverified` runs it nevertheless, in the interpreter that checks every step";
-    let Form::Ebpf(program) = &loaded.form else { return Ok(None) };
+    let Form::Ebpf(program) = &loaded.form else { return Ok(Proofs::default()) };
     let prove = |program: &Program| {
         verify(program, environment, 0).map_err(|rejection| {
             if !out.json {
@@ -212,9 +212,9 @@ fn prove(
             super::verify::refusal(source, loaded, program, &rejection)
         })
     };
-    let proof = prove(program)?;
-    loaded.others.iter().try_for_each(|other| prove(other).map(|_| ()))?;
-    Ok(Some(proof))
+    let first = Some(prove(program)?);
+    let others = loaded.others.iter().map(|other| prove(other).map(Some)).collect::<Result<_, _>>()?;
+    Ok(Proofs { first, others })
 }
 
 /// Filters of system calls, one or several. They see the call and nothing else.

@@ -20,8 +20,8 @@ use std::rc::Rc;
 /// What tables hold before the first run.
 #[derive(clap::Args)]
 pub(super) struct EntryArguments {
-    /// Put an entry into a table before the run: key and value as digits, a trie's key as PREFIX/BITS, and into a table of
-    /// programs a function of the object file, or the section that holds it alone; repeat it for more
+    /// Put an entry into a table before the run: key and value as digits of their bytes, an array's key as its index, a
+    /// trie's as PREFIX/BITS, and into a table of programs a function of the object file, or the section that holds it alone; repeat it for more
     #[arg(long = "map-entry", value_name = "TABLE:KEY=VALUE")]
     entries: Vec<String>,
 }
@@ -141,7 +141,10 @@ fn put(tables: &mut [Table], text: &str, loaded: &Loaded, asked: Option<u32>) ->
         }
     })?;
     let def = Rc::clone(tables[number].def());
-    let key = if key.contains('/') { def.prefix(key)? } else { packet::digits(key.as_bytes())? };
+    let key = match key {
+        _ if key.contains('/') => def.prefix(key)?,
+        _ => index(&def, key).map_or_else(|| packet::digits(key.as_bytes()), Ok)?,
+    };
     let value = match (def.kind.holds(), asked) {
         (Holds::Programs, Some(asked)) => asked.to_le_bytes().to_vec(),
         (Holds::Programs, None) => program_number(value, loaded)?.to_le_bytes().to_vec(),
@@ -159,6 +162,13 @@ fn put(tables: &mut [Table], text: &str, loaded: &Loaded, asked: Option<u32>) ->
             sizes
         }
     })
+}
+
+/// The key that an index stands for, in tables whose keys are indexes. As many digits as a key has are its bytes.
+fn index(def: &MapDef, text: &str) -> Option<Vec<u8>> {
+    let size = def.kind.sizes().0? as usize;
+    let number: u32 = text.parse().ok().filter(|_| text.len() < 2 * size)?;
+    (size == 4).then(|| number.to_le_bytes().to_vec())
 }
 
 /// The number of a program of a text.

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::input;
 use super::output::{Output, warn};
 use super::program::ProgramArguments;
-use super::run::engine::{End, Engine, EngineName, Ran};
+use super::run::engine::{End, Engine, EngineName, Proofs, Ran};
 use super::run::single::told;
 use super::run::{Job, LIMIT, TrapDocument, r0_text};
 use super::surroundings::Surroundings;
@@ -16,7 +16,6 @@ use bpf64_core::environment::{ProgramType, Random, World};
 use bpf64_core::load::Form;
 use bpf64_core::maps::MAX_CPUS;
 use bpf64_core::trace::{Format, Symbols};
-use bpf64_core::verifier::verify;
 use events::{Event, Events};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -120,8 +119,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Output) -> Result<Status, Fai
     }
     let tables = arguments.entries.tables(&loaded, MAX_CPUS)?;
     // What is not proved runs too, a step at a time.
-    let proof = verify(&loaded.ebpf(), &program_type, 0).ok();
-    let engine = Engine::new(&loaded, arguments.engine, program_type, proof)?;
+    let proofs = Proofs::of(&loaded, &program_type);
+    let engine = Engine::new(&loaded, arguments.engine, program_type, proofs)?;
     // Every event says when, where and to whom it happened.
     let surroundings = &Surroundings::default();
     let limit = arguments.limit;

@@ -100,7 +100,7 @@ impl State {
         let rows = levels.rows(self.level).len();
         self.breakpoints.retain(|pc| pc.index() < rows);
         player.set_breakpoints(&self.breakpoints);
-        self.hits = player.hits().into();
+        self.hits = player.hits(0).into();
         let at_end = before.is_some_and(|(position, steps)| position > 0 && position == steps);
         if let Some((position, _)) = before {
             player.seek(if at_end { usize::MAX } else { position });
@@ -134,7 +134,7 @@ impl State {
                 self.long_run = Some(LongRun { number: self.long_runs, executed, end: None });
             }
         }
-        self.hits = player.hits().into();
+        self.hits = player.hits(0).into();
         if done {
             self.find_readers();
         }

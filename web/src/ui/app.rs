@@ -318,6 +318,10 @@ fn row_of(page: &Page, element: &HtmlElement) -> Option<(Level, Pc)> {
     let level = if name.starts_with("classic") { Level::Classic } else { Level::Ebpf };
     let number = if name.starts_with("x86") { "data-from" } else { "data-slot" };
     let slot: u32 = row.get_attribute(number)?.parse().ok()?;
+    if page.state.shown_program() > 0 {
+        // Runs can only be stopped in the program that they begin with.
+        return None;
+    }
     let rows = page.state.levels.as_ref()?.rows(level);
     Some((level, rows.iter().find(|row| row.slot == slot)?.pc))
 }

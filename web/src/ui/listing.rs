@@ -4,6 +4,7 @@ use super::virtual_list::VirtualList;
 use super::{Page, flag, hue};
 use crate::levels::{Level, Row};
 use crate::paint;
+use crate::player::Player;
 use crate::say;
 use crate::state::{Action, Heat, Lit};
 use bpf64_core::program::Pc;
@@ -14,16 +15,21 @@ use yew::prelude::*;
 pub(super) fn listing(page: &Page, level: Level) -> Html {
     let state = &page.state;
     let Some(levels) = &state.levels else { return Html::default() };
-    let rows = Rc::clone(levels.rows(level));
-    let pc = state.player.as_ref().and_then(|player| player.pc());
-    let partner = |pc: Pc| levels.partner(state.level, pc, level);
-    let current = pc.and_then(partner);
+    // What is known beside the run, and what can be set, is of the program that runs begin with.
+    let program = state.shown_program();
+    let own = program == 0;
+    let rows = Rc::clone(levels.rows_in(level, program));
+    let player = state.player.as_ref();
+    let partner = |pc: Pc| levels.partner(state.level, pc, level).filter(|_| own);
+    let elsewhere = player.and_then(Player::elsewhere).map(|at| at.pc);
+    let current = elsewhere.or_else(|| player?.pc().and_then(partner));
     let breakpoints: Vec<Pc> = state.breakpoints.iter().copied().filter_map(partner).collect();
-    let hits = state.hits_in(level);
-    let heat = state.heat_in(level).filter(|_| state.capture_hits);
+    let hits = if own { state.hits_in(level) } else { player.map(|player| player.hits(program).into()) };
+    let heat = state.heat_in(level).filter(|_| own && state.capture_hits);
     let hottest = heat.iter().flat_map(|heat| heat.iter()).map(|heat| heat.executed).max().unwrap_or(0);
-    let refused = (level == Level::Ebpf).then(|| state.refused_at()).flatten().map(|place| Pc(place.pc));
-    let looked_at = state.looked_at.and_then(|pc| levels.partner(Level::Ebpf, pc, level));
+    let refused =
+        (own && level == Level::Ebpf).then(|| state.refused_at()).flatten().map(|place| Pc(place.pc));
+    let looked_at = state.looked_at.filter(|_| own).and_then(|pc| levels.partner(Level::Ebpf, pc, level));
     let readers = state.readers_in(level);
     let focus_row = current.unwrap_or(Pc(0));
     let row = {
@@ -37,16 +43,16 @@ pub(super) fn listing(page: &Page, level: Level) -> Html {
             let player =
                 state.player.as_ref().filter(|_| state.level == level && (lit || current == Some(row.pc)));
             let title = match player {
-                Some(player) => AttrValue::from(say::row(&row, player, state.packet.link_type)),
+                Some(player) => AttrValue::from(say::row(&row, program, player, state.packet.link_type)),
                 None => AttrValue::from(row.sentence.clone()),
             };
             html! {
-                <InsnRow key={index} {level} dispatch={page.dispatch.clone()} {title} {lit}
+                <InsnRow key={index} {level} {own} dispatch={page.dispatch.clone()} {title} {lit}
                     current={current == Some(row.pc)}
                     partner={row.key.is_some() && row.key == current_key}
                     breakpoint={breakpoints.contains(&row.pc)}
                     hits={hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0))}
-                    refused={refused == Some(row.pc)} reads={readers.contains(&row.pc)} looked_at={looked_at == Some(row.pc)}
+                    refused={refused == Some(row.pc)} reads={own && readers.contains(&row.pc)} looked_at={looked_at == Some(row.pc)}
                     heat={heat.as_ref().and_then(|heat| heat.get(index).copied()).map(|heat| (heat, hottest))}
                     focusable={focus_row == row.pc} {row} />
             }
@@ -66,6 +72,8 @@ pub(super) fn listing(page: &Page, level: Level) -> Html {
 #[derive(Properties, PartialEq)]
 struct RowProps {
     level: Level,
+    /// Whether it is of the program that runs begin with: only there can they be stopped.
+    own: bool,
     row: Rc<Row>,
     /// What is told about it when the pointer rests on it.
     title: AttrValue,
@@ -95,6 +103,7 @@ struct RowProps {
 fn InsnRow(props: &RowProps) -> Html {
     let RowProps {
         level,
+        own,
         row,
         title,
         current,
@@ -121,7 +130,7 @@ fn InsnRow(props: &RowProps) -> Html {
     let (on, off) = (send(Action::Light(row.key.map(Lit::Insn))), send(Action::Light(None)));
     let (focus_on, focus_off) = (on.clone(), off.clone());
     let toggle = send(Action::Breakpoint(level, pc));
-    let run_to = send(Action::RunTo(level, pc));
+    let run_to = send(if *own { Action::RunTo(level, pc) } else { Action::Light(None) });
     let classes = classes!(
         "insn",
         current.then_some("now"),
@@ -141,8 +150,10 @@ fn InsnRow(props: &RowProps) -> Html {
             data-breakpoint={flag(*breakpoint)} data-refused={flag(*refused)} data-reads={flag(*reads)} data-hits={hits.map(|hits| hits.to_string())}
             onmouseenter={move |_| on()} onmouseleave={move |_| off()}
             onfocus={move |_| focus_on()} onblur={move |_| focus_off()} ondblclick={move |_| run_to()}>
-            <button class="dot" type="button" tabindex="-1" aria-pressed={breakpoint.to_string()}
-                aria-label={format!("Breakpoint at {name} instruction {slot}")} onclick={move |_| toggle()}></button>
+            if *own {
+                <button class="dot" type="button" tabindex="-1" aria-pressed={breakpoint.to_string()}
+                    aria-label={format!("Breakpoint at {name} instruction {slot}")} onclick={move |_| toggle()}></button>
+            } else { <span></span> }
             <span class="n">{ slot }</span>
             <span class="text">{ for paint::pieces(&row.text).into_iter().map(super::piece) }</span>
             { match heat {

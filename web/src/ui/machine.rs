@@ -18,18 +18,12 @@ pub(super) fn machine_pane(page: &Page) -> Html {
     let (Some(player), Some(levels)) = (&state.player, &state.levels) else {
         return html! { <section class="pane machine" aria-label="Machine"><h2>{ "Machine" }</h2></section> };
     };
-    let slot =
-        player.pc().and_then(|pc| levels.rows(state.level).get(pc.index())).map(|row| row.slot.to_string());
-    let elsewhere = player.elsewhere().and_then(|(number, pc)| {
-        Some(format!(
-            "in {}, before instruction {}",
-            levels.names.get(number)?,
-            levels.others.get(number)?.slot(pc)
-        ))
-    });
-    let place = slot.as_ref().map(|slot| format!("before instruction {slot}")).or(elsewhere);
-    let value = slot.unwrap_or_else(|| if place.is_some() { "elsewhere" } else { "end" }.to_owned());
-    let place = place.unwrap_or_else(|| "at the end".to_owned());
+    let slot = state.current_row().map(|row| row.slot);
+    let (value, place) = match (slot, levels.name(state.shown_program())) {
+        (Some(slot), None) => (slot.to_string(), format!("before instruction {slot}")),
+        (Some(slot), Some(name)) => ("elsewhere".to_owned(), format!("in {name}, before instruction {slot}")),
+        (None, _) => ("end".to_owned(), "at the end".to_owned()),
+    };
     html! {
         <section class="pane machine" aria-label="Machine">
             <h2>{ "Machine" }<small data-testid="pc" data-value={value}>{ place }</small></h2>
@@ -66,7 +60,8 @@ fn frames(page: &Page, player: &Player) -> Html {
     if returns.is_empty() {
         return Html::default();
     }
-    let slot = |pc: Pc| levels.ebpf_rows.get(pc.index()).map_or(0, |row| row.slot);
+    let rows = levels.rows_in(Level::Ebpf, page.state.shown_program());
+    let slot = |pc: Pc| rows.get(pc.index()).map_or(0, |row| row.slot);
     html! {
         <>
             <h3 class="sub">{ "Calls" }</h3>

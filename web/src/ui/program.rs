@@ -110,13 +110,15 @@ fn heat_button(page: &Page) -> Html {
 /// A level under its heading, which also chooses it for stepping.
 fn level(page: &Page, level: Level, name: &'static str) -> Html {
     let state = &page.state;
-    let count = state.levels.as_ref().map_or(0, |levels| levels.rows(level).len());
+    let Some(levels) = &state.levels else { return Html::default() };
+    let program = state.shown_program();
+    let count = levels.rows_in(level, program).len();
     let stepped = state.level == level;
-    let alone = state.levels.as_ref().is_some_and(|levels| levels.classic.is_none());
+    let alone = levels.classic.is_none();
     let id = if level == Level::Classic { "step-classic" } else { "step-ebpf" };
     html! {
         <div class={classes!("level", (level == Level::Classic).then_some("classic"))}>
-            <h3>{ name }{ ", " }{ count }
+            <h3>{ name }if let Some(other) = levels.name(program) { { ": " }<span class="mono">{ other.to_owned() }</span> }{ ", " }{ count }
                 if !alone {
                     <label class="stepped"><input type="radio" name="stepped" data-testid={id} checked={stepped}
                         onchange={page.send(Action::Level(level))} />{ "step" }</label>

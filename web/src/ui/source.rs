@@ -116,7 +116,11 @@ fn heard(newest: &RefCell<Page>, report: Report) {
         }
         Report::Breakpoint(line) => {
             if let (Some(key), Some(levels)) = (key_of(line), &state.levels) {
-                dispatch.emit(Action::Breakpoint(levels.source_level(), Pc(key)));
+                let level = levels.source_level();
+                // Keys behind are of programs that are gone on to, in which no run begins.
+                if levels.rows(level).len() > key as usize {
+                    dispatch.emit(Action::Breakpoint(level, Pc(key)));
+                }
             }
         }
     }
@@ -137,16 +141,7 @@ fn line_marks(state: &State) -> Vec<LineMark> {
         current: current == Some(key),
         breakpoint: breakpoints.contains(&Pc(key)),
     })
-    .chain(elsewhere(state))
     .collect()
-}
-
-/// The mark of the line where execution stands in a program that was gone on to.
-fn elsewhere(state: &State) -> Option<LineMark> {
-    let (levels, (number, pc)) = (state.levels.as_ref()?, state.player.as_ref()?.elsewhere()?);
-    let text = levels.others.get(number)?.origin(pc).text.clone()?;
-    let line = state.source.get(..text.start)?.matches('\n').count() as u32 + 1;
-    Some(LineMark { line, hue: -1, lit: false, current: true, breakpoint: false })
 }
 
 /// Properties of [`Problems`].

@@ -3,7 +3,7 @@
 use super::document;
 use super::request::{Request, digits};
 use crate::cli::context;
-use crate::cli::run::engine::{End, Engine};
+use crate::cli::run::engine::{End, Engine, Proofs};
 use crate::cli::run::{LIMIT, limit_message};
 use bpf64_core::context::skb::Skb;
 use bpf64_core::diagnostic::Diagnostic;
@@ -64,7 +64,7 @@ pub(super) fn prepare(request: &Request) -> Result<(Loaded, World), String> {
 /// Runs the program on a packet, or on the record of a system call.
 pub(super) fn run(request: &Request) -> Result<String, String> {
     let (loaded, world) = prepare(request)?;
-    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone(), None)
+    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone(), Proofs::default())
         .map_err(|failure| failure.message())?;
     match engine.run(world, LIMIT).end {
         End::Returned { r0, .. } => document(&Ran { ret: r0 as u32 }),

@@ -3,7 +3,7 @@
 use super::document;
 use super::request::{Request, digits};
 use crate::cli::context;
-use crate::cli::run::engine::{End, Engine};
+use crate::cli::run::engine::{End, Engine, Proofs};
 use crate::cli::run::{LIMIT, TrapDocument, r0_text};
 use crate::cli::tables::{self, Entry};
 use bpf64_core::context::skb::Skb;
@@ -188,7 +188,7 @@ pub(super) fn prepare(request: &Request) -> Result<Prepared, String> {
 /// Runs the program once.
 pub(super) fn run(request: &Request) -> Result<String, String> {
     let Prepared { loaded, world, unseen } = prepare(request)?;
-    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone(), None)
+    let engine = Engine::new(&loaded, request.engine()?, loaded.program_type.clone(), Proofs::default())
         .map_err(|failure| failure.message())?;
     let limit = request.limit.unwrap_or(LIMIT);
     let run = engine.run(world, limit);

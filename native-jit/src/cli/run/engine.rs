@@ -10,13 +10,14 @@ use bpf64_core::interp;
 use bpf64_core::listing;
 use bpf64_core::load::{Form, Loaded};
 use bpf64_core::machine::{At, Ending, Flow, Machine, TrapKind};
-use bpf64_core::program::{self, Pc, Program};
+use bpf64_core::program::{Pc, Program};
 use bpf64_core::running::{Code, Runner};
-use bpf64_core::verifier::{Verified, verify};
+use bpf64_core::verifier::{Rejection, Verified, verify};
 use bpf64_jit::runtime::profile::Profile;
 use bpf64_jit::runtime::{self as jit, Compiled};
 use bpf64_jit::{Options, compile};
 use clap::ValueEnum;
+use std::iter;
 use std::rc::Rc;
 
 /// A machine by name.
@@ -35,6 +36,25 @@ pub(in crate::cli) struct Engine {
     loaded: Loaded,
     environment: ProgramType,
     on: On,
+}
+
+/// That a program does no harm, nor those that it may go on to, as far as that is known.
+#[derive(Default)]
+pub(in crate::cli) struct Proofs {
+    pub(in crate::cli) first: Option<Verified>,
+    /// In the order of the programs.
+    pub(in crate::cli) others: Vec<Option<Verified>>,
+}
+
+impl Proofs {
+    /// What the verifier says of these programs.
+    pub(in crate::cli) fn of(loaded: &Loaded, environment: &ProgramType) -> Self {
+        let proof = |program: &Program| verify(program, environment, 0).ok();
+        Proofs {
+            first: proof(&loaded.ebpf()),
+            others: loaded.others.iter().map(|other| proof(other)).collect(),
+        }
+    }
 }
 
 /// The running form of a program, and of those that it may go on to, as far as they were proved to do no harm.
@@ -185,32 +205,32 @@ fn run(runner: &mut Runner, limit: u64) -> Ran {
 
 impl Engine {
     /// The program on the machine of that name. With a proof that it does no harm the interpreter runs it in its running
-    /// form, without one it looks at every step; converted programs are proved here.
+    /// form, without one it looks at every step. What is converted, or compiled without a proof, is proved here.
     pub(in crate::cli) fn new(
         loaded: &Loaded,
         name: EngineName,
         environment: ProgramType,
-        proof: Option<Verified>,
+        proofs: Proofs,
     ) -> Result<Self, Failure> {
         let on = match (name, &loaded.form) {
             (EngineName::Jit, _) => {
                 let program = loaded.ebpf();
-                let first = compiled(&program, &environment, false)?;
-                let others = loaded.others.iter().map(|other| compiled(other, &environment, true));
+                let first = compiled(&program, proofs.first, &environment, false)?;
+                let others = loaded.others.iter().zip(proofs.others.into_iter().chain(iter::repeat(None)));
+                let others = others.map(|(other, proof)| compiled(other, proof, &environment, true));
                 let others = others.collect::<Result<_, _>>()?;
                 On::Jit(Rc::new(program), first, others)
             }
             (EngineName::Interp, form) => {
                 let program = loaded.ebpf();
-                let proof = match form {
-                    Form::Classic(..) => verify(&program, &environment, 0).ok(),
-                    Form::Ebpf(_) => proof,
+                let proofs = match form {
+                    Form::Classic(..) => Proofs::of(loaded, &environment),
+                    Form::Ebpf(_) => proofs,
                 };
                 let code = |proof| Rc::new(Code::new(&proof, environment.clone()));
-                let other = |other: &Rc<Program>| verify(other, &environment, 0).ok().map(code);
-                let running = proof.map(|proof| Running {
+                let running = proofs.first.map(|proof| Running {
                     code: code(proof),
-                    others: loaded.others.iter().map(other).collect(),
+                    others: proofs.others.into_iter().map(|proof| proof.map(code)).collect(),
                 });
                 On::Interp(Rc::new(program), running)
             }
@@ -349,11 +369,8 @@ impl Engine {
             return Err(Perf::nothing_compiled("say `--engine jit` as well"));
         };
         let mut profile = form.open()?;
-        profile.tell(name, program, compiled).map_err(perf::failed)?;
-        let names = program::names(&self.loaded.others);
-        for ((other, compiled), called) in self.loaded.others.iter().zip(others).zip(names) {
-            profile.tell(&format!("{name}, {called}"), other, compiled).map_err(perf::failed)?;
-        }
+        perf::tell(&mut profile, name, (program, compiled), (&self.loaded.others, others))
+            .map_err(Failure::refused)?;
         Ok(profile)
     }
 }
@@ -361,10 +378,11 @@ impl Engine {
 /// The program as code for this CPU, which counts instructions so that it can be given up.
 fn compiled(
     program: &Program,
+    proof: Option<Verified>,
     environment: &ProgramType,
     tail_target: bool,
 ) -> Result<Rc<Compiled>, Failure> {
-    let verified = verify(program, environment, 0).map_err(|rejection| {
+    let refused = |rejection: Box<Rejection>| {
         let name = program.name().filter(|_| tail_target).map(|name| format!("program `{name}`, "));
         Failure::refused(format!(
             "{}instruction {}: {}",
@@ -375,7 +393,11 @@ fn compiled(
         .help(
             "the JIT runs what is proved to do no harm; `bpf64 verify` says more, `--engine interp` runs it",
         )
-    })?;
+    };
+    let verified = match proof {
+        Some(proof) => proof,
+        None => verify(program, environment, 0).map_err(refused)?,
+    };
     let options = Options { budget: true, tail_target, ..Options::host() };
     let code =
         compile(&verified, environment, &options).map_err(|error| Failure::refused(error.to_string()))?;

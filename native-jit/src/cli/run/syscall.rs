@@ -1,6 +1,6 @@
 //! A system call shown to one or several seccomp filters.
 
-use super::engine::{End, Engine, EngineName};
+use super::engine::{End, Engine, EngineName, Proofs};
 use super::single::nanoseconds;
 use super::{Job, TrapDocument, r0_text};
 use crate::cli::Status;
@@ -304,7 +304,7 @@ pub(super) fn run(
     let surroundings = &Surroundings::default();
     let mut jobs = Vec::with_capacity(filters.programs.len());
     for (source, loaded) in &filters.programs {
-        let engine = Engine::new(loaded, how.engine, ProgramType::from(&SECCOMP), None)?;
+        let engine = Engine::new(loaded, how.engine, ProgramType::from(&SECCOMP), Proofs::default())?;
         let (context, tables) = (None, Vec::new());
         let (repeat, limit) = (how.repeat, how.limit);
         jobs.push(Job { engine, source, context, surroundings, tables, repeat, limit });

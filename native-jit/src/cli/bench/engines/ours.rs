@@ -2,6 +2,7 @@
 
 use super::{LIMIT, Prepared, Ran, Unfit, fastest};
 use crate::cli::bench::Task;
+use crate::cli::perf;
 use bpf64_core::classic;
 use bpf64_core::interp::{self, Outcome};
 use bpf64_core::isa::encoding::SLOT;
@@ -99,8 +100,9 @@ pub(super) fn compiled(task: &Task) -> Result<Prepared, Unfit> {
     let others = proofs.iter().map(|other| ready(made(other, true)?).map(Rc::new));
     let others = others.collect::<Result<Vec<_>, _>>()?;
     if let Some(profile) = &task.profile {
-        let told = profile.borrow_mut().tell(&task.name, &task.program, &code);
-        told.map_err(|error| Unfit::NotTaken(format!("perf is not told of the code: {error}").into()))?;
+        let programs = (&*task.world.programs, &*others);
+        perf::tell(&mut profile.borrow_mut(), &task.name, (&task.program, &code), programs)
+            .map_err(|why| Unfit::NotTaken(why.into()))?;
     }
     let maps = task.program.maps();
     let mut machine = jit::Machine::new(Rc::new(code), others, maps, environment.clone(), task.world.clone());
