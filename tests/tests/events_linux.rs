@@ -16,6 +16,12 @@ use bpf64_tests::kernel_maps::Map;
 /// Asks whether the kernel can be asked.
 const PROBE: &str = env!("CARGO_BIN_EXE_probe-kernel");
 
+/// A program of this type, with a table of listeners.
+fn program(kind: &str, rest: &str) -> Both {
+    let table = ".map listeners perf_event_array key=4 value=4 max=4";
+    Both::new(&format!(".type {kind}\n.license GPL\n{table}\n{rest}")).expect("Linux takes it")
+}
+
 /// Two CPUs with a listener each, or one; then an index without, and none.
 fn listeners(map: &Map) -> Result<Vec<Listener>, String> {
     let mut all = Vec::new();
@@ -49,9 +55,6 @@ fn events_of_tracing() {
         return;
     }
     let text = "
-        .type raw_tracepoint
-        .license GPL
-        .map listeners perf_event_array key=4 value=4 max=4
         r6 = 0x0123456789abcdef ll
         *(u64 *)(r10 - 8) = r6
         *(u64 *)(r10 - 16) = r6
@@ -66,7 +69,7 @@ fn events_of_tracing() {
         r2 = map[listeners]
         call perf_event_output
         exit";
-    let both = Both::new(text).expect("Linux takes it");
+    let both = program("raw_tracepoint", text);
     let listeners = match listeners(&both.maps[0]) {
         Ok(listeners) => listeners,
         Err(why) => return skipped("events", &why),
@@ -131,10 +134,7 @@ fn events_with_packets() {
         ] {
             let flags = u64::from(index) | length << 32;
             let text = format!(
-                ".type {kind}
-                .license GPL
-                .map listeners perf_event_array key=4 value=4 max=4
-                *(u64 *)(r10 - 8) = 0x7777
+                "*(u64 *)(r10 - 8) = 0x7777
                 r3 = {flags:#x} ll
                 r4 = r10
                 r4 += -8
@@ -143,7 +143,7 @@ fn events_with_packets() {
                 call perf_event_output
                 exit"
             );
-            let both = Both::new(&text).expect("Linux takes it");
+            let both = program(kind, &text);
             let listeners = match listeners(&both.maps[0]) {
                 Ok(listeners) => listeners,
                 Err(why) => return skipped("events", &why),
@@ -170,9 +170,6 @@ fn a_full_ring() {
         return;
     }
     let text = "
-        .type raw_tracepoint
-        .license GPL
-        .map listeners perf_event_array key=4 value=4 max=4
         .map large array key=4 value=4096 max=1
         r6 = r1
         *(u32 *)(r10 - 4) = 0
@@ -193,7 +190,7 @@ fn a_full_ring() {
         exit";
     let mut told = Vec::new();
     for size in [4u64, 5, 100, 1000, 4096] {
-        let both = Both::new(text).expect("Linux takes it");
+        let both = program("raw_tracepoint", text);
         let listener = match Listener::with_room(0, ROOM as usize) {
             Ok(listener) => listener,
             Err(why) => return skipped("a full ring", &format!("a listener: {why}")),

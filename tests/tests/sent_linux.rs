@@ -18,18 +18,21 @@ const PROBE: &str = env!("CARGO_BIN_EXE_probe-kernel");
 /// `XDP_REDIRECT`
 const REDIRECT: u32 = 4;
 
+/// A tap in a network of this thread's own, and a frame; nothing where the kernel cannot be asked about `what`.
+fn tap(what: &str) -> Option<(Tap, Vec<u8>)> {
+    if !ready(PROBE) {
+        return None;
+    }
+    let frame = [&[2; 12][..], &[0x88, 0xb5], &(0..60).collect::<Vec<u8>>()].concat();
+    let tap = Tap::open_here().inspect_err(|why| skipped(what, &format!("it needs root: {why}")));
+    tap.ok().map(|tap| (tap, frame))
+}
+
 /// Copies go out through a tap, in a network of this thread's own.
 #[test]
 fn copies_of_packets() {
-    if !ready(PROBE) {
-        return;
-    }
-    let tap = match Tap::open_here() {
-        Ok(tap) => tap,
-        Err(why) => return skipped("copies through a tap", &format!("it needs root: {why}")),
-    };
+    let Some((tap, frame)) = tap("copies through a tap") else { return };
     let ifindex = tap.ifindex();
-    let frame: Vec<u8> = [&[2; 12][..], &[0x88, 0xb5], &(0..60).collect::<Vec<u8>>()].concat();
     let mut sent = 0;
     for (to, flags) in [
         (ifindex, 0),
@@ -77,15 +80,8 @@ fn copies_of_packets() {
 /// is none, nothing comes.
 #[test]
 fn redirected_frames() {
-    if !ready(PROBE) {
-        return;
-    }
-    let tap = match Tap::open_here() {
-        Ok(tap) => tap,
-        Err(why) => return skipped("redirected frames", &format!("it needs root: {why}")),
-    };
+    let Some((tap, frame)) = tap("redirected frames") else { return };
     let ifindex = tap.ifindex();
-    let frame: Vec<u8> = [&[2; 12][..], &[0x88, 0xb5], &(0..60).collect::<Vec<u8>>()].concat();
     let by_table = |kind: &str, index: u32, flags: u64| {
         format!(
             ".type xdp\n.map devices {kind} key=4 value=4 max=4\nr1 = map[devices]\nr2 = {index}\nr3 = {flags:#x} ll\n\
@@ -134,13 +130,8 @@ fn redirected_frames() {
 /// What can be put into tables of devices, CPUs and sockets, and what programs are told of it.
 #[test]
 fn places_that_are_not_there() {
-    if !ready(PROBE) {
-        return;
-    }
-    if let Err(why) = Tap::open_here() {
-        return skipped("places to send to", &format!("it needs root: {why}"));
-    }
-    let frame = vec![0; 64];
+    // Nothing is sent: what is wanted of the tap is its network.
+    let Some((_, frame)) = tap("places to send to") else { return };
     for kind in ["cpumap", "xskmap"] {
         for (index, flags) in
             [(0, 0), (0, 1), (1, 2), (1, 3), (9, 1), (0, 4), (0, 8), (0, 0x10), (0, 1u64 << 40)]

@@ -63,8 +63,17 @@ pub(super) fn magic(bits: u32, by: u64) -> Magic {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Numbers without a pattern, the same in every run.
+    pub(in crate::compile) fn random() -> impl FnMut() -> u64 {
+        let mut state = 1u64;
+        move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state ^ state >> 29
+        }
+    }
 
     fn quotient(magic: Magic, n: u64) -> u64 {
         let high = |factor: u64| ((u128::from(n) * u128::from(factor)) >> 64) as u64;
@@ -79,11 +88,7 @@ mod tests {
 
     #[test]
     fn quotients_are_right_where_they_change() {
-        let mut state = 1u64;
-        let mut random = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            state ^ state >> 29
-        };
+        let mut random = random();
         let mut kinds = [0; 3];
         for round in 0..20_000u64 {
             let bits = if round % 2 == 0 { 32 } else { 64 };

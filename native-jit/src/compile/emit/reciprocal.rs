@@ -106,6 +106,8 @@ impl Emitter<'_> {
 
 #[cfg(test)]
 mod tests {
+    use crate::compile::magic::tests::random;
+
     /// What the code above computes.
     fn divided(n: u64, d: u64) -> (u64, u64) {
         let few = ((u128::from(n) * u128::from(u64::MAX / d)) >> 64) as u64;
@@ -115,11 +117,7 @@ mod tests {
 
     #[test]
     fn quotients_are_right_where_they_change() {
-        let mut state = 1u64;
-        let mut random = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            state ^ state >> 29
-        };
+        let mut random = random();
         for round in 0..100_000u64 {
             let d = if round < 3_000 { round + 1 } else { (random() >> (round % 64)).max(1) };
             let last = u64::MAX - u64::MAX % d;
