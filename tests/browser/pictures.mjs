@@ -25,14 +25,37 @@ const press = async (play, tab, testid) => {
   await play.at(testid).click();
 };
 
+/** Pastes over the editor's text, in whatever tab of a phone it lies. */
+const paste = async (play, text) => {
+  const source = play.at("tab-source");
+  if (await source.isVisible()) await source.click();
+  await play.paste(text);
+};
+
+/** Its tables are of structures, prefixes and programs. */
+const TYPED = `.type xdp
+.map flows hash key=8 value=24 max=4
+.key flows { u8 protocol @0; u16 ports[2] @2 }
+.value flows { u64 packets @0; u16 state @8 (NEW=0|OLD=1); s16 delta @10; u32 peer @12; char name[8] @16 }
+.map nets lpm_trie key=8 value=4 max=4 flags=BPF_F_NO_PREALLOC
+.map jumps prog_array max=2
+r2 = map[jumps]
+r3 = 0
+call tail_call
+r0 = 2
+exit
+.program drop
+r0 = *(u32 *)(r1 + 4)
+r0 = 1
+exit
+`;
+
 /** Where things are seen, and how one comes there. */
 const SCENES = {
   start: ["program", async () => {}],
   source: ["source", async () => {}],
   problems: ["source", async (play) => {
-    const source = play.at("tab-source");
-    if (await source.isVisible()) await source.click();
-    await play.paste("ldq [12]\njeq #0x800, 1, nowhere\nret banana\n");
+    await paste(play, "ldq [12]\njeq #0x800, 1, nowhere\nret banana\n");
     await play.verdict("error");
   }],
   stepped: ["program", async (play) => {
@@ -69,6 +92,33 @@ const SCENES = {
     await press(play, "packet", "dock-tables");
     await play.press("run");
   }],
+  typed: ["packet", async (play) => {
+    await paste(play, TYPED);
+    await play.verdict("accept");
+    await press(play, "packet", "dock-tables");
+    await play.at("tables-before").click();
+    for (const [part, text] of [["key-for-flows-protocol", "17"], ["key-for-flows-ports[0]", "53"], ["value-for-flows-name", "dns"]]) {
+      await play.at(part).fill(text);
+    }
+    await play.page.keyboard.press("Enter");
+    await play.at("map-flows").getByRole("textbox", { name: /^delta of \{/ }).fill("-40000");
+    await play.page.keyboard.press("Enter");
+    await play.at("map-flows").getByRole("status").waitFor();
+  }],
+  elsewhere: ["program", async (play) => {
+    await paste(play, TYPED);
+    await play.verdict("accept");
+    await press(play, "packet", "dock-tables");
+    await play.at("tables-before").click();
+    await play.at("key-for-jumps").fill("0");
+    await play.page.keyboard.press("Enter");
+    for (let step = 0; step < 4; step++) await play.press("step");
+  }],
+  plain: ["source", async (play) => {
+    await play.at("help").click();
+    await play.at("plain-editor").check();
+    await play.page.keyboard.press("Escape");
+  }],
   proof: ["packet", async (play) => {
     await play.example("cured-index");
     await play.verdict("accept");
@@ -87,9 +137,7 @@ const SCENES = {
     for (let step = 0; step < 12; step++) await play.press("step");
   }],
   events: ["packet", async (play) => {
-    const source = play.at("tab-source");
-    if (await source.isVisible()) await source.click();
-    await play.paste((await trace("drops.txt")).toString());
+    await paste(play, (await trace("drops.txt")).toString());
     await play.verdict("accept");
     await play.open("kfree_skb.format", await trace("kfree_skb.format"));
     await play.open("net.perf", await trace("net.perf"));

@@ -71,14 +71,14 @@ playTest("structures are typed in part by part, and kept in the link", {}, async
   await page.keyboard.press("Enter");
   await play.eventually(() => rows(play, "flows"), [[key, ["7", "OLD", "-4", peer, "eth0"]]]);
   // What could not be put in goes with all that was, and with its entry.
-  await part("delta").fill("40000");
+  await part("delta").fill("-40000");
   await page.keyboard.press("Enter");
   await play.at("map-flows").getByRole("status").waitFor();
   await play.at("key-for-flows-protocol").fill("6");
   await page.keyboard.press("Enter");
   await play.eventually(async () => (await rows(play, "flows")).length, 2);
   const second = (await rows(play, "flows")).findIndex(([name]) => name !== key);
-  assert.equal((await rows(play, "flows"))[1 - second][1][2], "40000", "as it was typed, beside another entry");
+  assert.equal((await rows(play, "flows"))[1 - second][1][2], "-40000", "as it was typed, beside another entry");
   await play.at("map-flows").getByRole("button", { name: `Delete ${key}` }).click();
   await play.eventually(async () => (await rows(play, "flows"))[0][1][2], "0");
   assert.equal(await play.at("map-flows").getByRole("status").count(), 0);

@@ -21,7 +21,7 @@ pub struct Stop {
 pub const STOPS: [Stop; 8] = [
     Stop {
         title: "Write or paste a program",
-        text: "What tcpdump -d, -dd or -ddd prints, bpf_asm's language, eBPF assembly, hex, an object file: it is recognised, and everything else follows each key you press. Rest on a word to read what it means.",
+        text: "What tcpdump -d, -dd or -ddd prints, bpf_asm's language, eBPF assembly, hex, an object file, a seccomp profile: it is recognised, and everything else follows each key you press. Rest on a word to read what it means.",
         part: "source",
         tab: Tab::Source,
         dock: None,
