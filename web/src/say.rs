@@ -12,7 +12,11 @@ use bpf64_core::machine::At;
 #[must_use]
 pub fn next(player: &Player, link: u32) -> String {
     match player.explain(player.position(), link) {
-        Some(sentence) => format!("{sentence}."),
+        // It begins as sentences do, unless with a register, which is spelt small.
+        Some(sentence) => match sentence.strip_prefix("the ") {
+            Some(rest) => format!("The {rest}."),
+            None => format!("{sentence}."),
+        },
         None => explain::end(player.end()),
     }
 }

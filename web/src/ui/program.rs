@@ -118,7 +118,7 @@ fn level(page: &Page, level: Level, name: &'static str) -> Html {
     let id = if level == Level::Classic { "step-classic" } else { "step-ebpf" };
     html! {
         <div class={classes!("level", (level == Level::Classic).then_some("classic"))}>
-            <h3>{ name }if let Some(other) = levels.name(program) { { ": " }<span class="mono">{ other.to_owned() }</span> }{ ", " }{ count }
+            <h3>{ name }if let Some(other) = levels.name(program) { { format!(": {other}") } }{ ", " }{ count }
                 if !alone {
                     <label class="stepped"><input type="radio" name="stepped" data-testid={id} checked={stepped}
                         onchange={page.send(Action::Level(level))} />{ "step" }</label>

@@ -12,6 +12,8 @@ export const ebpf = tokenizer({
   comments: { line: ";", block: { open: "/*", close: "*/" } },
   atLineStart: [
     [/^\d+:/, "comment"],
+    // Between fields a semicolon separates; everywhere else it begins a comment.
+    [/^\.(key|value|context)\b[^{]*\{[^}]*\}/, "label"],
     [/^[a-z_.$][\w.$]*:/i, "label"],
   ],
   rules: [
