@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 /// What a table can be kept by: what is told apart, and ordered, by a number.
-pub(crate) trait Key: Copy {
+pub trait Key: Copy {
+    /// The number by which it is told apart.
     fn number(self) -> u64;
 
     /// The key of that number, which was made by [`Key::number`].
@@ -57,7 +58,7 @@ impl<A: Key, B: Key> Key for (A, B) {
 
 /// A table.
 #[derive(Debug, Clone)]
-pub(crate) struct Map<K, V> {
+pub struct Map<K, V> {
     /// Where among the values each key's is.
     places: BTreeMap<u64, u32>,
     values: Vec<Option<V>>,
@@ -73,18 +74,20 @@ impl<K, V> Default for Map<K, V> {
 }
 
 impl<K: Key, V> Map<K, V> {
-    pub(crate) fn get(&self, key: K) -> Option<&V> {
+    /// The value of a key.
+    pub fn get(&self, key: K) -> Option<&V> {
         let at = *self.places.get(&key.number())?;
         self.values.get(at as usize)?.as_ref()
     }
 
-    pub(crate) fn get_mut(&mut self, key: K) -> Option<&mut V> {
+    /// The value of a key, to be changed.
+    pub fn get_mut(&mut self, key: K) -> Option<&mut V> {
         let at = *self.places.get(&key.number())?;
         self.values.get_mut(at as usize)?.as_mut()
     }
 
     /// Puts a value in the place of the one that may be there.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
+    pub fn insert(&mut self, key: K, value: V) {
         *self.place(key) = Some(value);
     }
 
@@ -99,12 +102,12 @@ impl<K: Key, V> Map<K, V> {
     }
 
     /// The value of a key, which is `value` if there was none.
-    pub(crate) fn or_insert(&mut self, key: K, value: V) -> &mut V {
+    pub fn or_insert(&mut self, key: K, value: V) -> &mut V {
         self.place(key).get_or_insert(value)
     }
 
     /// The value of a key, which is a new one if there was none.
-    pub(crate) fn or_default(&mut self, key: K) -> &mut V
+    pub fn or_default(&mut self, key: K) -> &mut V
     where
         V: Default,
     {
@@ -112,23 +115,29 @@ impl<K: Key, V> Map<K, V> {
     }
 
     /// Takes out the entry with the first key.
-    pub(crate) fn pop_first(&mut self) -> Option<(K, V)> {
+    pub fn pop_first(&mut self) -> Option<(K, V)> {
         let (key, at) = self.places.pop_first()?;
         self.free.push(at);
         Some((K::of(key), self.values.get_mut(at as usize)?.take()?))
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = K> {
+    /// The keys in their order.
+    pub fn keys(&self) -> impl Iterator<Item = K> {
         self.places.keys().map(|&key| K::of(key))
     }
 
     /// The values in the order in which their keys came, which is that of nothing in particular.
-    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.values.iter().flatten()
+    }
+
+    /// The same, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.values.iter_mut().flatten()
     }
 
     /// All entries, in the order of their keys.
-    pub(crate) fn into_entries(mut self) -> impl Iterator<Item = (K, V)> {
+    pub fn into_entries(mut self) -> impl Iterator<Item = (K, V)> {
         std::iter::from_fn(move || self.pop_first())
     }
 }

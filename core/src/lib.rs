@@ -47,7 +47,7 @@ pub mod heat;
 pub mod helpers;
 pub mod interp;
 pub mod isa;
-mod keyed;
+pub mod keyed;
 pub mod link;
 pub mod listing;
 pub mod load;

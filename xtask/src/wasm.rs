@@ -1,5 +1,7 @@
 //! From the crates that become wasm to the two files that the bundle takes of each: a small module and its JavaScript glue.
 
+mod order;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,15 +26,19 @@ const FEATURES: [&str; 6] = [
 ];
 
 /// Small after brotli: a function that is put into its only caller no longer looks like its sisters, so what is
-/// gained is lost again, and 8 kB more. Functions up to this size gain.
+/// gained is lost again, and 8 kB more. Functions up to this size gain. The lowest kilobyte is the far end of the stack: to
+/// know that no pointer leads there lets places be written as offsets.
 const SMALL: [&str; 4] =
-    ["-Oz", "--one-caller-inline-max-function-size=20", "--reorder-functions-by-name", "--strip-debug"];
+    ["-Oz", "--one-caller-inline-max-function-size=20", "--low-memory-unused", "--strip-debug"];
+
+/// The alphabet of their names is the functions' order; then the names go.
+const ORDERING: [&str; 2] = ["--reorder-functions-by-name", "--strip-debug"];
 
 const FAST: [&str; 2] = ["-O3", "--strip-debug"];
 
 /// A panic stops the module at once, without words: the page says that it stands still, and a draft says where. The words
-/// of all panics, and what formats them, are a tenth of the module. Only with a standard library of our own making.
-const SILENT_PANICS: [&str; 2] = ["-Zunstable-options", "-Cpanic=immediate-abort"];
+/// of all panics, and what formats them, are a tenth of the module, and where they are is all the same then. Only with a standard library of our own making.
+const SILENT_PANICS: [&str; 3] = ["-Zunstable-options", "-Cpanic=immediate-abort", "-Zlocation-detail=none"];
 
 /// For whom the module is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,8 +128,11 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
 
     let bytes = fs::read(&compiled).context(|| format!("cannot read {}", compiled.display()))?;
     let lock = fs::read(workspace::path("www/package-lock.json")).unwrap_or_default();
-    // The lock file holds binaryen's version; this file's text holds how both tools are called.
-    let stamp = Stamp::new(folder.join(format!("{stem}.stamp")), &[&bytes, &lock, include_bytes!("wasm.rs")]);
+    // The lock file holds binaryen's version; these files' texts hold how both tools are called.
+    let stamp = Stamp::new(
+        folder.join(format!("{stem}.stamp")),
+        &[&bytes, &lock, include_bytes!("wasm.rs"), include_bytes!("wasm/order.rs")],
+    );
     if stamp.is_current() && module.wasm.is_file() && module.glue.is_file() {
         return Ok(module);
     }
@@ -137,30 +146,31 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
         return Ok(module);
     }
     println!("optimising: wasm-opt (some ten seconds)");
-    let mut optimise = node.script("www/node_modules/binaryen/bin/wasm-opt");
-    optimise.args(part.optimisation()).args(FEATURES).arg(&bound).arg("-o").arg(&module.wasm);
-    process::run("optimising the wasm", &mut optimise)?;
+    optimise(node, part.optimisation(), &bound, &module.wasm)?;
+    if part.goal == Goal::Small {
+        let optimised = fs::read(&module.wasm).context(|| format!("cannot read {}", module.wasm.display()))?;
+        let named = order::named(&optimised).context(|| format!("wasm-opt wrote {wasm} wrongly"))?;
+        fs::write(&bound, named).context(|| format!("cannot write {}", bound.display()))?;
+        optimise(node, &ORDERING, &bound, &module.wasm)?;
+    }
     stamp.write()?;
     Ok(module)
 }
 
-/// Writes the glue and the bound module. There each function is named after its type and size, which is the order that
-/// wasm-opt then gives them: like stands beside like, and brotli finds it there. That is a hundredth of what is downloaded.
+/// Runs wasm-opt.
+fn optimise(node: &Node, passes: &[&str], from: &Path, to: &Path) -> Outcome {
+    let mut wasm_opt = node.script("www/node_modules/binaryen/bin/wasm-opt");
+    wasm_opt.args(passes).args(FEATURES).arg(from).arg("-o").arg(to);
+    process::run("optimising the wasm", &mut wasm_opt)
+}
+
+/// Writes the glue and the bound module.
 fn bind(stem: &str, bytes: Vec<u8>, folder: &Path) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     let bindgen = bindgen.input_bytes(stem, bytes).web(true).map_err(|error| format!("{error:?}"))?;
     let bindgen = bindgen.omit_default_module_path(false).typescript(false);
-    let bindgen = bindgen.remove_name_section(false).remove_producers_section(true);
+    let bindgen = bindgen.remove_name_section(true).remove_producers_section(true);
     let mut output = bindgen.generate_output().map_err(|error| format!("{error:?}"))?;
-    let functions = &mut output.wasm_mut().funcs;
-    let names: Vec<_> = functions
-        .iter_local()
-        .map(|(id, function)| (id, format!("{:04}-{:07}", function.ty().index(), function.size())))
-        .collect();
-    for (number, (id, name)) in names.into_iter().enumerate() {
-        // Names must differ.
-        functions.get_mut(id).name = Some(format!("{name}-{number}"));
-    }
     output.emit(folder).map_err(|error| format!("{error:?}"))
 }
 

@@ -11,10 +11,8 @@ use pcap_parser::pcap::{
     parse_pcap_header,
 };
 use pcap_parser::pcapng::{
-    EPB_MAGIC, EnhancedPacketBlock, IDB_MAGIC, InterfaceDescriptionBlock, SHB_MAGIC, SPB_MAGIC,
-    SimplePacketBlock, UnknownBlock, parse_enhancedpacketblock_be, parse_enhancedpacketblock_le,
-    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le, parse_sectionheaderblock,
-    parse_simplepacketblock_be, parse_simplepacketblock_le, parse_unknownblock_be, parse_unknownblock_le,
+    BOM_MAGIC, EPB_MAGIC, IDB_MAGIC, SHB_MAGIC, SPB_MAGIC, UnknownBlock, parse_unknownblock_be,
+    parse_unknownblock_le,
 };
 use std::fmt;
 use std::ops::Range;
@@ -123,30 +121,31 @@ impl std::error::Error for CaptureError {}
 /// What the library's parsers return.
 type Parsed<'a, T> = IResult<&'a [u8], T, PcapError<&'a [u8]>>;
 
-/// The parsers of pcapng's blocks in one byte order.
+/// How the blocks of a section of pcapng are read, in its byte order. Of the library there is what finds a block's two ends;
+/// its parsers of single blocks, of which each exists twice, were most of what captures weighed in the page.
 struct Order {
-    kind: fn([u8; 4]) -> u32,
-    any: for<'a> fn(&'a [u8]) -> Parsed<'a, UnknownBlock<'a>>,
-    interface: for<'a> fn(&'a [u8]) -> Parsed<'a, InterfaceDescriptionBlock<'a>>,
-    enhanced: for<'a> fn(&'a [u8]) -> Parsed<'a, EnhancedPacketBlock<'a>>,
-    simple: for<'a> fn(&'a [u8]) -> Parsed<'a, SimplePacketBlock<'a>>,
+    block: for<'a> fn(&'a [u8]) -> Parsed<'a, UnknownBlock<'a>>,
+    number: fn([u8; 4]) -> u32,
+    short: fn([u8; 2]) -> u16,
 }
 
-const LITTLE: Order = Order {
-    kind: u32::from_le_bytes,
-    any: parse_unknownblock_le,
-    interface: parse_interfacedescriptionblock_le,
-    enhanced: parse_enhancedpacketblock_le,
-    simple: parse_simplepacketblock_le,
-};
+const LITTLE: Order =
+    Order { block: parse_unknownblock_le, number: u32::from_le_bytes, short: u16::from_le_bytes };
+const BIG: Order =
+    Order { block: parse_unknownblock_be, number: u32::from_be_bytes, short: u16::from_be_bytes };
 
-const BIG: Order = Order {
-    kind: u32::from_be_bytes,
-    any: parse_unknownblock_be,
-    interface: parse_interfacedescriptionblock_be,
-    enhanced: parse_enhancedpacketblock_be,
-    simple: parse_simplepacketblock_be,
-};
+impl Order {
+    /// That of the section which begins here; `None` where none does.
+    fn of(input: &[u8]) -> Option<&'static Self> {
+        let magic = *input.strip_prefix(&SHB_MAGIC.to_le_bytes())?.get(4..)?.first_chunk()?;
+        [&LITTLE, &BIG].into_iter().find(|order| (order.number)(magic) == BOM_MAGIC)
+    }
+
+    /// The number at a place of a block's content.
+    fn at(&self, content: &[u8], place: usize) -> Option<u32> {
+        Some((self.number)(*content.get(place..)?.first_chunk()?))
+    }
+}
 
 /// What a section of pcapng says for its blocks.
 #[derive(Clone)]
@@ -243,11 +242,18 @@ impl Reader {
 
     /// Sees which format it is, and takes the header of the file.
     fn begin<'a>(&mut self, input: &'a [u8], ends: bool) -> Result<Found<'a>, CaptureError> {
-        // Each parser of the library is called by name: its reader brings those of all blocks into the page.
-        let block = parse_sectionheaderblock(input);
-        if block.is_ok() {
-            self.format = Some(Format::Pcapng(Section { order: &LITTLE, interfaces: Vec::new() }));
-            return Ok(Found::Other(0));
+        let magic = SHB_MAGIC.to_le_bytes();
+        if input.starts_with(&magic) || (magic.starts_with(input) && !input.is_empty()) {
+            return match Order::of(input).map(|order| (order.block)(input)) {
+                Some(Ok(_)) => {
+                    self.format = Some(Format::Pcapng(Section { order: &LITTLE, interfaces: Vec::new() }));
+                    Ok(Found::Other(0))
+                }
+                // Of a block that begins a section there can be less than all, too.
+                Some(Err(Stop::Incomplete(_))) if input.len() < MAX_RECORD => too_little(ends),
+                None if input.len() < 12 => too_little(ends),
+                _ => Err(CaptureError::NotACapture),
+            };
         }
         match parse_pcap_header(input) {
             Ok((rest, header)) => {
@@ -255,43 +261,52 @@ impl Reader {
                 self.offset = input.len() - rest.len();
                 Ok(Found::Other(self.offset))
             }
-            // Of a block that begins a section there can be less than all, too.
-            Err(_) if !ends && matches!(block, Err(Stop::Incomplete(_))) && input.len() < MAX_RECORD => {
-                Ok(Found::TooLittle)
-            }
-            Err(Stop::Incomplete(_)) if !ends => Ok(Found::TooLittle),
-            Err(Stop::Incomplete(_)) if !input.is_empty() => Err(CaptureError::CutOff { packets: 0 }),
+            Err(Stop::Incomplete(_)) if !ends || !input.is_empty() => too_little(ends),
             Err(_) => Err(CaptureError::NotACapture),
         }
     }
 }
 
+/// What there is to say while the file's beginning is not there.
+fn too_little<'a>(ends: bool) -> Result<Found<'a>, CaptureError> {
+    if ends { Err(CaptureError::CutOff { packets: 0 }) } else { Ok(Found::TooLittle) }
+}
+
 /// Reads a block of pcapng: a packet, something else, or `None` when it contradicts itself.
 fn block<'a>(input: &'a [u8], section: &mut Section) -> Parsed<'a, Option<Option<Captured<'a>>>> {
-    if input.starts_with(&SHB_MAGIC.to_le_bytes()) {
-        let (rest, header) = parse_sectionheaderblock(input)?;
-        let order = if header.big_endian() { &BIG } else { &LITTLE };
+    if let Some(order) = Order::of(input) {
+        let (rest, _) = (order.block)(input)?;
         *section = Section { order, interfaces: Vec::new() };
         return Ok((rest, Some(None)));
     }
     let Section { order, interfaces } = section;
-    let (rest, block) = (order.any)(input)?;
-    let found = match (order.kind)(block.block_type.to_le_bytes()) {
-        IDB_MAGIC => (order.interface)(input).ok().map(|(_, block)| {
-            interfaces.push(block.linktype.0 as u32);
+    let (rest, block) = (order.block)(input)?;
+    let content = block.data;
+    let found = match (order.number)(block.block_type.to_le_bytes()) {
+        // A file in which a section begins in neither byte order.
+        SHB_MAGIC => None,
+        IDB_MAGIC => content.first_chunk().map(|link_type| {
+            interfaces.push((order.short)(*link_type).into());
             None
         }),
-        EPB_MAGIC => (order.enhanced)(input).ok().and_then(|(_, block)| {
-            captured(interfaces.get(block.if_id as usize), block.data, block.caplen, block.origlen).map(Some)
-        }),
-        SPB_MAGIC => (order.simple)(input).ok().and_then(|(_, block)| {
-            let caplen = block.origlen.min(block.data.len() as u32);
-            captured(interfaces.first(), block.data, caplen, block.origlen).map(Some)
-        }),
+        EPB_MAGIC => enhanced(order, interfaces, content).map(Some),
+        SPB_MAGIC => simple(order, interfaces, content).map(Some),
         // Names, statistics, secrets: nothing a filter sees.
         _ => Some(None),
     };
     Ok((rest, found))
+}
+
+/// A packet with its interface, its time in two words, its length here and on the wire.
+fn enhanced<'a>(order: &Order, interfaces: &[u32], content: &'a [u8]) -> Option<Captured<'a>> {
+    let number = |place| order.at(content, place);
+    captured(interfaces.get(number(0)? as usize), content.get(20..)?, number(12)?, number(16)?)
+}
+
+/// A packet of the first interface, with its length on the wire; the block ends with the packet and up to three more bytes.
+fn simple<'a>(order: &Order, interfaces: &[u32], content: &'a [u8]) -> Option<Captured<'a>> {
+    let (wire_len, data) = (order.at(content, 0)?, content.get(4..)?);
+    captured(interfaces.first(), data, wire_len.min(data.len() as u32), wire_len)
 }
 
 /// `None` when the record contradicts itself.

@@ -5,17 +5,78 @@ mod table;
 use super::arch::Arch;
 use table::TABLE;
 
+/// How many calls there are.
+const COUNT: usize = TABLE.len();
+
+/// All names in their order, with a space between them. This and the columns are the table as a program holds it: without
+/// an address for each name, and with like numbers side by side, it weighs half as much in the page.
+static NAMES: &str = match str::from_utf8(&const { joined::<{ length() }>() }) {
+    Ok(names) => names,
+    Err(_) => panic!("names of system calls are ASCII"),
+};
+
+/// The numbers of each convention, in the order of the names.
+static COLUMNS: [[u16; COUNT]; Arch::ALL.len()] = columns();
+
+/// In a column: the convention has no such call.
+const NONE: u16 = u16::MAX;
+/// In a column: numbers from here on are Arm's own, which begin at [`ARM_BASE`].
+const OWN: u16 = 0xf000;
+const ARM_BASE: u32 = 0xf_0000;
+
+const fn length() -> usize {
+    let (mut length, mut at) = (COUNT - 1, 0);
+    while at < COUNT {
+        length += TABLE[at].0.len();
+        at += 1;
+    }
+    length
+}
+
+const fn joined<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut joined = [b' '; LENGTH];
+    let (mut to, mut at) = (0, 0);
+    while at < COUNT {
+        let name = TABLE[at].0.as_bytes();
+        let (_, rest) = joined.split_at_mut(to);
+        rest.split_at_mut(name.len()).0.copy_from_slice(name);
+        to += name.len() + 1;
+        at += 1;
+    }
+    joined
+}
+
+const fn columns() -> [[u16; COUNT]; Arch::ALL.len()] {
+    let mut columns = [[NONE; COUNT]; Arch::ALL.len()];
+    let mut at = 0;
+    while at < COUNT {
+        let mut arch = 0;
+        while arch < Arch::ALL.len() {
+            columns[arch][at] = match TABLE[at].1[arch] {
+                -1 => NONE,
+                number if number >= 0 && number < OWN as i32 => number as u16,
+                number => match number.wrapping_sub(ARM_BASE as i32) {
+                    own if own >= 0 && own < 0xfff => OWN | own as u16,
+                    _ => panic!("a number that has no form in a column"),
+                },
+            };
+            arch += 1;
+        }
+        at += 1;
+    }
+    columns
+}
+
 /// The number of the call of that name, as `nr` in the record has it; `None` when the convention has no such call.
 #[must_use]
 pub fn number(arch: Arch, name: &str) -> Option<u32> {
-    let at = TABLE.binary_search_by_key(&name, |row| row.0).ok()?;
-    in_column(arch, &TABLE[at].1)
+    all(arch).find(|&(found, _)| found == name).map(|(_, number)| number)
 }
 
 /// Whether any convention has a call of that name.
 #[must_use]
 pub fn exists(name: &str) -> bool {
-    TABLE.binary_search_by_key(&name, |row| row.0).is_ok()
+    names().any(|found| found == name)
 }
 
 /// The name of the call with this number; of two names, the first in the alphabet.
@@ -26,17 +87,19 @@ pub fn name(arch: Arch, number: u32) -> Option<&'static str> {
 
 /// Every call of a convention with its number, by name.
 pub fn all(arch: Arch) -> impl Iterator<Item = (&'static str, u32)> {
-    TABLE.iter().filter_map(move |(name, numbers)| Some((*name, in_column(arch, numbers)?)))
+    names().zip(&COLUMNS[arch as usize]).filter_map(move |(name, &number)| {
+        let number = match number {
+            NONE => return None,
+            OWN.. => ARM_BASE + u32::from(number - OWN),
+            _ => number.into(),
+        };
+        Some((name, number + arch.number_base()))
+    })
 }
 
-/// Every name there is, for suggestions.
+/// Every name there is, in the order of the alphabet.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|row| row.0)
-}
-
-fn in_column(arch: Arch, numbers: &[i32; Arch::ALL.len()]) -> Option<u32> {
-    let number = u32::try_from(numbers[arch as usize]).ok()?;
-    Some(number + arch.number_base())
+    NAMES.split(' ')
 }
 
 #[cfg(test)]
@@ -45,7 +108,8 @@ mod tests {
 
     #[test]
     fn calls_are_found_both_ways() {
-        assert!(TABLE.is_sorted_by_key(|row| row.0), "names are searched by halving");
+        assert!(names().is_sorted(), "of two names, the first in the alphabet");
+        assert!(names().eq(TABLE.map(|row| row.0)));
         assert_eq!(number(Arch::X86_64, "openat"), Some(257));
         assert_eq!(number(Arch::Aarch64, "openat"), Some(56));
         assert_eq!(number(Arch::Aarch64, "open"), None);

@@ -3,14 +3,13 @@
 use super::listing::shade;
 use super::{Page, PageProps, flag, hue};
 use crate::browser;
-use crate::flow::{self, Flow, PADDING, ROW, TEXT};
+use crate::flow::{self, Flow, PADDING, Passes, ROW, TEXT};
 use crate::levels::{Level, Row};
 use crate::paint;
 use crate::state::{Action, GraphAction, Lit};
 use bpf64_core::cfg::blocks::Way;
 use bpf64_core::cfg::layout::{Line, Rect};
 use bpf64_core::program::Pc;
-use std::collections::HashMap;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use yew::prelude::*;
@@ -39,7 +38,7 @@ pub(super) fn Graph(PageProps { page }: &PageProps) -> Html {
             None => state.player.as_ref().map(|player| flow.passed(player)),
         }
     });
-    let most = heat.is_some().then(|| passed.iter().flat_map(HashMap::values).copied().max().unwrap_or(0));
+    let most = heat.is_some().then(|| passed.iter().flat_map(Passes::values).copied().max().unwrap_or(0));
     let current = state.player.as_ref().and_then(|player| player.pc());
     let block = (*flow).as_ref().zip(current).and_then(|(flow, pc)| flow.block_of(pc));
     use_effect_with(block, |block| {
@@ -55,7 +54,7 @@ pub(super) fn Graph(PageProps { page }: &PageProps) -> Html {
     let scale = |size: i32| (size * state.graph.zoom.unwrap_or(100) as i32 / 100).to_string();
     let focusable = state.graph.focus.or(block).filter(|&block| block < flow.blocks.len()).unwrap_or(0);
     let line = |line: &Line| {
-        let count = passed.as_ref().as_ref().and_then(|passed| passed.get(&(line.from, line.to)));
+        let count = passed.as_ref().as_ref().and_then(|passed| passed.get((line.from, line.to)));
         edge(line, count.copied().unwrap_or(0), most)
     };
     let draw = |(number, rect): (usize, &Rect)| {
