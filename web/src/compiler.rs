@@ -1,5 +1,6 @@
-//! The worker of the module that compiles and reads files, as the page holds it: started when somebody looks at the
-//! x86-64 level or opens an object file or a seccomp profile, replaced when it is still busy with what nobody wants any more.
+//! The worker of the module that compiles and reads files, as the page holds it: started when somebody looks at the x86-64
+//! level or opens an object file, a seccomp profile or a recording, replaced when it is still busy with what nobody wants
+//! any more.
 
 use crate::employee::Employee;
 use bpf64_work::{decode, encode};
@@ -40,6 +41,8 @@ enum Job {
     Code(u32),
     /// What the file of that number holds.
     File(u32),
+    /// The events of the recording of that number.
+    Recording(u32),
 }
 
 impl Compiler {
@@ -55,6 +58,7 @@ impl Compiler {
         let job = match request {
             Request::Code(text) => Job::Code(text.order),
             Request::File { number, .. } => Job::File(*number),
+            Request::Recording { number, .. } => Job::Recording(*number),
         };
         if self.desk.borrow().worker.is_none() {
             match self.hire() {
@@ -89,6 +93,7 @@ impl Compiler {
             Job::File(number) => {
                 Reply::File { number, listing: Err(vec![Fault::from(why.trim_end_matches('.'))]) }
             }
+            Job::Recording(number) => Reply::Recording { number, recording: Err(why.to_owned()) },
         });
     }
 

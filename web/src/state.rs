@@ -36,7 +36,7 @@ use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
 use bpf64_x86::Reply;
 pub use code::{Code, CodeRow, Unread};
-pub use events::{Events, TraceEvent};
+pub use events::Events;
 pub use graph::{Graph, GraphAction};
 pub use lit::Lit;
 pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
@@ -450,6 +450,9 @@ impl State {
             Action::Report(report) => self.hear(report),
             Action::Compiled(Reply::Code { order, code }) => self.take_code(order, code),
             Action::Compiled(Reply::File { number, listing }) => self.take_listing(number, listing),
+            Action::Compiled(Reply::Recording { number, recording }) => {
+                self.take_recording(number, recording)
+            }
             Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;

@@ -1,5 +1,5 @@
-//! What the page has done elsewhere: its x86-64 level, a program as text in and the JIT's code for it as rows out; and
-//! object files and seccomp profiles, bytes in and a listing out.
+//! What the page has done elsewhere: its x86-64 level, a program as text in and the JIT's code for it as rows out; object
+//! files and seccomp profiles, bytes in and a listing out; and recorded trace events, two texts in and records out.
 //!
 //! A wasm module of its own in a worker of its own, so that nobody downloads the code generator, the disassembler and
 //! these readers who does not want them, and nobody waits for them. It shares no memory with the page: it reads,
@@ -11,6 +11,8 @@ pub mod module;
 mod object;
 #[cfg(feature = "module")]
 mod profile;
+#[cfg(feature = "module")]
+mod recording;
 #[cfg(feature = "module")]
 pub mod runner;
 
@@ -28,6 +30,15 @@ pub enum Request {
         number: u32,
         /// The file.
         bytes: Vec<u8>,
+    },
+    /// The events of a trace point in a recording.
+    Recording {
+        /// The number of the two; the reply has it too.
+        number: u32,
+        /// The trace point's format file.
+        format: String,
+        /// What a tool printed.
+        recording: String,
     },
 }
 
@@ -61,6 +72,35 @@ pub enum Reply {
         /// What it holds, or why it cannot be read.
         listing: Result<Listing, Vec<Fault>>,
     },
+    /// Of a recording.
+    Recording {
+        /// The number of the two texts.
+        number: u32,
+        /// Its events, or what is wrong with the format.
+        recording: Result<Recording, String>,
+    },
+}
+
+/// What a recording holds of a trace point's events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The event's name.
+    pub name: String,
+    /// The fields of its records, without those that every event has.
+    pub fields: Vec<String>,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// A recorded event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The line that tells of it.
+    pub line: String,
+    /// Its record, made again of that.
+    pub record: Vec<u8>,
+    /// What each field holds.
+    pub values: Vec<String>,
 }
 
 /// The program of a file.

@@ -1,7 +1,7 @@
 //! What the module does with a program: reads, verifies, compiles, disassembles.
 
 use crate::runner::Running;
-use crate::{Fault, Line, Reply, Request, Row, Text, object, profile};
+use crate::{Fault, Line, Reply, Request, Row, Text, object, profile, recording};
 use bpf64_core::diagnostic::Diagnostic;
 use bpf64_core::program::Program;
 use bpf64_core::verifier::verify;
@@ -32,6 +32,9 @@ pub fn answer(request: &[u8]) -> Vec<u8> {
             };
             let listing = listing.map_err(|faults| faults.into_iter().map(Fault::from).collect());
             Reply::File { number, listing }
+        }
+        Request::Recording { number, format, recording } => {
+            Reply::Recording { number, recording: recording::events(&format, &recording) }
         }
     })
 }

@@ -2,103 +2,107 @@
 
 use super::{Dock, State};
 use crate::work::sees_events;
-use bpf64_core::explain::field;
-use bpf64_core::trace::{self, Format, Symbols};
+use bpf64_core::trace;
+use bpf64_x86::{Event, Recording};
 use std::rc::Rc;
 
-/// The most events that are kept of a recording.
-const MOST: usize = 20_000;
 /// The lines in which an event must be for a text to count as a recording.
 const FIRST_LINES: usize = 100;
 
-/// What was opened of a recording: it takes two files, in either order.
+/// What was opened of a recording: it takes two files, in either order, which are read in another module.
 #[derive(Debug, Clone, Default)]
 pub struct Events {
-    format: Option<Rc<Format>>,
+    format: Option<Rc<str>>,
     recording: Option<Rc<str>>,
+    /// The name of the file that was opened last, while both are being read.
+    reading: Option<Rc<str>>,
+    /// The event's name.
+    pub name: String,
+    /// The fields of its records.
+    pub fields: Rc<[String]>,
     /// The events of that format.
-    pub list: Rc<[TraceEvent]>,
+    pub list: Rc<[Event]>,
     /// Told apart from captures, and from events before, by this.
     pub number: u32,
     /// Which of them the program sees.
     pub chosen: Option<usize>,
 }
 
-/// An event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceEvent {
-    /// The line that tells of it.
-    pub line: String,
-    /// Its record, made again of that.
-    pub record: Vec<u8>,
+impl Events {
+    /// Whether both files are there, and what they hold is not known yet.
+    #[must_use]
+    pub fn is_being_read(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// The texts of both files.
+    #[must_use]
+    pub fn texts(&self) -> (String, String) {
+        let text = |text: &Option<Rc<str>>| text.as_deref().unwrap_or_default().to_owned();
+        (text(&self.format), text(&self.recording))
+    }
 }
 
-impl Events {
-    /// The event's name, once its format is known.
-    #[must_use]
-    pub fn name(&self) -> Option<&str> {
-        self.format.as_deref().map(|format| &*format.name)
-    }
-
-    /// The fields of a record with what they hold, without those that every event has.
-    #[must_use]
-    pub fn fields(&self, record: &[u8]) -> Vec<(String, String)> {
-        let Some(format) = &self.format else { return Vec::new() };
-        let environment = format.environment();
-        let shown = environment
-            .context
-            .fields
-            .iter()
-            .filter(|field| !field.name.starts_with("common_") && !field.name.starts_with("padding_"));
-        shown.map(|known| (known.name.to_string(), field::text(&environment, record, known))).collect()
-    }
-
-    fn read(&mut self, number: u32) {
-        let (Some(format), Some(recording)) = (&self.format, &self.recording) else { return };
-        let mut symbols = Symbols::default();
-        let event = |text: &str| {
-            let line = trace::line(text).filter(|line| line.event == format.name)?;
-            let (record, _) = format.record(line.text, line.task.pid, &mut symbols);
-            Some(TraceEvent { line: text.trim().to_owned(), record })
-        };
-        self.list = recording.lines().filter_map(event).take(MOST).collect();
-        self.chosen = None;
-        self.number = number;
-    }
+/// The event's name, if this begins like a format file.
+fn name_in(format: &str) -> Option<&str> {
+    let (name, rest) = format.strip_prefix("name:")?.split_once("\nID:")?;
+    rest.contains("\nformat:").then(|| name.trim())
 }
 
 impl State {
     /// Takes a text that belongs to a recording. False when it is none of that.
     pub(super) fn open_trace(&mut self, name: &str, text: &str) -> bool {
-        if let Ok(format) = Format::parse(text) {
-            self.events.format = Some(Rc::new(format));
+        let missing = if let Some(event) = name_in(text) {
+            self.events.format = Some(text.into());
+            self.events.recording.is_none().then(|| {
+                format!("now open a recording of {event} events: what perf script, trace-cmd report or tracefs's trace prints")
+            })
         } else if text.lines().take(FIRST_LINES).any(|line| trace::line(line).is_some()) {
             self.events.recording = Some(text.into());
+            self.events.format.is_none().then(|| {
+                "now open the event's format, /sys/kernel/tracing/events/GROUP/EVENT/format".to_owned()
+            })
         } else {
             return false;
-        }
-        self.captures += 1;
-        self.events.read(self.captures);
-        self.forget_judged();
-        self.dock = Dock::Context;
-        let missing = match (&self.events.format, &self.events.recording) {
-            (Some(format), None) => Some(format!(
-                "now open a recording of {} events: what perf script, trace-cmd report or tracefs's trace prints",
-                format.name
-            )),
-            (None, Some(_)) => {
-                Some("now open the event's format, /sys/kernel/tracing/events/GROUP/EVENT/format".to_owned())
-            }
-            (Some(format), Some(_)) if self.events.list.is_empty() => {
-                Some(format!("the recording has no {} event", format.name))
-            }
-            _ => None,
         };
+        self.events.reading = missing.is_none().then(|| name.into());
         self.notice = missing.map(|missing| format!("{name}: {missing}.").into());
-        if !self.events.list.is_empty() {
-            self.select_event(0);
-        }
+        self.have_events(Recording::default());
+        self.dock = Dock::Context;
         true
+    }
+
+    /// What the module that reads recordings has made of one.
+    pub(super) fn take_recording(&mut self, number: u32, recording: Result<Recording, String>) {
+        let Some(name) = self.events.reading.take_if(|_| number == self.events.number) else { return };
+        let fault = match recording {
+            Ok(recording) => {
+                let fault = recording
+                    .events
+                    .is_empty()
+                    .then(|| format!("the recording has no {} event", recording.name));
+                self.have_events(recording);
+                self.select_event(0);
+                fault
+            }
+            Err(fault) => Some(fault),
+        };
+        self.notice = fault.map(|fault| format!("{name}: {fault}.").into());
+    }
+
+    fn have_events(&mut self, recording: Recording) {
+        self.captures += 1;
+        let Recording { name, fields, events } = recording;
+        let before = std::mem::take(&mut self.events);
+        self.events = Events {
+            name,
+            fields: fields.into(),
+            list: events.into(),
+            number: self.captures,
+            chosen: None,
+            ..before
+        };
+        self.forget_judged();
     }
 
     /// The program sees this event.
@@ -144,10 +148,23 @@ mod tests {
     const RECORDING: &str = include_str!("../../../tests/traces/net.perf");
     const DROPS: &str = include_str!("../../../tests/traces/drops.txt");
 
+    /// As the other module does it.
+    fn read(state: &State) -> State {
+        if !state.events.is_being_read() {
+            return state.clone();
+        }
+        let ((format, recording), number) = (state.events.texts(), state.events.number);
+        let request = bpf64_x86::Request::Recording { number, format, recording };
+        let reply = bpf64_x86::module::answer(&bpf64_x86::encode(&request));
+        reduce(state, Action::Compiled(bpf64_x86::decode(&reply).unwrap()))
+    }
+
     fn opened(files: [&str; 2]) -> State {
         let open = |text: &str| Action::OpenFile("file".to_owned(), text.as_bytes().into());
         let actions = [Action::Edit(DROPS.to_owned()), open(files[0]), open(files[1])];
-        actions.into_iter().fold(State::default(), |state, action| reduce(&state, action))
+        let state = actions.into_iter().fold(State::default(), |state, action| reduce(&state, action));
+        assert!(state.events.list.is_empty());
+        read(&state)
     }
 
     #[test]
@@ -156,8 +173,9 @@ mod tests {
             let state = opened(files);
             assert_eq!((state.events.list.len(), state.events.chosen), (8, Some(0)));
             assert_eq!((state.notice.as_deref(), &*state.source), (None, DROPS), "the program stays");
-            let fields = state.events.fields(&state.events.list[0].record);
-            assert!(fields.iter().any(|(name, text)| name == "protocol" && text == "2048"), "{fields:?}");
+            let events = &state.events;
+            let mut fields = events.fields.iter().zip(&events.list[0].values);
+            assert!(fields.any(|(name, text)| name == "protocol" && text == "2048"), "{events:?}");
             let held = state.player.as_ref().map(|player| {
                 let mut player = player.clone();
                 player.seek(usize::MAX);
@@ -167,6 +185,10 @@ mod tests {
         }
         let half = opened([RECORDING, RECORDING]);
         assert!(half.notice.is_some_and(|notice| notice.contains("format")));
+        let damaged = opened([&FORMAT.replace("offset:8", "offset:x"), RECORDING]);
+        assert!(damaged.notice.is_some_and(|notice| notice.starts_with("file: line ")));
+        let other = opened([&FORMAT.replace("name: kfree_skb", "name: sched_switch"), RECORDING]);
+        assert_eq!(other.notice.as_deref(), Some("file: the recording has no sched_switch event."));
     }
 
     #[test]

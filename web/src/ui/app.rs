@@ -440,11 +440,15 @@ fn use_compiler(page: &Page) {
         let (compiler, state) = (Rc::clone(&compiler), Rc::clone(&page.state));
         let wanted = state.shown().x86 && !state.graph.shown && state.levels.is_some();
         let unread = state.unread.clone();
-        use_effect_with((state.order, wanted, unread), move |(order, wanted, unread)| {
+        let reading = state.events.is_being_read().then_some(state.events.number);
+        use_effect_with((state.order, wanted, unread, reading), move |(order, wanted, unread, reading)| {
             let (order, wanted) = (*order, *wanted);
             if let Some(file) = unread {
                 let (number, bytes) = (file.number, file.bytes.to_vec());
                 compiler.ask(&bpf64_x86::Request::File { number, bytes });
+            } else if let Some(number) = *reading {
+                let (format, recording) = state.events.texts();
+                compiler.ask(&bpf64_x86::Request::Recording { number, format, recording });
             } else if !wanted {
                 compiler.give_up();
             } else if state.code.as_ref().is_none_or(|code| code.order != order) {

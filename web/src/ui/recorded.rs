@@ -13,17 +13,17 @@ pub(super) fn recorded(page: &Page) -> Html {
     let state = &page.state;
     let events = &state.events;
     let traces = state.levels.as_ref().is_some_and(|levels| levels.program_type.name == "tracepoint");
-    let Some(name) = events.name().filter(|_| !events.list.is_empty()) else {
+    if events.list.is_empty() {
         return html! { <>if traces { <p class="hint">{ "Drop a trace point's format file and a recording (perf script, trace-cmd report, tracefs's trace) here to run over its events." }</p> }</> };
-    };
-    let fields =
-        events.chosen.and_then(|chosen| events.list.get(chosen)).map(|event| events.fields(&event.record));
+    }
+    let chosen = events.chosen.and_then(|chosen| events.list.get(chosen));
+    let fields = events.fields.iter().zip(chosen.into_iter().flat_map(|event| &event.values));
     html! {
         <>
-            <h3 class="sub">{ format!("{} recorded: {name}", events.list.len()) }</h3>
+            <h3 class="sub">{ format!("{} recorded: {}", events.list.len(), events.name) }</h3>
             if state.runs_over_events() { { tally(page) } }
             { list(page) }
-            <dl class="kv mono" data-testid="event-fields">{ for fields.into_iter().flatten().map(|(name, text)| html! { <div><dt>{ name }</dt><dd>{ text }</dd></div> }) }</dl>
+            <dl class="kv mono" data-testid="event-fields">{ for fields.map(|(name, text)| html! { <div><dt>{ name }</dt><dd>{ text }</dd></div> }) }</dl>
         </>
     }
 }
