@@ -16,6 +16,13 @@ async function compileModule() {
   return WebAssembly.compileStreaming(response);
 }
 
+/** The capture that the page opens with, preloaded as well; nothing when a link says what is to be opened. */
+async function firstCapture() {
+  if (location.hash.length > 1) return undefined;
+  const response = await fetch(document.getElementById("capture").href);
+  return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+}
+
 /** Where a file of the page lies; `index.html` lists them. */
 const place = (name) => JSON.parse(document.getElementById("files").textContent)[name];
 
@@ -53,7 +60,8 @@ function watchForPanics() {
 const newWorker = (script, name) => new Worker(new URL(place(script), document.baseURI), { type: "module", name });
 
 async function start() {
-  const module = await compileModule();
+  // What is seen first is drawn once, with its packet; without it the page comes all the same, and says what is missing.
+  const [module, capture] = await Promise.all([compileModule(), firstCapture().catch(() => undefined)]);
   globalThis.bpf64 = {
     Editor,
     startWorker() {
@@ -66,7 +74,7 @@ async function start() {
   };
   await init({ module_or_path: module });
   watchForPanics();
-  startPage();
+  startPage(capture);
   // Only where pages are served securely; when what is seen is there, and the editor was asked for.
   if (navigator.serviceWorker) setTimeout(() => keepForLater().catch(() => {}), 1000);
 }

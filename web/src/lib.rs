@@ -27,13 +27,14 @@ pub mod worker;
 pub use bpf64_work::{self as work, given};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Called by the page's boot script once the module is there.
+/// Called by the page's boot script once the module is there, with the first example's capture if that has come.
 #[wasm_bindgen]
-pub fn start_page() {
+pub fn start_page(capture: Option<Vec<u8>>) {
     #[cfg(feature = "words")]
     console_error_panic_hook::set_once();
     let root = browser::element("app");
-    yew::Renderer::<ui::App>::with_root(root).render();
+    let props = ui::AppProps { capture: capture.map(Into::into) };
+    yew::Renderer::<ui::App>::with_root_and_props(root, props).render();
 }
 
 /// Called by the worker's script, in the worker.

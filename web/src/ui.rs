@@ -28,7 +28,7 @@ mod tables;
 mod tour;
 mod virtual_list;
 
-pub use app::App;
+pub use app::{App, AppProps};
 
 use crate::levels::Key;
 use crate::paint;

@@ -48,12 +48,23 @@ impl Reducible for Store {
     }
 }
 
+/// Properties of [`App`].
+#[derive(Properties, PartialEq)]
+pub struct AppProps {
+    /// The capture of the first example, where that is what the page opens with.
+    pub capture: Option<Rc<[u8]>>,
+}
+
 /// The page.
 #[component]
-pub fn App() -> Html {
+pub fn App(AppProps { capture }: &AppProps) -> Html {
     let store = use_reducer(|| {
         let settings = Settings::read(&browser::kept(SETTINGS).unwrap_or_default());
-        Store(Rc::new(reduce(&State::default(), Action::Settings(settings))))
+        let mut state = reduce(&State::default(), Action::Settings(settings));
+        if let Some(bytes) = capture {
+            state = reduce(&state, Action::ExampleCapture(&EXAMPLES[0], Rc::clone(bytes)));
+        }
+        Store(Rc::new(state))
     });
     let dispatch = {
         let dispatcher = store.dispatcher();
@@ -205,7 +216,10 @@ fn open_address(page: Page) {
         if let Some(kept) = browser::kept(LAST) {
             page.dispatch.emit(Action::Offer(kept));
         }
-        return show_example(page, &EXAMPLES[0]);
+        if page.state.capture.is_none() {
+            show_example(page, &EXAMPLES[0]);
+        }
+        return;
     }
     page.dispatch.emit(Action::OpenLink(fragment.clone()));
     if bpf64_core::link::decode(&fragment).is_err() {
@@ -378,9 +392,12 @@ fn use_worker(page: &Page) {
             *client.borrow_mut() = Some(Client::new(move |report| dispatch.emit(Action::Report(report))));
         });
     }
-    let send = move |request: Option<Request>| {
-        if let (Some(client), Some(request)) = (&*client.borrow(), request) {
-            client.send(request);
+    let send = {
+        let client = Rc::clone(&client);
+        move |request: Option<Request>| {
+            if let (Some(client), Some(request)) = (&*client.borrow(), request) {
+                client.send(request);
+            }
         }
     };
     let capture = page.state.capture.as_ref().map_or(0, |open| open.number);
@@ -399,12 +416,20 @@ fn use_worker(page: &Page) {
         });
     }
     {
-        let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_effect_with(page.state.order, move |&order| {
+        let (send, state, order) = (send.clone(), Rc::clone(&page.state), page.state.order);
+        let (client, told) = (Rc::clone(&client), use_mut_ref(|| None));
+        let tell = move || {
+            if client.borrow().is_none() || told.replace(Some(order)) == Some(order) {
+                return;
+            }
             let (source, language, program_type) = state.text();
             let given = (*state.given).clone();
             send(Some(Request::Program { order, source, language, program_type, given, start: true }));
-        });
+        };
+        // Before anything is drawn, which takes as long as the proof: both go on at once. Only of the first program there
+        // is something to see before a worker is started.
+        tell();
+        use_effect_with(order, move |_| tell());
     }
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));

@@ -14,7 +14,7 @@ pub(super) fn recorded(page: &Page) -> Html {
     let events = &state.events;
     let traces = state.levels.as_ref().is_some_and(|levels| levels.program_type.name == "tracepoint");
     if events.list.is_empty() {
-        return html! { <>if traces { <p class="hint">{ "Drop a trace point's format file and a recording (perf script, trace-cmd report, tracefs's trace) here to run over its events." }</p> }</> };
+        return html! { <>if events.is_being_read() { <p class="hint">{ "Reading the recording…" }</p> } else if traces { <p class="hint">{ "Drop a trace point's format file and a recording (perf script, trace-cmd report, tracefs's trace) here to run over its events." }</p> }</> };
     }
     let chosen = events.chosen.and_then(|chosen| events.list.get(chosen));
     let fields = events.fields.iter().zip(chosen.into_iter().flat_map(|event| &event.values));
