@@ -149,7 +149,7 @@ fn text(calls: &Calls, version: &str) -> String {
     );
     let _ = writeln!(text, "/// Names in their order, each with its numbers.");
     let _ =
-        writeln!(text, "pub(super) const TABLE: [(&str, [i32; {}]); {}] = [", CONVENTIONS.len(), calls.len());
+        writeln!(text, "pub(super) static TABLE: [(&str, [i32; {}]); {}] = [", CONVENTIONS.len(), calls.len());
     for (name, numbers) in calls {
         let numbers = numbers.map(|number| number.map_or("-1".to_owned(), |number| number.to_string()));
         let _ = writeln!(text, "    (\"{name}\", [{}]),", numbers.join(", "));

@@ -4,7 +4,7 @@
 //! -1 is a call that a convention does not have. x32's numbers are without its bit.
 
 /// Names in their order, each with its numbers.
-pub(super) const TABLE: [(&str, [i32; 8]); 496] = [
+pub(super) static TABLE: [(&str, [i32; 8]); 496] = [
     ("_llseek", [-1, 140, -1, -1, 140, -1, 140, -1]),
     ("_newselect", [-1, 142, -1, -1, 142, -1, 142, -1]),
     ("_sysctl", [156, 149, -1, -1, 149, -1, 149, -1]),
