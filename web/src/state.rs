@@ -21,26 +21,23 @@ use crate::examples::{self, Example, FIRST, Gallery};
 use crate::export::Form;
 use crate::given::Given;
 use crate::levels::{self, Key, Level, Levels, Problem};
-use crate::packet_text;
 use crate::player::Player;
 use crate::tour::STOPS;
 use crate::work::{KnownHere, Order, Report};
-use bpf64_core::context::skb::{Skb, link_type};
+use bpf64_core::context::skb::link_type;
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::text::declarations;
 use bpf64_core::link;
 use bpf64_core::load::Format;
 use bpf64_core::machine::Place;
-use bpf64_core::packet::mend::{self, Mend};
-use bpf64_core::packet::{Capture, Layer, layers};
 use bpf64_core::program::Pc;
 use bpf64_x86::Reply;
 pub use code::{Code, CodeRow, Unread};
 pub use events::Events;
 pub use graph::{Graph, GraphAction};
 pub use lit::Lit;
-pub use packet::{Draft, LINE, PacketAction, Spot, Touch};
-pub use panes::{Panes, Split};
+pub use packet::{Draft, LINE, OpenCapture, PacketAction, PacketInput, Spot, Touch};
+pub use panes::{Dock, Panes, Split, Tab};
 pub use reports::{Heat, Judged, Verification};
 use run::Chase;
 pub use run::{LongRun, Outcome};
@@ -146,93 +143,6 @@ pub struct State {
     halted: bool,
 }
 
-/// A capture and what it is called.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenCapture {
-    /// Its file name.
-    pub name: String,
-    /// Its packets.
-    pub packets: Capture,
-    /// The file.
-    pub file: Rc<[u8]>,
-    /// Told apart from captures before by this.
-    pub number: u32,
-}
-
-/// The packet as it goes in.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PacketInput {
-    /// What the field says.
-    pub text: String,
-    /// The bytes, those of the last text that could be read.
-    pub bytes: Vec<u8>,
-    /// Length on the wire.
-    pub wire_len: u32,
-    /// Link type.
-    pub link_type: u32,
-    /// Its layers.
-    pub layers: Vec<Layer>,
-    /// Where its network header begins.
-    pub network: usize,
-    /// Lengths and checksums that are not what they should be.
-    pub faults: Vec<Mend>,
-    /// What is wrong with the text.
-    pub fault: Option<String>,
-}
-
-impl PacketInput {
-    fn new(bytes: Vec<u8>, wire_len: u32, link_type: u32) -> Self {
-        let text = packet_text::print(&bytes);
-        let skb = Skb::captured(bytes.clone(), wire_len, link_type);
-        let layers = layers::layers(&skb, link_type);
-        let network = (skb.network_header as usize).min(bytes.len());
-        let faults = mend::faults(&bytes, &layers, wire_len as usize);
-        PacketInput { text, bytes, wire_len, link_type, layers, network, faults, fault: None }
-    }
-
-    /// The packet as the kernel has it.
-    #[must_use]
-    pub fn skb(&self) -> Skb {
-        Skb::captured(self.bytes.clone(), self.wire_len, self.link_type)
-    }
-}
-
-/// What a phone shows one of at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tab {
-    /// The editor.
-    Source,
-    /// The listings.
-    Program,
-    /// Registers and memory.
-    Machine,
-    /// The packet and the capture.
-    Packet,
-}
-
-impl Tab {
-    /// Every tab with its name, in the order of the bar.
-    pub const ALL: [(Tab, &'static str); 4] = [
-        (Tab::Source, "Source"),
-        (Tab::Program, "Program"),
-        (Tab::Machine, "Machine"),
-        (Tab::Packet, "Packet"),
-    ];
-}
-
-/// What the place below the machine shows one of at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dock {
-    /// The packet's bytes and layers.
-    Packet,
-    /// What the verifier says.
-    Proof,
-    /// The context's fields, to be set.
-    Context,
-    /// Tables.
-    Tables,
-}
-
 /// When tables are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -242,22 +152,6 @@ pub enum Moment {
     Before,
     /// After all packets of the capture.
     AfterCapture,
-}
-
-impl Dock {
-    /// Every pane in the order of the tabs.
-    pub const ALL: [Dock; 4] = [Dock::Packet, Dock::Context, Dock::Tables, Dock::Proof];
-
-    /// What its tab says.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Dock::Packet => "Packet",
-            Dock::Proof => "Proof",
-            Dock::Context => "Context",
-            Dock::Tables => "Tables",
-        }
-    }
 }
 
 /// Everything that can happen.

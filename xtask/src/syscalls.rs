@@ -148,8 +148,12 @@ fn text(calls: &Calls, version: &str) -> String {
          //! -1 is a call that a convention does not have. x32's numbers are without its bit.\n\n"
     );
     let _ = writeln!(text, "/// Names in their order, each with its numbers.");
-    let _ =
-        writeln!(text, "pub(super) static TABLE: [(&str, [i32; {}]); {}] = [", CONVENTIONS.len(), calls.len());
+    let _ = writeln!(
+        text,
+        "pub(super) static TABLE: [(&str, [i32; {}]); {}] = [",
+        CONVENTIONS.len(),
+        calls.len()
+    );
     for (name, numbers) in calls {
         let numbers = numbers.map(|number| number.map_or("-1".to_owned(), |number| number.to_string()));
         let _ = writeln!(text, "    (\"{name}\", [{}]),", numbers.join(", "));

@@ -148,7 +148,8 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
     println!("optimising: wasm-opt (some ten seconds)");
     optimise(node, part.optimisation(), &bound, &module.wasm)?;
     if part.goal == Goal::Small {
-        let optimised = fs::read(&module.wasm).context(|| format!("cannot read {}", module.wasm.display()))?;
+        let optimised =
+            fs::read(&module.wasm).context(|| format!("cannot read {}", module.wasm.display()))?;
         let named = order::named(&optimised).context(|| format!("wasm-opt wrote {wasm} wrongly"))?;
         fs::write(&bound, named).context(|| format!("cannot write {}", bound.display()))?;
         optimise(node, &ORDERING, &bound, &module.wasm)?;

@@ -1,17 +1,71 @@
-//! What a person does to the packet: select bytes and fields, edit them, have it mended, make a new one.
+//! The packet that goes in, and what a person does to it: select bytes and fields, edit them, have it mended, make a new one.
 
-use super::{PacketInput, State};
+use super::State;
 use crate::levels::Level;
+use crate::packet_text;
 use crate::player::Player;
+use bpf64_core::context::skb::Skb;
 use bpf64_core::machine::{Place, Region};
 use bpf64_core::packet::build::{self, Recipe};
-use bpf64_core::packet::{Field, edit, mend};
+use bpf64_core::packet::mend::{self, Mend};
+use bpf64_core::packet::{Capture, Field, Layer, edit, layers};
 use bpf64_core::program::Pc;
 use std::ops::Range;
 use std::rc::Rc;
 
 /// Bytes in a line of the view: how far the keys up and down go.
 pub const LINE: usize = 8;
+
+/// A capture and what it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenCapture {
+    /// Its file name.
+    pub name: String,
+    /// Its packets.
+    pub packets: Capture,
+    /// The file.
+    pub file: Rc<[u8]>,
+    /// Told apart from captures before by this.
+    pub number: u32,
+}
+
+/// The packet as it goes in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PacketInput {
+    /// What the field says.
+    pub text: String,
+    /// The bytes, those of the last text that could be read.
+    pub bytes: Vec<u8>,
+    /// Length on the wire.
+    pub wire_len: u32,
+    /// Link type.
+    pub link_type: u32,
+    /// Its layers.
+    pub layers: Vec<Layer>,
+    /// Where its network header begins.
+    pub network: usize,
+    /// Lengths and checksums that are not what they should be.
+    pub faults: Vec<Mend>,
+    /// What is wrong with the text.
+    pub fault: Option<String>,
+}
+
+impl PacketInput {
+    pub(super) fn new(bytes: Vec<u8>, wire_len: u32, link_type: u32) -> Self {
+        let text = packet_text::print(&bytes);
+        let skb = Skb::captured(bytes.clone(), wire_len, link_type);
+        let layers = layers::layers(&skb, link_type);
+        let network = (skb.network_header as usize).min(bytes.len());
+        let faults = mend::faults(&bytes, &layers, wire_len as usize);
+        PacketInput { text, bytes, wire_len, link_type, layers, network, faults, fault: None }
+    }
+
+    /// The packet as the kernel has it.
+    #[must_use]
+    pub fn skb(&self) -> Skb {
+        Skb::captured(self.bytes.clone(), self.wire_len, self.link_type)
+    }
+}
 
 /// What is looked at in the packet, and how it is edited.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,4 +1,56 @@
-//! How large the panes are. Sizes are parts of a thousand of what they are a part of.
+//! Which panes there are to choose from, and how large they are. Sizes are parts of a thousand of what they are a part of.
+
+/// What a phone shows one of at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    /// The editor.
+    Source,
+    /// The listings.
+    Program,
+    /// Registers and memory.
+    Machine,
+    /// The packet and the capture.
+    Packet,
+}
+
+impl Tab {
+    /// Every tab with its name, in the order of the bar.
+    pub const ALL: [(Tab, &'static str); 4] = [
+        (Tab::Source, "Source"),
+        (Tab::Program, "Program"),
+        (Tab::Machine, "Machine"),
+        (Tab::Packet, "Packet"),
+    ];
+}
+
+/// What the place below the machine shows one of at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dock {
+    /// The packet's bytes and layers.
+    Packet,
+    /// What the verifier says.
+    Proof,
+    /// The context's fields, to be set.
+    Context,
+    /// Tables.
+    Tables,
+}
+
+impl Dock {
+    /// Every pane in the order of the tabs.
+    pub const ALL: [Dock; 4] = [Dock::Packet, Dock::Context, Dock::Tables, Dock::Proof];
+
+    /// What its tab says.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Dock::Packet => "Packet",
+            Dock::Proof => "Proof",
+            Dock::Context => "Context",
+            Dock::Tables => "Tables",
+        }
+    }
+}
 
 /// A line between two panes, which can be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
