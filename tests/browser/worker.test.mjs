@@ -85,9 +85,9 @@ playTest("stop is heard while there is no worker yet", {}, async ({ play, page }
     const start = bpf64.startWorker;
     bpf64.startWorker = () => {
       const worker = start();
-      Object.defineProperty(worker, "onmessage", {
-        set: (heard) => worker.addEventListener("message", (event) => setTimeout(() => heard?.(event), 3000)),
-      });
+      let heard = null;
+      Object.defineProperty(worker, "onmessage", { set: (call) => (heard = call) });
+      worker.addEventListener("message", (event) => setTimeout(() => heard?.(event), 3000));
       return worker;
     };
   });
