@@ -1,5 +1,5 @@
-//! The eBPF interpreter as a module that `cargo xtask bench --browser` times in a worker: compiled as the page's modules
-//! are, and nothing around it.
+//! The eBPF interpreter as a module that `cargo xtask bench --browser` times in a worker: compiled as the module is in which
+//! the page runs what is large, and nothing around it.
 
 use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::World;
