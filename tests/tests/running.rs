@@ -6,6 +6,7 @@ use bpf64_core::environment::{Environment, SCHED_CLS, SOCKET_FILTER, World, XDP}
 use bpf64_core::heat::Heat;
 use bpf64_core::interp::{Machine, Outcome};
 use bpf64_core::isa::{Insn, WideImm};
+use bpf64_core::load::{Request, load};
 use bpf64_core::machine::{Flow, Machine as _, Observer, Place, Sent};
 use bpf64_core::program::{Pc, Program};
 use bpf64_core::running::{Code, Runner};
@@ -419,4 +420,27 @@ fn converted_programs_decide_as_they_step() {
     if as_usual() {
         assert!(deciding > 100, "too few of them only decide for this to test much");
     }
+}
+
+/// A load and comparisons with other instructions between them, which are executed as one: those who count see each.
+#[test]
+fn comparisons_apart_from_each_other_are_counted_one_by_one() {
+    let text = "r6 = r1\nr0 = *(u16 *)skb[12]\nif w0 != 0x806 goto other\nw0 = 1\nexit\n\
+                other: if w0 == 0x800 goto ip\nw0 = 2\nexit\nip: w0 = 3\nexit";
+    let loaded = load(text.as_bytes(), &Request::default()).expect("is a program");
+    let program = loaded.ebpf();
+    let verified = verify(&program, &SOCKET_FILTER, 0).expect("is verified");
+    let code = Rc::new(Code::new(&verified, &SOCKET_FILTER));
+    assert!(format!("{code:?}").contains("PacketHRoute"), "{code:?}");
+    let mut heat = Heat::new(program.insns().len());
+    let mut runner = Runner::new(code, World::default());
+    for kind in [[8, 0], [8, 0], [8, 6], [7, 7]] {
+        *runner.world_mut() = World::new(Skb::ethernet([&[0; 12][..], &kind].concat()));
+        runner.restart();
+        heat.begin();
+        let outcome = runner.run(LIMIT, &mut heat);
+        heat.end((0, runner.machine().pc()), matches!(outcome.end, Some(Ok(_))));
+    }
+    assert_eq!(heat.executed(), [4, 4, 4, 1, 1, 3, 1, 1, 2, 2]);
+    assert_eq!(heat.taken(), [0, 0, 3, 0, 0, 2, 0, 0, 0, 0]);
 }
