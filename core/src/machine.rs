@@ -232,8 +232,8 @@ pub trait Observer {
     /// Whether it wants to be told of jumps by the running form, which then takes no short cut past any.
     const FOLLOWS: bool = false;
 
-    /// An eBPF instruction is followed by another than the next one, or by the next one because it jumped there: programs,
-    /// counted as [`Place::Program`] does, and instructions.
+    /// An eBPF instruction is followed by another than the next one: which by which, each with its program, counted as
+    /// [`Place::Program`] does. The running form tells of jumps to the next one, too.
     #[inline(always)]
     fn jumped(&mut self, _from: (u32, Pc), _to: (u32, Pc)) {}
     /// A value was read from memory (registers are plain from the instruction).

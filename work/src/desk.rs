@@ -403,6 +403,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_over_is_done_elsewhere() {
+        let mut desk = asked([program("l: goto l\nexit"), capture(50)]);
+        let (packet, given) = (PACKET.to_vec(), Given::default());
+        desk.take(Request::Run { run: 5, order: 1, packet, wire_len: 14, link_type: 1, given });
+        reports(&mut desk, 20);
+        assert!(desk.is_busy());
+        desk.take(Request::HandOver);
+        assert_eq!(reports(&mut desk, 9), []);
+        assert!(!desk.is_busy());
+        // It goes on to prove.
+        desk.take(program("r0 = 3\nexit"));
+        let found = reports(&mut desk, 9);
+        assert!(matches!(&found[..], [Report::Proved { .. }]), "{found:?}");
+    }
+
+    #[test]
     fn a_run_without_end_is_stopped() {
         let (packet, given) = (PACKET.to_vec(), Given::default());
         let run = Request::Run { run: 5, order: 1, packet, wire_len: 14, link_type: 1, given };

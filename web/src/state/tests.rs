@@ -455,6 +455,35 @@ fn hits_over_a_capture_are_told_for_both_levels() {
 }
 
 #[test]
+fn a_worker_that_takes_over_begins_with_the_first_packet() {
+    let file = capture(&[&PACKET, &[0; 20], &PACKET, &[0; 20]]);
+    let open = arp([Action::OpenFile("four.pcap".to_owned(), file)]);
+    let (order, capture) = (open.order, open.capture.as_ref().unwrap().number);
+    let part = |first: u32, values: &[u64]| {
+        let results = values.iter().map(|&value| Judgement::Value(value)).collect();
+        let hits = vec![u64::from(first) + values.len() as u64];
+        Action::Report(Report::Judged { order, capture, first, results, hits, taken: vec![0] })
+    };
+    let known = |state: &State| {
+        let judged = &state.judged;
+        let values: Vec<_> = (0..4).map_while(|index| judged.get(index)).collect();
+        (judged.done, values, judged.tally.accepted(), judged.hits.to_vec())
+    };
+    let judged = |values: &[u64]| values.iter().map(|&value| Judgement::Value(value)).collect::<Vec<_>>();
+    let half = reduce(&open, part(0, &[7, 0]));
+    assert_eq!(known(&half), (2, judged(&[7, 0]), 1, vec![2]));
+    // What is known already is not counted again, and what comes too soon not at all.
+    let again = reduce(&half, part(0, &[7]));
+    assert_eq!(known(&again), known(&half));
+    assert_eq!(known(&reduce(&again, part(3, &[0]))), known(&half));
+    let more = reduce(&again, part(1, &[0, 7]));
+    assert_eq!(known(&more), (3, judged(&[7, 0, 7]), 2, vec![3]));
+    let all = reduce(&more, part(3, &[0]));
+    assert_eq!(known(&all), (4, judged(&[7, 0, 7, 0]), 2, vec![4]));
+    assert!(reduce(&all, Action::Report(Report::NoRunner)).notice.is_some());
+}
+
+#[test]
 fn the_type_is_chosen_or_read_from_the_text() {
     let of = |state: &State| state.levels.as_ref().map(|levels| levels.program_type.name.to_string());
     let xdp = Some(&bpf64_core::environment::XDP);
