@@ -21,7 +21,12 @@ const STATES = {
     await play.press("run");
     await play.holds("pc", "end");
   },
-  "a link shared": async (play) => {
+  "counts over the capture": async (play) => {
+    await play.at("capture-hits").click();
+    await play.at("ebpf-0").locator(".heat").waitFor({ state: "attached" });
+  },
+  "counts of the run again, a link shared": async (play) => {
+    await play.at("capture-hits").click();
     await play.press("share");
     await play.at("permalink").waitFor();
     await play.at("share").focus();
