@@ -28,8 +28,8 @@ const FEATURES: [&str; 6] = [
 /// Small after brotli: a function that is put into its only caller no longer looks like its sisters, so what is
 /// gained is lost again, and 8 kB more. Functions up to this size gain. The lowest kilobyte is the far end of the stack: to
 /// know that no pointer leads there lets places be written as offsets.
-const SMALL: [&str; 4] =
-    ["-Oz", "--one-caller-inline-max-function-size=20", "--low-memory-unused", "--strip-debug"];
+const SMALL: [&str; 5] =
+    ["-Oz", "--converge", "--one-caller-inline-max-function-size=20", "--low-memory-unused", "--strip-debug"];
 
 /// The alphabet of their names is the functions' order; then the names go.
 const ORDERING: [&str; 2] = ["--reorder-functions-by-name", "--strip-debug"];
@@ -137,7 +137,7 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
         return Ok(module);
     }
     println!("binding: wasm-bindgen writes the glue between the module and JavaScript");
-    bind(stem, bytes, &folder)
+    bind(stem, bytes, &folder, care)
         .map_err(|error| Failure::new(format!("wasm-bindgen cannot bind {}: {error}", compiled.display())))?;
     let bound = folder.join(format!("{stem}_bg.wasm"));
     if care == Care::Draft {
@@ -145,7 +145,7 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
         stamp.write()?;
         return Ok(module);
     }
-    println!("optimising: wasm-opt (some ten seconds)");
+    println!("optimising: wasm-opt (half a minute)");
     optimise(node, part.optimisation(), &bound, &module.wasm)?;
     if part.goal == Goal::Small {
         let optimised =
@@ -165,14 +165,34 @@ fn optimise(node: &Node, passes: &[&str], from: &Path, to: &Path) -> Outcome {
     process::run("optimising the wasm", &mut wasm_opt)
 }
 
-/// Writes the glue and the bound module.
-fn bind(stem: &str, bytes: Vec<u8>, folder: &Path) -> Result<(), String> {
+/// Writes the glue and the bound module. For visitors, what the module imports of the glue is numbered: wasm-bindgen's names
+/// end in hashes that no compression makes smaller, and stand in both files.
+fn bind(stem: &str, bytes: Vec<u8>, folder: &Path, care: Care) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     let bindgen = bindgen.input_bytes(stem, bytes).web(true).map_err(|error| format!("{error:?}"))?;
     let bindgen = bindgen.omit_default_module_path(false).typescript(false);
     let bindgen = bindgen.remove_name_section(true).remove_producers_section(true);
     let mut output = bindgen.generate_output().map_err(|error| format!("{error:?}"))?;
-    output.emit(folder).map_err(|error| format!("{error:?}"))
+    if care == Care::Draft {
+        return output.emit(folder).map_err(|error| format!("{error:?}"));
+    }
+    let imports = output.wasm_mut().imports.iter_mut().enumerate();
+    let renamed: Vec<(String, String)> = imports
+        .map(|(number, import)| {
+            (std::mem::replace(&mut import.name, number.to_string()), import.name.clone())
+        })
+        .collect();
+    output.emit(folder).map_err(|error| format!("{error:?}"))?;
+    let glue = folder.join(format!("{stem}.js"));
+    let mut text = fs::read_to_string(&glue).map_err(|error| error.to_string())?;
+    for (name, number) in renamed {
+        let (name, number) = (format!(" {name}: function"), format!(" {number}: function"));
+        if text.matches(&name).count() != 1 {
+            return Err(format!("the glue does not have`{name}` once"));
+        }
+        text = text.replace(&name, &number);
+    }
+    fs::write(&glue, text).map_err(|error| error.to_string())
 }
 
 /// Its own target folder, because cargo may be another one, and so that its lock keeps nobody waiting.
