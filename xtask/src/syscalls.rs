@@ -147,13 +147,13 @@ fn text(calls: &Calls, version: &str) -> String {
          //! Not to be edited. The columns are {names};\n\
          //! -1 is a call that a convention does not have. x32's numbers are without its bit.\n\n"
     );
-    let _ = writeln!(text, "/// Names in their order, each with its numbers.");
     let _ = writeln!(
         text,
-        "pub(super) static TABLE: [(&str, [i32; {}]); {}] = [",
-        CONVENTIONS.len(),
-        calls.len()
+        "/// Names in their order, each with its numbers. No program holds it: it is made into other forms in compiling.\n\
+         #[expect(clippy::large_const_arrays)]"
     );
+    let _ =
+        writeln!(text, "pub(super) const TABLE: [(&str, [i32; {}]); {}] = [", CONVENTIONS.len(), calls.len());
     for (name, numbers) in calls {
         let numbers = numbers.map(|number| number.map_or("-1".to_owned(), |number| number.to_string()));
         let _ = writeln!(text, "    (\"{name}\", [{}]),", numbers.join(", "));

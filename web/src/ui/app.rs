@@ -487,7 +487,11 @@ fn use_compiler(page: &Page) {
             }
         });
     }
-    use_effect_with(page.state.stops, move |_| compiler.give_up());
+    use_effect_with(page.state.stops, move |&stops| {
+        if stops > 0 {
+            compiler.give_up();
+        }
+    });
 }
 
 /// Records a long run piece by piece, whenever the browser has nothing else to do.

@@ -3,8 +3,9 @@
 //! Not to be edited. The columns are x86_64, i386, x32, aarch64, arm, riscv64, ppc64le, loongarch64;
 //! -1 is a call that a convention does not have. x32's numbers are without its bit.
 
-/// Names in their order, each with its numbers.
-pub(super) static TABLE: [(&str, [i32; 8]); 496] = [
+/// Names in their order, each with its numbers. No program holds it: it is made into other forms in compiling.
+#[expect(clippy::large_const_arrays)]
+pub(super) const TABLE: [(&str, [i32; 8]); 496] = [
     ("_llseek", [-1, 140, -1, -1, 140, -1, 140, -1]),
     ("_newselect", [-1, 142, -1, -1, 142, -1, 142, -1]),
     ("_sysctl", [156, 149, -1, -1, 149, -1, 149, -1]),
