@@ -90,6 +90,11 @@ playTest("a compiler that cannot be fetched says so", { tolerate: [/ERR_FAILED/]
   await play.at("x86-fault").filter({ hasText: /Check the connection/ }).waitFor();
   await play.press("step");
   await play.stands(1);
+  // Nor can it read a profile then.
+  await play.paste('{"defaultAction": "SCMP_ACT_ERRNO"}');
+  await play.problem(/could not be loaded/, 1);
+  await play.program("ret #3");
+  await play.holds("result", 3);
 });
 
 playTest("an object file is read by the same module, and becomes a listing", {}, async ({ play }) => {

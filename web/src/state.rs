@@ -10,6 +10,7 @@ mod input;
 mod lit;
 mod packet;
 mod panes;
+mod place;
 mod reports;
 mod run;
 mod settings;
@@ -20,7 +21,7 @@ use crate::condition::Condition;
 use crate::examples::{self, Example, FIRST, Gallery};
 use crate::export::Form;
 use crate::given::Given;
-use crate::levels::{self, Key, Level, Levels, Problem};
+use crate::levels::{self, Level, Levels, Problem};
 use crate::player::Player;
 use crate::tour::STOPS;
 use crate::work::{KnownHere, Order, Report};
@@ -488,26 +489,6 @@ impl State {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         !self.problems.is_empty()
-    }
-
-    /// The row of the instruction that comes next, in whichever program that is.
-    #[must_use]
-    pub fn current_row(&self) -> Option<&Rc<levels::Row>> {
-        let player = self.player.as_ref()?;
-        let at = player.at(player.position())?;
-        self.levels.as_ref()?.rows_in(self.level, at.program).get(at.pc.index())
-    }
-
-    /// The origin of the instruction that comes next.
-    #[must_use]
-    pub fn current_key(&self) -> Option<Key> {
-        self.current_row()?.key
-    }
-
-    /// The program that the eBPF listing shows: the one where execution stands.
-    #[must_use]
-    pub fn shown_program(&self) -> u32 {
-        self.player.as_ref().and_then(Player::elsewhere).map_or(0, |at| at.program)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The x86-64 level: what the compiler's module has answered, tied to the other levels by their origins.
 
 use super::{Shown, State};
-use crate::levels::{Key, Level};
+use crate::levels::Key;
 use crate::work::Order;
 use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
@@ -81,13 +81,6 @@ impl State {
         };
         let rows = code.map(|rows| rows.into_iter().map(row).collect()).map_err(Into::into);
         self.code = Some(Rc::new(Code { order, rows }));
-    }
-
-    /// The eBPF instruction where execution stands; of a classic one, the first that it became.
-    #[must_use]
-    pub fn current_ebpf(&self) -> Option<Pc> {
-        let pc = self.player.as_ref()?.pc()?;
-        self.levels.as_ref()?.partner(self.level, pc, Level::Ebpf)
     }
 }
 
