@@ -4,7 +4,7 @@ use crate::subject::Subject;
 use bpf64_core::environment::World;
 use bpf64_core::heat::Heat;
 use bpf64_core::interp;
-use bpf64_core::machine::{Ending, Flow, Machine as _, Trap};
+use bpf64_core::machine::{Ending, Flow, Machine as _, Observer as _, Trap};
 use bpf64_core::program::Pc;
 use std::rc::Rc;
 
@@ -71,8 +71,11 @@ impl Form for Stepping {
 
     fn run(&mut self, limit: u64, heat: &mut Heat) -> (Option<End>, u64) {
         for executed in 0..limit {
-            match self.machine.step(heat) {
-                Ok(Flow::Next) => {}
+            // The machine would tell of jumps by itself; but stepped for another observer it would be in the page once more.
+            let (program, pc) = self.place();
+            match self.machine.step(&mut ()) {
+                Ok(Flow::Next) if self.place() == (program, pc.next()) => {}
+                Ok(Flow::Next) => heat.jumped((program, pc), self.place()),
                 Ok(Flow::End(value, ending)) => return (Some(Ok((value, ending))), executed + 1),
                 Err(trap) => return (Some(Err(trap)), executed),
             }
