@@ -343,11 +343,7 @@ impl State {
                 }
             }
             Action::Report(report) => self.hear(report),
-            Action::Compiled(Reply::Code { order, code }) => self.take_code(order, code),
-            Action::Compiled(Reply::File { number, listing }) => self.take_listing(number, listing),
-            Action::Compiled(Reply::Recording { number, recording }) => {
-                self.take_recording(number, recording)
-            }
+            Action::Compiled(reply) => self.take_reply(reply),
             Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;

@@ -5,7 +5,7 @@ use crate::levels::Key;
 use crate::work::Order;
 use bpf64_core::load::Format;
 use bpf64_core::program::Pc;
-use bpf64_x86::Line;
+use bpf64_x86::{Line, Reply};
 use std::rc::Rc;
 
 /// The machine code of a program.
@@ -63,7 +63,16 @@ impl State {
         (self.source.to_string(), language, program_type)
     }
 
-    pub(super) fn take_code(&mut self, order: Order, code: Result<Vec<bpf64_x86::Row>, String>) {
+    /// Takes what the other module has answered.
+    pub(super) fn take_reply(&mut self, reply: Reply) {
+        match reply {
+            Reply::Code { order, code } => self.take_code(order, code),
+            Reply::File { number, listing } => self.take_listing(number, listing),
+            Reply::Recording { number, recording } => self.take_recording(number, recording),
+        }
+    }
+
+    fn take_code(&mut self, order: Order, code: Result<Vec<bpf64_x86::Row>, String>) {
         let Some(levels) = self.levels.as_ref().filter(|_| order == self.order) else { return };
         let row = |bpf64_x86::Row { pc, line }| {
             let of = pc.and_then(|pc| levels.ebpf_rows.get(pc as usize));
