@@ -254,24 +254,19 @@ fn without_comments(source: &str) -> String {
     source.split_inclusive('\n').map(kept).collect()
 }
 
-/// An eBPF program of these bytes; `span` is the place of a slot in `source`.
-fn of_slots(
-    bytes: &[u8],
-    span: impl Fn(usize) -> Option<Span>,
-    source: &str,
-    maps: &[MapDef],
-) -> Result<Form, Vec<Diagnostic>> {
+/// An eBPF program of these bytes; `spans` are the places of its slots in `source`.
+fn of_slots(bytes: &[u8], spans: &[Span], source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnostic>> {
     let program = Program::decode(bytes).map_err(|error| {
         let place = match error {
-            ProgramError::Decode { slot, .. } => span(slot.0 as usize),
+            ProgramError::Decode { slot, .. } => spans.get(slot.0 as usize),
             _ => None,
         };
-        vec![program_fault(&error, place.unwrap_or(0..source.len()))]
+        vec![program_fault(&error, place.cloned().unwrap_or(0..source.len()))]
     })?;
     let origin = |pc: Pc| {
-        let (slot, slots) = (program.slot(pc).0 as usize, program.insn(pc).slots() as usize);
-        let text = span(slot).zip(span(slot + slots - 1)).map(|(first, last)| first.start..last.end);
-        Origin { text, ..Origin::default() }
+        let slot = program.slot(pc).0 as usize;
+        let last = slot + program.insn(pc).slots() as usize - 1;
+        Origin { text: Some(spans[slot].start..spans[last].end), ..Origin::default() }
     };
     let origins = program.pcs().map(origin).collect();
     let program = Program::new(program.insns().to_vec(), origins).expect("it was a program a line above");

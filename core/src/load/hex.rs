@@ -1,7 +1,7 @@
 //! eBPF instructions as hexadecimal text; white space is ignored, so a line may hold any number of them.
 
 use super::{Form, of_slots};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Span};
 use crate::isa::encoding::SLOT;
 use crate::maps::MapDef;
 
@@ -21,13 +21,10 @@ pub(super) fn load(source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnostic
         return Err(vec![Diagnostic::new(at..at + 1, "a digit is missing: a byte is two of them")]);
     }
     let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high.1 << 4 | low.1).collect();
-    // From the slot's first digit to its last, as far as there are any.
-    let span = |slot: usize| {
-        let first = slot * SLOT;
-        let digits = pairs.get(first..(first + SLOT).min(pairs.len()))?;
-        Some(digits.first()?[0].0..digits.last()?[1].0 + 1)
-    };
-    of_slots(&bytes, span, source, maps)
+    // From a slot's first digit to its last, as far as there are any.
+    let span = |slot: &[[(usize, u8); 2]]| slot[0][0].0..slot[slot.len() - 1][1].0 + 1;
+    let spans: Vec<Span> = pairs.chunks(SLOT).map(span).collect();
+    of_slots(&bytes, &spans, source, maps)
 }
 
 #[cfg(test)]

@@ -10,19 +10,19 @@ use crate::isa::encoding::{self, left_over};
 use crate::maps::MapDef;
 
 /// What an instruction is as numbers.
-struct Shape<const N: usize> {
+struct Shape {
     /// How many they are, in words.
     is: &'static str,
     /// Which they are.
     help: &'static str,
     /// Their names, as C has them, and the least and the largest each may be.
-    fields: [(&'static str, i64, i64); N],
+    fields: &'static [(&'static str, i64, i64)],
 }
 
-const CLASSIC: Shape<4> = Shape {
+const CLASSIC: Shape = Shape {
     is: "a classic instruction is four numbers",
     help: "the four are code, jt, jf and k, for example 40 0 0 12",
-    fields: [
+    fields: &[
         ("code", 0, u16::MAX as i64),
         ("jt", 0, u8::MAX as i64),
         ("jf", 0, u8::MAX as i64),
@@ -31,10 +31,10 @@ const CLASSIC: Shape<4> = Shape {
 };
 
 /// Offset and imm have a sign, but may also be written without one, as their bits are.
-const EBPF: Shape<5> = Shape {
+const EBPF: Shape = Shape {
     is: "an eBPF instruction is five numbers",
     help: "the five are code, dst_reg, src_reg, off and imm, for example 0xb7, 0, 0, 0, 1",
-    fields: [
+    fields: &[
         ("code", 0, u8::MAX as i64),
         ("dst_reg", 0, 15),
         ("src_reg", 0, 15),
@@ -105,7 +105,7 @@ pub(super) fn from_c(source: &str, maps: &[MapDef]) -> Result<Form, Vec<Diagnost
         return Err(faults);
     }
     let (bytes, spans): (Vec<_>, Vec<_>) = slots.into_iter().unzip();
-    of_slots(bytes.as_flattened(), |slot| spans.get(slot).cloned(), source, maps)
+    of_slots(bytes.as_flattened(), &spans, source, maps)
 }
 
 /// `struct sock_filter` bytes.
@@ -153,7 +153,7 @@ fn pieces<'a>(source: &'a str, separators: &'a [char]) -> impl Iterator<Item = (
 
 /// A classic instruction: decimal numbers if `base` is 10, otherwise as C writes them.
 fn classic(at: usize, text: &str, base: u32) -> Result<Row, Diagnostic> {
-    let ([code, jt, jf, k], span) = numbers(at, text, base, &CLASSIC)?;
+    let ([code, jt, jf, k, _], span) = numbers(at, text, base, &CLASSIC)?;
     Ok((Raw { code: code as u16, jt: jt as u8, jf: jf as u8, k: k as u32 }, span))
 }
 
@@ -165,17 +165,12 @@ fn slot(at: usize, text: &str) -> Result<([u8; encoding::SLOT], Span), Diagnosti
     Ok((raw.to_bytes(), span))
 }
 
-/// The numbers of a row, and its place.
-fn numbers<const N: usize>(
-    at: usize,
-    text: &str,
-    base: u32,
-    shape: &Shape<N>,
-) -> Result<([i64; N], Span), Diagnostic> {
+/// The numbers of a row, zeros behind them, and its place.
+fn numbers(at: usize, text: &str, base: u32, shape: &Shape) -> Result<([i64; 5], Span), Diagnostic> {
     let separators: &[char] = if base == 10 { &[' ', '\t'] } else { &[','] };
     let start = at + text.len() - text.trim_start().len();
     let span = start..start + text.trim().len();
-    let mut numbers = [0; N];
+    let mut numbers = [0; 5];
     let mut found = 0;
     for (offset, word) in pieces(text, separators).filter(|(_, word)| !word.is_empty()) {
         let place = at + offset..at + offset + word.len();
@@ -194,7 +189,7 @@ fn numbers<const N: usize>(
         numbers[found] = value;
         found += 1;
     }
-    if found < N {
+    if found < shape.fields.len() {
         return Err(Diagnostic::new(span, format!("{}, not {found}", shape.is)).help(shape.help));
     }
     Ok((numbers, span))
