@@ -92,8 +92,14 @@ struct PartProps {
 /// A part of a value. What cannot be read stays as it was typed, and is told.
 #[component]
 fn PartInput(props: &PartProps) -> Html {
-    // What was typed, and why that cannot be read.
-    let fault = use_state_eq(|| None::<(String, String)>);
+    // What was typed, kept since the page may be drawn anew meanwhile, and why it cannot be read.
+    let fault = use_state_eq(|| None::<(String, Option<String>)>);
+    let oninput = {
+        let fault = fault.clone();
+        Callback::from(move |event: InputEvent| {
+            fault.set(Some((event.target_unchecked_into::<HtmlInputElement>().value(), None)));
+        })
+    };
     {
         // Nor does what could not be put in count any more once the table is as declared.
         let fault = fault.clone();
@@ -117,15 +123,16 @@ fn PartInput(props: &PartProps) -> Html {
                     let entry = Entry { table: table.clone(), key: key.clone(), value: Some(value) };
                     page.dispatch.emit(Action::Entry(entry));
                 }
-                Err(why) => fault.set(Some((typed, why))),
+                Err(why) => fault.set(Some((typed, Some(why)))),
             }
         })
     };
     let PartProps { part, bytes, label, testid, .. } = props;
     let value = fault.as_ref().map_or_else(|| part.text(bytes), |(typed, _)| typed.clone());
+    let why = fault.as_ref().and_then(|(_, why)| why.clone());
     html! {
-        <label>{ called(part) }<input class="mono" type="text" {value} {onchange} aria-label={label.clone()} data-testid={testid.clone()}
-                aria-invalid={fault.is_some().to_string()} autocomplete="off" spellcheck="false" />
-            if let Some((_, why)) = &*fault { <span class="fault" role="status">{ why.clone() }</span> }</label>
+        <label>{ called(part) }<input class="mono" type="text" {value} {oninput} {onchange} aria-label={label.clone()} data-testid={testid.clone()}
+                aria-invalid={why.is_some().to_string()} autocomplete="off" spellcheck="false" />
+            if let Some(why) = why { <span class="fault" role="status">{ why }</span> }</label>
     }
 }
