@@ -19,7 +19,7 @@ const STRIDE: u64 = 100_000;
 /// Everything a worker knows. [`Desk::take`] never takes long; [`Desk::turn`] takes a slice, or as long as a proof.
 pub struct Desk<F: Form> {
     program: Option<(Order, Rc<Subject>)>,
-    given: Rc<Given>,
+    given: Given,
     capture: Option<(u32, Inputs)>,
     events: Option<(u32, Inputs)>,
     reports: VecDeque<Report>,
@@ -38,7 +38,6 @@ pub struct Desk<F: Form> {
 /// A run to its end, however long that takes.
 struct Run<F> {
     number: u32,
-    subject: Rc<Subject>,
     /// The world it begins in, until it does.
     world: Option<World>,
     machine: Option<F>,
@@ -50,7 +49,7 @@ impl<F: Form> Default for Desk<F> {
     fn default() -> Self {
         Desk {
             program: None,
-            given: Rc::default(),
+            given: Given::default(),
             capture: None,
             events: None,
             reports: VecDeque::new(),
@@ -70,7 +69,7 @@ impl<F: Form> Desk<F> {
         self.reports.push_back(Report::Heard);
         match request {
             Request::Program { order, source, language, program_type, given, start } => {
-                self.given = Rc::new(given);
+                self.given = given;
                 self.clear();
                 (self.insight, self.code) = (None, None);
                 self.program = Subject::read(&source, &language, &program_type)
@@ -93,8 +92,7 @@ impl<F: Form> Desk<F> {
             Request::Run { run: number, order, packet, wire_len, link_type, given } => {
                 self.run = self.subject(order).map(|subject| {
                     let world = given.world(subject, Skb::captured(packet, wire_len, link_type));
-                    let (subject, world) = (Rc::clone(subject), Some(world));
-                    Run { number, subject, world, machine: None, executed: 0, pace: Pace::default() }
+                    Run { number, world: Some(world), machine: None, executed: 0, pace: Pace::default() }
                 });
             }
             Request::Look { order, pc } => {
@@ -168,7 +166,7 @@ impl<F: Form> Desk<F> {
         }
         if let Some(run) = &mut self.run {
             let code = self.code.get_or_insert_with(|| F::prepare(&subject));
-            let report = run.turn(code, now);
+            let report = run.turn(code, &subject, now);
             if matches!(report, Some(Report::Ran { end: Some(_), .. })) {
                 self.run = None;
             }
@@ -189,9 +187,9 @@ impl<F: Form> Desk<F> {
 }
 
 impl<F: Form> Run<F> {
-    fn turn(&mut self, code: &F::Code, now: impl Fn() -> u64) -> Option<Report> {
+    fn turn(&mut self, code: &F::Code, subject: &Subject, now: impl Fn() -> u64) -> Option<Report> {
         if let Some(world) = self.world.take() {
-            self.machine = Some(F::new(code, &self.subject, world));
+            self.machine = Some(F::new(code, subject, world));
         }
         let machine = self.machine.as_mut()?;
         let slice = Slice::new(now);
