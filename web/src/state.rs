@@ -134,6 +134,8 @@ pub struct State {
     pub unread: Option<Rc<Unread>>,
     /// How many there were.
     files: u32,
+    /// The last seccomp profile that became a filter, and that filter.
+    made_of: Option<(Rc<str>, Rc<str>)>,
     /// What came of the capture's packets.
     pub judged: Rc<Judged>,
     /// How many captures were opened.
@@ -298,6 +300,7 @@ impl Default for State {
             code: None,
             unread: None,
             files: 0,
+            made_of: None,
             judged: Rc::default(),
             captures: 0,
             stops: 0,
@@ -326,8 +329,12 @@ impl State {
                 if declarations(&source).0.program_type.is_some() {
                     self.program_type = None;
                 }
-                self.source = source.into();
-                self.read_source();
+                let before = std::mem::replace(&mut self.source, source.into());
+                if self.is_back_at_profile(&before) {
+                    self.leave_profile();
+                } else {
+                    self.read_source();
+                }
             }
             Action::Language(language) => {
                 self.language = language;

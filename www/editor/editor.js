@@ -9,7 +9,7 @@
 
 import "./constructed-styles.js";
 
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, isolateHistory } from "@codemirror/commands";
 import { bracketMatching } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
 import { Annotation, Compartment, EditorState, Prec } from "@codemirror/state";
@@ -87,7 +87,7 @@ export class Editor {
     return this.#view.hasFocus;
   }
 
-  /** Replaces the text if it differs, with the cursor at its start. It can be undone. */
+  /** Replaces the text if it differs, with the cursor at its start. It can be undone, apart from what was typed just before. */
   setText(text) {
     const { state } = this.#view;
     const replacement = state.toText(text);
@@ -96,7 +96,7 @@ export class Editor {
     this.#view.dispatch({
       changes: { from: 0, to: state.doc.length, insert: replacement },
       selection: { anchor: 0 },
-      annotations: byPage.of(true),
+      annotations: [byPage.of(true), isolateHistory.of("full")],
     });
   }
 

@@ -126,6 +126,19 @@ impl State {
         is_profile
     }
 
+    /// Whether somebody has undone that a profile became a filter. Made again at once, nothing from before the profile could
+    /// ever be undone.
+    pub(super) fn is_back_at_profile(&self, before: &Rc<str>) -> bool {
+        self.made_of.as_ref().is_some_and(|(profile, filter)| (profile, filter) == (&self.source, before))
+    }
+
+    /// Lets a profile stand as it is.
+    pub(super) fn leave_profile(&mut self) {
+        let fault = Diagnostic::new(0..0, "this is the seccomp profile that the filter was made of");
+        let fault = fault.help("undo once more for what was here before it, or redo for the filter");
+        self.problems = Rc::from([levels::problem(&self.source, &fault)]);
+    }
+
     /// What the compiler's module has made of a file.
     pub(super) fn take_listing(
         &mut self,
@@ -142,7 +155,9 @@ impl State {
                     // There the call is typed in that the filter is asked about.
                     self.dock = Dock::Context;
                 }
+                let profile = file.name.is_none().then(|| Rc::clone(&self.source));
                 self.apply(Action::Edit(listing.source));
+                self.made_of = profile.map(|profile| (profile, Rc::clone(&self.source))).or(self.made_of.take());
                 self.notice = listing.remark.map(|remark| format!("{name}: {remark}.").into());
             }
             Err(faults) => {

@@ -227,6 +227,14 @@ fn a_seccomp_profile_is_read_elsewhere() {
         );
         assert_eq!(read.levels.as_ref().unwrap().program_type.name, "seccomp");
         assert_eq!(read.notice.as_deref(), Some("the profile: `reed` is no call."));
+        // Undone, it stays as it is, so that more can be undone; redone, the filter is there again.
+        let undone = reduce(&read, Action::Edit(PROFILE.to_owned()));
+        assert_eq!((&*undone.source, undone.unread.as_ref(), undone.is_stale()), (PROFILE, None, true));
+        assert!(undone.problems[0].sentence().ends_with("or redo for the filter"), "{:?}", undone.problems);
+        let redone = reduce(&undone, Action::Edit(read.source.to_string()));
+        assert_eq!((redone.result(), redone.is_stale()), (Some(0x7fff_0000), false));
+        let other = reduce(&reduce(&undone, Action::Edit(ARP.to_owned())), Action::Edit(PROFILE.to_owned()));
+        assert!(other.unread.is_some(), "pasted once more, it is read once more");
         // Faults stand where they are.
         let fault = bpf64_x86::Fault { span: 22..28, ..bpf64_x86::Fault::from("there is no action `deny`") };
         let faulty = answered(&pasted, Err(vec![fault]));
