@@ -63,6 +63,8 @@ pub struct State {
     wanted: Option<&'static Example>,
     /// The program of the last text that could be read.
     pub levels: Option<Rc<Levels>>,
+    /// That text, with what language and program type were chosen then.
+    read: (Rc<str>, Option<Format>, Option<&'static Environment>),
     /// What is wrong with the text as it is now; then [`State::levels`] is of an earlier one.
     pub problems: Rc<[Problem]>,
     /// The open capture.
@@ -264,6 +266,7 @@ impl Default for State {
             gallery: Gallery::default(),
             wanted: None,
             levels: None,
+            read: Default::default(),
             problems: Rc::from([]),
             capture: None,
             chosen: None,
@@ -457,6 +460,7 @@ impl State {
                     self.level = Level::Ebpf;
                 }
                 self.levels = Some(Rc::new(levels));
+                self.read = (Rc::clone(&self.source), self.language, self.program_type);
                 self.problems = Rc::from([]);
                 self.light(None);
                 self.looked_at = None;

@@ -55,12 +55,14 @@ impl State {
         Shown { c, classic, ebpf: ebpf || !(c || classic || x86), x86 }
     }
 
-    /// The text as it is handed on: itself, and the names of language and program type if they were chosen.
+    /// The text that [`State::levels`] is of, as it is handed on: itself, and the names of language and program type if they
+    /// were chosen.
     #[must_use]
     pub fn text(&self) -> (String, String, String) {
-        let language = self.language.map(Format::name).unwrap_or_default().to_owned();
-        let program_type = self.program_type.map(|known| known.name.to_string()).unwrap_or_default();
-        (self.source.to_string(), language, program_type)
+        let (source, language, program_type) = &self.read;
+        let language = language.map(Format::name).unwrap_or_default().to_owned();
+        let program_type = program_type.map(|known| known.name.to_string()).unwrap_or_default();
+        (source.to_string(), language, program_type)
     }
 
     /// Takes what the other module has answered.

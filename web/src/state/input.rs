@@ -157,7 +157,8 @@ impl State {
                 }
                 let profile = file.name.is_none().then(|| Rc::clone(&self.source));
                 self.apply(Action::Edit(listing.source));
-                self.made_of = profile.map(|profile| (profile, Rc::clone(&self.source))).or(self.made_of.take());
+                self.made_of =
+                    profile.map(|profile| (profile, Rc::clone(&self.source))).or(self.made_of.take());
                 self.notice = listing.remark.map(|remark| format!("{name}: {remark}.").into());
             }
             Err(faults) => {

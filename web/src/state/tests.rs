@@ -537,6 +537,16 @@ fn what_is_set_before_the_run_is_in_the_link() {
 }
 
 #[test]
+fn a_faulty_text_is_nobody_elses_business() {
+    let typed = Action::Edit("r0 = *(u32 *)(r1 + 8)\nexi".to_owned());
+    let read = after([Action::Edit("r0 = *(u32 *)(r1 + 8)\nexit".to_owned())]);
+    // What is set meanwhile counts for the program that is still shown, and that is handed on.
+    let set = reduce(&reduce(&read, typed), Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])));
+    assert_eq!((set.is_stale(), set.result(), set.order), (true, Some(7), read.order + 1));
+    assert_eq!((set.text(), &*set.source), (read.text(), "r0 = *(u32 *)(r1 + 8)\nexi"));
+}
+
+#[test]
 fn the_tour_shows_what_it_speaks_of() {
     let state = after([Action::Tour(Some(6))]);
     assert_eq!((state.tour, state.dock, state.tab, state.toured), (Some(6), Dock::Proof, Tab::Packet, false));
