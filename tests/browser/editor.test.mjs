@@ -57,6 +57,47 @@ editorTest("keys: run, comment, and Tab goes on", async ({ page, content, calls 
   assert.ok(await content.evaluate((element) => element === document.activeElement));
 });
 
+editorTest("keys that go by words, brackets and indentations", async ({ page }) => {
+  const text = () => page.evaluate(() => globalThis.editor.text);
+  const place = () => page.evaluate(() => globalThis.editor.selection);
+  const start = (language, text, at) =>
+    page.evaluate(
+      ([language, text, at]) => {
+        globalThis.editor.setLanguage(language);
+        globalThis.editor.setText(text);
+        globalThis.editor.select(at, at);
+      },
+      [language, text, at],
+    );
+  const presses = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  await start("cbpf", "  ld [x + 14]\nret a", 0);
+  await presses("Alt+ArrowRight", "Alt+ArrowRight");
+  assert.deepEqual(await place(), [13, 13]);
+  await presses("Alt+Shift+ArrowLeft");
+  assert.deepEqual(await place(), [13, 5]);
+  await presses("ArrowLeft", "Control+Shift+Backslash");
+  assert.deepEqual(await place(), [13, 13]);
+  assert.equal(await page.locator(".cm-matchingBracket").count(), 2);
+  await presses("Enter");
+  assert.equal(await text(), "  ld [x + 14]\n  \nret a");
+  await presses("Enter");
+  assert.equal(await text(), "  ld [x + 14]\n\n  \nret a");
+  await presses("Backspace");
+  assert.equal(await text(), "  ld [x + 14]\n\n\nret a");
+  await presses("Backspace", "Delete", "Control+a", "Control+BracketRight");
+  assert.equal(await text(), "    ld [x + 14]\n  ret a");
+  await presses("Control+BracketLeft", "Control+BracketLeft", "Control+BracketLeft");
+  assert.equal(await text(), "ld [x + 14]\nret a");
+  await presses("Control+/");
+  assert.equal(await text(), "; ld [x + 14]\n; ret a");
+  await presses("Control+a", "Alt+Shift+A");
+  assert.equal(await text(), "/* ; ld [x + 14]\n; ret a */");
+  await start("c", "{ 0x28 ), // }", 1);
+  assert.equal(await page.locator(".cm-nonmatchingBracket").count(), 2);
+});
+
 const SAMPLES = {
   cbpf: [CLASSIC, { ldh: "keyword", "[12]": "memory", "#0x86dd": "number", jt: "keyword", "; drop": "comment" }],
   ebpf: [
@@ -82,6 +123,55 @@ for (const [language, [text, expected]] of Object.entries(SAMPLES)) {
     }
   });
 }
+
+/** Replaces the text as a person does, and waits for what is drawn then. */
+const paste = (page, text) =>
+  page.evaluate(async (text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", text);
+    const target = document.querySelector(".cm-content");
+    target.focus();
+    getSelection().selectAllChildren(target);
+    document.dispatchEvent(new Event("selectionchange"));
+    target.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+  }, text);
+
+editorTest("a comment goes on over lines, also where its beginning is far above", async ({ page }) => {
+  const words = Array.from({ length: 20_000 }, (_, line) => `r0 = ${line + 1} ; /* no beginning */`).join("\n");
+  await page.evaluate((text) => {
+    globalThis.editor.setLanguage("ebpf");
+    globalThis.editor.setText(text);
+  }, `exit /* so\n${words}\nlast */ exit`);
+  const end = () => page.evaluate(() => globalThis.editor.select(1e9, 1e9));
+  // The first line's end is the one that counts: the comment is over with it, and the last line is none.
+  await end();
+  await page.locator(".cm-line", { hasText: "last" }).waitFor();
+  assert.equal(await colour(page, "last"), COLOURS.label);
+  await page.evaluate(() => globalThis.editor.setText(globalThis.editor.text.replaceAll("*/", "--")));
+  await end();
+  await page.locator(".cm-line", { hasText: "last" }).waitFor();
+  assert.equal(await colour(page, "last -- exit"), COLOURS.comment);
+  await page.evaluate(() => globalThis.editor.select(8, 8));
+  await page.keyboard.type("*/ ");
+  await end();
+  await page.locator(".cm-line", { hasText: "last" }).waitFor();
+  assert.equal(await colour(page, "exit"), COLOURS.keyword);
+});
+
+editorTest("lines that no one writes are coloured in no time", async ({ page }) => {
+  for (const [language, unit] of [["cbpf", "["], ["cbpf", "4*("], ["filter", "fe80:"], ["hex", "f"], ["ebpf", "("], ["c", "9"]]) {
+    await page.evaluate(
+      ([language, line]) => {
+        globalThis.editor.setText("");
+        globalThis.editor.setLanguage(language);
+        globalThis.editor.setText(`${line}\n`.repeat(40));
+      },
+      [language, `${unit.repeat(20_000 / unit.length)}z`],
+    );
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  }
+});
 
 editorTest("a filter is wrapped, a listing keeps its columns", async ({ page, content }) => {
   const height = () => content.evaluate((element) => element.querySelector(".cm-line").getBoundingClientRect().height);
@@ -110,6 +200,11 @@ editorTest("problems are underlined, marked, and told on hover", async ({ page }
   await page.getByText("there is no such instruction").waitFor();
   await assertAccessible(page);
   await screenshot(page, "editor-problems");
+  await page.locator(".cm-lint-marker").nth(1).hover();
+  await page.getByText("nothing to underline").waitFor();
+  await page.evaluate(() => globalThis.editor.focus());
+  await page.keyboard.press("Escape");
+  await page.getByText("nothing to underline").waitFor({ state: "detached" });
 });
 
 editorTest("a word that the page knows is explained on hover", async ({ page }) => {
@@ -141,6 +236,23 @@ editorTest("lines are marked, and the current one comes into view", async ({ pag
   assert.equal(await current.innerText(), "line 150");
   assert.ok(await current.isVisible());
   assert.deepEqual(await calls(), []);
+});
+
+editorTest("marks hold for a text with as many lines that takes the text's place", async ({ page }) => {
+  const hues = () => page.locator(".cm-line").evaluateAll((lines) => lines.map((line) => line.dataset.hue ?? ""));
+  await page.evaluate(() => {
+    globalThis.editor.setText("ld #1\nadd #2\nret a");
+    globalThis.editor.setLines([1, 2, 3].map((line) => ({ line, hue: line, lit: line === 2, current: false, breakpoint: line === 3 })));
+  });
+  await paste(page, "ld #3\nadd #4\nret #0");
+  assert.deepEqual(await hues(), ["1", "2", "3"]);
+  assert.equal(await page.locator(".cm-line.lit").innerText(), "add #4");
+  assert.equal(await page.locator(".cm-breakpoints .breakpoint .breakpoint-dot").count(), 1);
+  // With a line more the page makes a new list; until then they stay with their lines.
+  await page.keyboard.press("Control+Home");
+  await page.keyboard.press("End");
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await hues(), ["1", "", "2", "3"]);
 });
 
 editorTest("pointing and clicking beside a line", async ({ page, calls }) => {

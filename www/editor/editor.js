@@ -9,16 +9,19 @@
 
 import "./constructed-styles.js";
 
-import { defaultKeymap, history, historyKeymap, isolateHistory } from "@codemirror/commands";
-import { bracketMatching } from "@codemirror/language";
-import { lintGutter, setDiagnostics } from "@codemirror/lint";
+import { history, isolateHistory } from "@codemirror/commands";
 import { Annotation, Compartment, EditorState, Prec } from "@codemirror/state";
-import { EditorView, keymap, lineNumbers } from "@codemirror/view";
+import { EditorView, keymap } from "@codemirror/view";
 
-import { languageNamed } from "./languages.js";
+import { besideLines } from "./beside.js";
+import { brackets } from "./brackets.js";
 import { described } from "./hover.js";
+import { keys } from "./keys.js";
+import { languageNamed } from "./languages.js";
 import { lineMarks, setLineMarks } from "./lines.js";
+import { problems, setProblems } from "./problems.js";
 import { searchOnDemand } from "./search.js";
+import { words } from "./syntax.js";
 import { theme } from "./theme.js";
 
 /** Marks a transaction as the page's own, which is not reported back to it. */
@@ -50,17 +53,16 @@ export class Editor {
       state: EditorState.create({
         doc: text,
         extensions: [
-          lineMarks((line) => callbacks.breakpoint(line)),
-          lineNumbers(),
-          lintGutter(),
+          lineMarks,
+          problems,
+          besideLines((line) => callbacks.breakpoint(line)),
           history(),
-          bracketMatching(),
+          Prec.high(words),
+          brackets,
           searchOnDemand(),
           described((line, word) => callbacks.describe(line, word)),
-          // Before the default keys, of which Mod-Enter inserts a line; they also bring Mod-/ for comments. Of the
-          // lint package's keys none is taken: its F8 is the page's "continue".
           Prec.highest(keymap.of([{ key: "Ctrl-Enter", run }, { key: "Mod-Enter", run }])),
-          keymap.of([...historyKeymap, ...defaultKeymap]),
+          keymap.of(keys),
           this.#language.of([]),
           theme,
           EditorView.contentAttributes.of({ "aria-label": "Source", tabindex: "0" }),
@@ -108,13 +110,13 @@ export class Editor {
   /** Underlines problems: a list of `{from, to, severity: "error" | "warning" | "info", message}`. */
   setDiagnostics(list) {
     const { doc } = this.#view.state;
-    const diagnostics = list.map(({ from, to, severity, message }) => {
+    const found = list.map(({ from, to, severity, message }) => {
       // The list may be a keystroke older than the text.
       const start = Math.max(0, Math.min(from, doc.length));
       const end = Math.max(start, Math.min(to, doc.length));
       return { ...visibleRange(doc, start, end), severity, message };
     });
-    this.#view.dispatch(setDiagnostics(this.#view.state, diagnostics));
+    this.#view.dispatch({ effects: setProblems.of(found) });
   }
 
   /**

@@ -3,7 +3,8 @@
 import { StateEffect, StateField } from "@codemirror/state";
 import { EditorView, closeHoverTooltips, hasHoverTooltips, hoverTooltip, keymap, showTooltip } from "@codemirror/view";
 
-const show = StateEffect.define();
+/** Shows a tooltip until the text or the selection changes, or something else, or null, is to be shown; Escape closes it. */
+export const showCard = StateEffect.define();
 
 /** The extension; `describe(line, word)` gives the sentences, a line each, or an empty text. */
 export function described(describe) {
@@ -20,19 +21,19 @@ export function described(describe) {
   const asked = StateField.define({
     create: () => null,
     update(shown, transaction) {
-      const wish = transaction.effects.find((effect) => effect.is(show));
+      const wish = transaction.effects.find((effect) => effect.is(showCard));
       if (wish) return wish.value;
       return transaction.docChanged || transaction.selection ? null : shown;
     },
     provide: (field) => showTooltip.from(field),
   });
   const ask = (view) => {
-    view.dispatch({ effects: show.of(at(view.state, view.state.selection.main.head)) });
+    view.dispatch({ effects: showCard.of(at(view.state, view.state.selection.main.head)) });
     return true;
   };
   const forget = (view) => {
     if (view.state.field(asked) === null && !hasHoverTooltips(view.state)) return false;
-    view.dispatch({ effects: [show.of(null), closeHoverTooltips] });
+    view.dispatch({ effects: [showCard.of(null), closeHoverTooltips] });
     return true;
   };
   return [

@@ -1,32 +1,19 @@
-// The languages of the source, by name, and the kinds of words they share.
+// The languages of the source, by name.
 
-import { StreamLanguage } from "@codemirror/language";
+import { EditorState } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
-import { tags } from "@lezer/highlight";
 
 import { cbpf } from "./languages/cbpf.js";
 import { c, hex } from "./languages/data.js";
 import { ebpf } from "./languages/ebpf.js";
 import { filter } from "./languages/filter.js";
+import { syntax } from "./syntax.js";
 
-/** What a word can be; the tokenizers return these names, the theme colours these tags. */
-export const tokens = {
-  keyword: tags.keyword,
-  number: tags.number,
-  memory: tags.special(tags.variableName),
-  register: tags.variableName,
-  label: tags.labelName,
-  comment: tags.comment,
+/** Colours, and for CodeMirror's commands what comments look like. */
+const define = (tokenizer) => {
+  const data = [{ commentTokens: tokenizer.comments }];
+  return [syntax.of(tokenizer), EditorState.languageData.of(() => data)];
 };
-
-const define = (name, { token, startState, comments }) =>
-  StreamLanguage.define({
-    name,
-    token,
-    startState,
-    tokenTable: tokens,
-    languageData: { commentTokens: comments },
-  });
 
 /** A longer text than any filter is not wrapped: laying out megabytes in one paragraph takes seconds. */
 const LONGEST_WRAPPED = 20_000;
@@ -37,11 +24,11 @@ const wrapping = EditorView.contentAttributes.of((view) =>
 
 const languages = {
   // One long line more often than not; listings keep their columns.
-  filter: [define("filter", filter), wrapping],
-  cbpf: define("cbpf", cbpf),
-  ebpf: define("ebpf", ebpf),
-  hex: define("hex", hex),
-  c: define("c", c),
+  filter: [define(filter), wrapping],
+  cbpf: define(cbpf),
+  ebpf: define(ebpf),
+  hex: define(hex),
+  c: define(c),
 };
 
 /** The extension for a name; nothing for a name that is none. */

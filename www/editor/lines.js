@@ -4,7 +4,7 @@
 // attribute `data-hue`; its elements in the gutters have the classes too. How they look is the page's style.
 
 import { RangeSet, StateEffect, StateField } from "@codemirror/state";
-import { Decoration, EditorView, GutterMarker, gutter, gutterLineClass } from "@codemirror/view";
+import { Decoration, EditorView, GutterMarker, gutterLineClass } from "@codemirror/view";
 
 /** Replaces all marks by a list of `{line, hue, lit, current, breakpoint}`. */
 export const setLineMarks = StateEffect.define();
@@ -23,7 +23,7 @@ class LineClass extends GutterMarker {
   }
 }
 
-/** The dot itself; the gutter's other lines stay empty. */
+/** The dot of a breakpoint. */
 class Dot extends GutterMarker {
   toDOM() {
     const dot = document.createElement("span");
@@ -38,28 +38,40 @@ class Dot extends GutterMarker {
 
 const dot = new Dot();
 
-const none = { lines: Decoration.none, gutters: RangeSet.empty, dots: RangeSet.empty };
+const none = { list: [], lines: Decoration.none, gutters: RangeSet.empty, dots: RangeSet.empty };
 
-/** The marks in CodeMirror's three forms; between two lists they move along with the text. */
+/**
+ * The list, and the marks in CodeMirror's three forms. Between two lists they move along with the text. But what a change
+ * replaces takes its marks away, also where it puts as many lines into their place: then the list still holds.
+ */
 const marks = StateField.define({
   create: () => none,
-  update(value, transaction) {
-    for (const effect of transaction.effects) {
-      if (effect.is(setLineMarks)) return build(effect.value, transaction.state.doc);
-    }
-    if (!transaction.docChanged) return value;
-    const { changes } = transaction;
-    return {
-      lines: value.lines.map(changes),
-      gutters: value.gutters.map(changes),
-      dots: value.dots.map(changes),
-    };
+  update(value, { changes, docChanged, effects, newDoc }) {
+    const given = effects.find((effect) => effect.is(setLineMarks));
+    if (given) return build(given.value, newDoc);
+    if (!docChanged) return value;
+    const lines = value.lines.map(changes);
+    if (lines.size < value.lines.size) return build(value.list, newDoc);
+    return { list: value.list, lines, gutters: value.gutters.map(changes), dots: value.dots.map(changes) };
   },
   provide: (field) => [
-    EditorView.decorations.from(field, (value) => value.lines),
-    gutterLineClass.from(field, (value) => value.gutters),
+    EditorView.decorations.from(field, ({ lines }) => lines),
+    gutterLineClass.from(field, ({ gutters }) => gutters),
   ],
 });
+
+/** The marks that there are, each made once: `{line, gutter}` by classes and hue. */
+const looks = new Map();
+
+function look(classes, hue) {
+  const key = `${classes} ${hue}`;
+  if (!looks.has(key)) {
+    const attributes = hue >= 0 ? { "data-hue": String(hue) } : {};
+    const line = classes || hue >= 0 ? Decoration.line({ class: classes, attributes }) : null;
+    looks.set(key, { line, gutter: classes ? new LineClass(classes) : null });
+  }
+  return looks.get(key);
+}
 
 function build(list, doc) {
   const lines = [];
@@ -69,32 +81,17 @@ function build(list, doc) {
     // The list may be older than the text.
     if (mark.line < 1 || mark.line > doc.lines) continue;
     const { from } = doc.line(mark.line);
-    const classes = FLAGS.filter((flag) => mark[flag]).join(" ");
-    const attributes = mark.hue >= 0 ? { "data-hue": String(mark.hue) } : {};
-    if (classes) gutters.push(new LineClass(classes).range(from));
-    if (classes || mark.hue >= 0) lines.push(Decoration.line({ class: classes, attributes }).range(from));
+    const { line, gutter } = look(FLAGS.filter((flag) => mark[flag]).join(" "), mark.hue);
+    if (gutter) gutters.push(gutter.range(from));
+    if (line) lines.push(line.range(from));
     if (mark.breakpoint) dots.push(dot.range(from));
   }
-  return { lines: RangeSet.of(lines, true), gutters: RangeSet.of(gutters, true), dots: RangeSet.of(dots, true) };
+  const [ofLines, ofGutters, ofDots] = [lines, gutters, dots].map((ranges) => RangeSet.of(ranges, true));
+  return { list, lines: ofLines, gutters: ofGutters, dots: ofDots };
 }
 
-/** The extension; `toggled(line)` is called for a click beside a line. */
-export function lineMarks(toggled) {
-  return [
-    marks,
-    gutter({
-      class: "cm-breakpoints",
-      markers: (view) => view.state.field(marks).dots,
-      initialSpacer: () => dot,
-      // So that every line shows on hover where its dot would be.
-      renderEmptyElements: true,
-      domEventHandlers: {
-        mousedown(view, block, event) {
-          if (event.button !== 0) return false;
-          toggled(view.state.doc.lineAt(block.from).number);
-          return true;
-        },
-      },
-    }),
-  ];
-}
+/** The extension; the dots are drawn by beside.js. */
+export const lineMarks = marks;
+
+/** The dots, for a gutter. */
+export const dots = (view) => view.state.field(marks).dots;

@@ -1,9 +1,8 @@
 // How the editor looks. Every colour is a custom property of the page, which holds both the light and the dark value.
 
-import { HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { EditorView } from "@codemirror/view";
 
-import { tokens } from "./languages.js";
+import { KINDS } from "./syntax.js";
 
 const editor = EditorView.theme({
   "&": { height: "100%", color: "var(--text)", backgroundColor: "var(--surface)" },
@@ -15,19 +14,27 @@ const editor = EditorView.theme({
   "&.cm-focused > .cm-scroller": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
 
   ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--muted)", border: "none" },
-  ".cm-lineNumbers .cm-gutterElement": { minWidth: "28px", padding: "0 6px 0 0", fontVariantNumeric: "tabular-nums" },
+  ".cm-lineNumbers": { cursor: "pointer" },
+  // The dot before the number, the sign of a problem behind it.
+  ".cm-lineNumbers .cm-gutterElement": {
+    position: "relative",
+    minWidth: "60px",
+    padding: "0 20px 0 18px",
+    fontVariantNumeric: "tabular-nums",
+  },
   ".cm-lineNumbers .cm-gutterElement.current": { color: "var(--accent)", fontWeight: "700" },
-  ".cm-breakpoints": { width: "18px", cursor: "pointer" },
-  ".cm-breakpoints .cm-gutterElement": { display: "grid", placeItems: "center" },
   // Where a click would put a dot, a shadow of it.
-  ".breakpoint-dot, .cm-breakpoints .cm-gutterElement:hover:not(.breakpoint)::after": {
+  ".breakpoint-dot, .cm-lineNumbers .cm-gutterElement:hover:not(.breakpoint)::after": {
     content: "''",
+    position: "absolute",
+    left: "5px",
+    top: "calc(var(--row, 22px) / 2 - 4px)",
     width: "8px",
     height: "8px",
     borderRadius: "50%",
     backgroundColor: "var(--bad)",
   },
-  ".cm-breakpoints .cm-gutterElement:hover:not(.breakpoint)::after": { opacity: "0.4" },
+  ".cm-lineNumbers .cm-gutterElement:hover:not(.breakpoint)::after": { opacity: "0.4" },
 
   "&.cm-focused .cm-matchingBracket, .cm-matchingBracket": {
     backgroundColor: "transparent",
@@ -41,7 +48,6 @@ const editor = EditorView.theme({
   ".cm-searchMatch-selected": { backgroundColor: "var(--accent-soft)" },
 });
 
-// The lint package draws with pictures in data: URLs, which the page's policy refuses; so the same is said in CSS.
 // A shape beside the colour, for eyes that do not tell the colours apart.
 const severities = {
   error: { colour: "var(--bad)", shape: "polygon(50% 0, 100% 50%, 50% 100%, 0 50%)" },
@@ -49,15 +55,22 @@ const severities = {
   info: { colour: "var(--accent)", shape: "circle(50%)" },
 };
 const problems = EditorView.theme({
-  ".cm-lintRange": { paddingBottom: "0", textDecorationSkipInk: "none", textUnderlineOffset: "3px" },
-  ".cm-lintRange-active": { backgroundColor: "var(--raised)" },
-  ".cm-gutter-lint": { width: "14px" },
-  ".cm-gutter-lint .cm-gutterElement": { padding: "0", display: "grid", placeItems: "center" },
-  ".cm-lint-marker": { width: "9px", height: "9px" },
+  ".cm-lintRange": { textDecorationSkipInk: "none", textUnderlineOffset: "3px" },
+  ".cm-lintPoint": { display: "inline-block", width: "1ch", marginRight: "-1ch" },
+  ".cm-lintPoint::after": { content: "'\u00a0'" },
+  ".cm-lint-marker": {
+    position: "absolute",
+    right: "3px",
+    top: "calc((var(--row, 22px) - 9px) / 2)",
+    width: "9px",
+    height: "9px",
+  },
+  ".cm-diagnostics": { margin: "0", padding: "0", listStyle: "none" },
+  ".cm-diagnostic": { borderLeft: "5px solid", font: "13px/1.45 var(--ui)", padding: "6px 10px", whiteSpace: "pre-wrap" },
   ...Object.fromEntries(
     Object.entries(severities).flatMap(([severity, { colour, shape }]) => [
-      [`.cm-lintRange-${severity}`, { backgroundImage: "none", textDecoration: `underline wavy 1px ${colour}` }],
-      [`.cm-lint-marker-${severity}`, { content: "normal", backgroundColor: colour, clipPath: shape }],
+      [`.cm-lintRange-${severity}, .cm-lintPoint-${severity}::after`, { textDecoration: `underline wavy 1px ${colour}` }],
+      [`.cm-lint-marker-${severity}`, { backgroundColor: colour, clipPath: shape }],
       [`.cm-diagnostic-${severity}`, { borderLeftColor: colour }],
     ]),
   ),
@@ -73,7 +86,6 @@ const boxes = EditorView.theme({
     maxWidth: "min(420px, 90vw)",
     overflow: "hidden",
   },
-  ".cm-diagnostic": { font: "13px/1.45 var(--ui)", padding: "6px 10px" },
   ".cm-panels": { color: "var(--text)", backgroundColor: "var(--raised)" },
   ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
   ".cm-panel": { font: "13px/1.45 var(--ui)" },
@@ -90,13 +102,9 @@ const boxes = EditorView.theme({
   },
 });
 
-const highlighting = HighlightStyle.define([
-  { tag: tokens.keyword, color: "var(--tok-keyword)" },
-  { tag: tokens.number, color: "var(--tok-number)" },
-  { tag: tokens.memory, color: "var(--tok-memory)" },
-  { tag: tokens.register, color: "var(--tok-register)" },
-  { tag: tokens.label, color: "var(--tok-label)" },
-  { tag: tokens.comment, color: "var(--tok-comment)", fontStyle: "italic" },
-]);
+const words = EditorView.theme({
+  ...Object.fromEntries(KINDS.map((kind) => [`.tok-${kind}`, { color: `var(--tok-${kind})` }])),
+  ".tok-comment": { color: "var(--tok-comment)", fontStyle: "italic" },
+});
 
-export const theme = [editor, problems, boxes, syntaxHighlighting(highlighting)];
+export const theme = [editor, problems, boxes, words];

@@ -10,17 +10,17 @@ export const cbpf = tokenizer({
   comments: { line: ";", block: { open: "/*", close: "*/" } },
   atLineStart: [
     // Elsewhere a `#` begins a constant.
-    [/^#.*/, "comment"],
-    [/^\(\d+\)/, "comment"],
-    [/^[a-z_]\w*:/i, "label"],
+    [/#.*/y, "comment"],
+    [/\(\d+\)/y, "comment"],
+    [/[a-z_]\w*:/iy, "label"],
   ],
   rules: [
-    [/^;.*/, "comment"],
+    [/;.*/y, "comment"],
     // Operands of loads and stores, whole: M[3], [x + 14], 4*([14]&0xf), and the names of what is beside the packet.
-    [/^M\[[^\]]*\]|^4\s*\*\s*\(\s*\[[^\]]*\]\s*&\s*(0x)?[\da-f]+\s*\)|^\[[^\]]*\]/i, "memory"],
-    [/^#?(len|pktlen|proto|type|poff|ifidx|nlan?|mark|queue|hatype|rxhash|cpu|vlan_(tci|avail|pr|tpid)|rand)\b/, "memory"],
-    [/^%?[ax]\b/i, "register"],
-    [/^#?[+-]?(0x[\da-f]+|\d+)\b/i, "number"],
-    [/^[a-z_]\w*/i, keywordOr(WORDS, "label")],
+    [/M\[[^\]]{0,64}\]|4\s*\*\s*\(\s*\[[^\]]{0,64}\]\s*&\s*(0x)?[\da-f]+\s*\)|\[[^\]]{0,64}\]/iy, "memory"],
+    [/#?(len|pktlen|proto|type|poff|ifidx|nlan?|mark|queue|hatype|rxhash|cpu|vlan_(tci|avail|pr|tpid)|rand)\b/y, "memory"],
+    [/%?[ax]\b/iy, "register"],
+    [/#?[+-]?(0x[\da-f]+|\d+)\b/iy, "number"],
+    [/[a-z_]\w*/iy, keywordOr(WORDS, "label")],
   ],
 });

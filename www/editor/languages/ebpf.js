@@ -11,17 +11,17 @@ const WORDS = `
 export const ebpf = tokenizer({
   comments: { line: ";", block: { open: "/*", close: "*/" } },
   atLineStart: [
-    [/^\d+:/, "comment"],
+    [/\d+:/y, "comment"],
     // Between fields a semicolon separates; everywhere else it begins a comment.
-    [/^\.(key|value|context)\b[^{]*\{[^}]*\}/, "label"],
-    [/^[a-z_.$][\w.$]*:/i, "label"],
+    [/\.(key|value|context)\b[^{]*\{[^}]*\}/y, "label"],
+    [/[a-z_.$][\w.$]*:/iy, "label"],
   ],
   rules: [
-    [/^(;|\/\/|#).*/, "comment"],
-    [/^\*?\(\s*[us](8|16|32|64)\s*\*?\s*\)/, "memory"],
-    [/^skb\b/, "memory"],
-    [/^[rw](10|\d)\b|^fp\b/, "register"],
-    [/^(0x[\da-f]+|\d+)(ll)?\b/i, "number"],
-    [/^[a-z_.$][\w.$]*/i, keywordOr(WORDS, "label")],
+    [/(;|\/\/|#).*/y, "comment"],
+    [/\*?\(\s*[us](8|16|32|64)\s*\*?\s*\)/y, "memory"],
+    [/skb\b/y, "memory"],
+    [/[rw](10|\d)\b|fp\b/y, "register"],
+    [/(0x[\da-f]+|\d+)(ll)?\b/iy, "number"],
+    [/[a-z_.$][\w.$]*/iy, keywordOr(WORDS, "label")],
   ],
 });

@@ -12,14 +12,14 @@ const WORDS = `
 export const filter = tokenizer({
   rules: [
     // Addresses before numbers, which they begin with: hardware, IPv6, IPv4 with parts left out.
-    [/^[\da-f]{1,2}([:.-][\da-f]{1,2}){5}\b/i, "number"],
-    [/^([\da-f]{1,4}:){2,7}[\da-f]{0,4}|^([\da-f]{1,4}(:[\da-f]{1,4})*)?::([\da-f]{1,4}(:[\da-f]{1,4})*)?/i, "number"],
-    [/^\d+(\.\d+){1,3}\b/, "number"],
-    [/^0x[\da-f]+\b|^\d+\b/i, "number"],
+    [/[\da-f]{1,2}([:.-][\da-f]{1,2}){5}\b/iy, "number"],
+    [/([\da-f]{1,4}:){2,7}[\da-f]{0,4}|([\da-f]{1,4}(:[\da-f]{1,4}){0,7})?::([\da-f]{1,4}(:[\da-f]{1,4}){0,7})?/iy, "number"],
+    [/\d+(\.\d+){1,3}\b/y, "number"],
+    [/0x[\da-f]+\b|\d+\b/iy, "number"],
     // Names of offsets and values, such as tcp-syn and icmptype.
-    [/^(tcp|icmp6?|icmp)-[a-z]+\b|^(tcpflags|icmp6?type|icmp6?code)\b/i, "label"],
-    [/^\\[\w-]+/, "label"],
-    [/^[a-z_][\w.-]*/i, keywordOr(WORDS, null)],
-    [/^[[\]]/, "memory"],
+    [/(tcp|icmp6?|icmp)-[a-z]+\b|(tcpflags|icmp6?type|icmp6?code)\b/iy, "label"],
+    [/\\[\w-]+/y, "label"],
+    [/[a-z_][\w.-]*/iy, keywordOr(WORDS, null)],
+    [/[[\]]/y, "memory"],
   ],
 });
