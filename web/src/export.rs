@@ -93,7 +93,7 @@ mod tests {
     fn every_form_reads_back() {
         let source = "ldh [12]\njeq #0x806, keep, drop\nkeep: ret #262144\ndrop: ret #0\n";
         let levels = read(source, None, None).unwrap();
-        let texts = |level| levels.rows(level).iter().map(|row| row.text.clone()).collect::<Vec<_>>();
+        let texts = |level| levels.rows(level).iter().map(|row| row.text().clone()).collect::<Vec<_>>();
         assert_eq!(Form::of(&levels).count(), 7);
         // Rows of C are read as classic ones.
         for (form, name) in Form::of(&levels).filter(|(form, _)| *form != Form::Rows) {
@@ -101,7 +101,7 @@ mod tests {
                 read(&form.text(&levels), None, None).unwrap_or_else(|faults| panic!("{name}: {faults:?}"));
             let level = again.source_level();
             let same =
-                again.rows(level).iter().map(|row| row.text.clone()).collect::<Vec<_>>() == texts(level);
+                again.rows(level).iter().map(|row| row.text().clone()).collect::<Vec<_>>() == texts(level);
             assert!(same, "{name}:\n{}", form.text(&levels));
         }
         assert_eq!(Form::Rows.text(&levels).lines().next(), Some("{ 0xbf, 6, 1, 0, 0 },"));

@@ -46,7 +46,7 @@ impl Flow {
         };
         let size = |block: &Block| {
             let texts = rows.get(block.first.index()..block.end.index()).unwrap_or_default();
-            let longest = texts.iter().map(|row| row.text.chars().count()).max().unwrap_or(0) as i32;
+            let longest = texts.iter().map(|row| row.text().chars().count()).max().unwrap_or(0) as i32;
             (TEXT + longest * CHARACTER + RIGHT, texts.len() as i32 * ROW + 2 * PADDING)
         };
         let layout = layout(&blocks, size);

@@ -25,7 +25,7 @@ pub fn describe(state: &State, line: u32, word: &str) -> Vec<String> {
     };
     let declared = || row.is_none().then(|| declaration(state, word)).flatten();
     let own = own.or_else(declared);
-    own.into_iter().chain(row.map(|row| capital(&row.sentence))).collect()
+    own.into_iter().chain(row.map(|row| capital(row.sentence()))).collect()
 }
 
 fn register(word: &str) -> Option<String> {

@@ -3,15 +3,17 @@
 //! Pure: the whole of it is made anew on each edit.
 
 mod c;
+mod row;
 
+use bpf64_core::classic;
 use bpf64_core::diagnostic::{Diagnostic, Position};
 use bpf64_core::environment::ProgramType;
-use bpf64_core::listing;
 use bpf64_core::load::{Form, Format, Request, load};
 use bpf64_core::program::{Pc, Program};
-use bpf64_core::{classic, explain};
 use bpf64_work::Subject;
 pub use c::CRow;
+use row::Of;
+pub use row::Row;
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -27,33 +29,6 @@ pub enum Level {
 /// What the instructions of all levels that belong together share: the number of the instruction of the source
 /// they come from. Rows of one key share a hue and light up together.
 pub type Key = u32;
-
-/// One instruction of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Its number in its level; for eBPF `slot` can be greater.
-    pub pc: Pc,
-    /// The slot it starts at.
-    pub slot: u32,
-    /// The instruction.
-    pub text: String,
-    /// What it does, in a sentence.
-    pub sentence: String,
-    /// The instruction of the source it comes from.
-    pub key: Option<Key>,
-    /// The line of C it was compiled from, as the place in [`Levels::c_rows`].
-    pub c: Option<u32>,
-    /// What `data-from` says: for converted instructions the classic slot, otherwise the line of the source.
-    pub from: Option<u32>,
-}
-
-impl Row {
-    /// What its hue is chosen by: lines of C, where there are any, tell more apart than instructions.
-    #[must_use]
-    pub fn hue_key(&self) -> Option<Key> {
-        self.c.or(self.key)
-    }
-}
 
 /// A program in all its levels.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,71 +93,50 @@ pub fn read(
         .map_err(|faults| faults.iter().map(|fault| problem(source, fault)).collect::<Vec<_>>())?;
     let starts = LineStarts::of(source);
     let line_of = |pc: Pc| loaded.span(pc).map_or(0, |span| starts.line(span.start));
-    let (subject, converted) = Subject::of(&loaded);
+    let (subject, conversion) = Subject::of(&loaded);
     let ebpf = &subject.ebpf;
     let (classic, classic_rows, lines) = match &loaded.form {
         Form::Classic(program, _) => {
-            let rows = program.pcs().zip(program.insns()).map(|(pc, insn)| {
-                Rc::new(Row {
-                    pc,
-                    slot: pc.0,
-                    text: classic::text::short(insn, pc),
-                    sentence: classic::doc::sentence(insn, pc, program.rules()),
-                    key: Some(pc.0),
-                    c: None,
-                    from: Some(line_of(pc)).filter(|&line| line > 0),
-                })
-            });
             let lines: Vec<u32> = program.pcs().map(line_of).collect();
-            (Some(Rc::new(program.clone())), rows.collect(), lines)
+            let program = Rc::new(program.clone());
+            let of = Rc::new(Of::Classic(Rc::clone(&program)));
+            let row = |(pc, &line): (Pc, &u32)| {
+                Rc::new(Row::new(&of, pc, Some(pc.0), Some(line).filter(|&line| line > 0)))
+            };
+            let rows = program.pcs().zip(&lines).map(row).collect();
+            (Some(program), rows, lines)
         }
         Form::Ebpf(program) => (None, Rc::from([]), program.pcs().map(line_of).collect()),
     };
     let c_lines = c::lines(ebpf);
+    let of_program = |program: &Rc<Program>, conversion| {
+        Rc::new(Of::Ebpf(Rc::clone(program), loaded.program_type.clone(), conversion))
+    };
+    let of = of_program(ebpf, conversion.map(Box::new));
     let ebpf_rows = ebpf.pcs().map(|pc| {
         let from_classic = ebpf.origin(pc).classic.map(|pc| pc.0);
         let line = lines.get(pc.index()).copied().filter(|&line| line > 0);
         let (key, from) = if classic.is_some() { (from_classic, from_classic) } else { (Some(pc.0), line) };
-        let mut row = ebpf_row(ebpf, &loaded.program_type, pc, key, from);
+        let mut row = Row::new(&of, pc, key, from);
         row.c = ebpf.origin(pc).line.as_deref().and_then(|line| c_lines.place(line).ok()).map(|at| at as u32);
-        for why in converted.iter().flat_map(|conversion| conversion.why(pc)) {
-            row.sentence.push_str(&format!("; {why}"));
-        }
         Rc::new(row)
     });
     let ebpf_rows: Rc<[Rc<Row>]> = ebpf_rows.collect();
     let c_rows = c::rows(&c_lines, &ebpf_rows);
     let mut lines = lines;
     let other_rows = loaded.others.iter().map(|other| {
+        let of = of_program(other, None);
         let row = |pc: Pc| {
             let line = other.origin(pc).text.as_ref().map_or(0, |text| starts.line(text.start));
             lines.push(line);
             let (key, from) = (Some(lines.len() as Key - 1), Some(line).filter(|&line| line > 0));
-            Rc::new(ebpf_row(other, &loaded.program_type, pc, key, from))
+            Rc::new(Row::new(&of, pc, key, from))
         };
         other.pcs().map(row).collect()
     });
     let other_rows = other_rows.collect();
     let lines = lines.into();
     Ok(Levels { format: loaded.format, subject, classic, ebpf_rows, other_rows, c_rows, classic_rows, lines })
-}
-
-fn ebpf_row(
-    program: &Program,
-    program_type: &ProgramType,
-    pc: Pc,
-    key: Option<Key>,
-    from: Option<u32>,
-) -> Row {
-    Row {
-        pc,
-        slot: program.slot(pc).0,
-        text: listing::insn(program, pc, program_type.functions, listing::Style::Kernel),
-        sentence: explain::insn(program, pc, program_type),
-        key,
-        c: None,
-        from,
-    }
 }
 
 impl Deref for Levels {
@@ -285,8 +239,8 @@ mod tests {
         assert_eq!(levels.partner(Level::Ebpf, Pc(0), Level::Classic), None);
         assert_eq!(levels.key_of_line(3), Some(1));
         assert_eq!(levels.key_of_line(1), None);
-        assert_eq!(levels.ebpf_rows[4].text, "if w0 != 0x806 goto 7");
-        let sentence = &levels.ebpf_rows[4].sentence;
+        assert_eq!(&**levels.ebpf_rows[4].text(), "if w0 != 0x806 goto 7");
+        let sentence = levels.ebpf_rows[4].sentence();
         assert!(sentence.ends_with("; inverted, so that it falls through"), "{sentence}");
     }
 
@@ -296,16 +250,26 @@ mod tests {
         let levels = read(source, None, None).unwrap();
         assert_eq!(&*levels.lines, [1, 2, 4, 5, 8]);
         let told = |program| {
-            let row = |row: &Rc<Row>| (row.slot, row.text.clone(), row.key, row.from);
+            let row = |row: &Rc<Row>| (row.slot, row.text().to_string(), row.key, row.from);
             levels.rows_in(Level::Ebpf, program).iter().map(row).collect::<Vec<_>>()
         };
         assert_eq!(told(0).last(), Some(&(1, "exit".to_owned(), Some(1), Some(2))));
         assert_eq!(told(1).last(), Some(&(2, "exit".to_owned(), Some(3), Some(5))));
         assert_eq!(told(2), [(0, "exit".to_owned(), Some(4), Some(8))]);
         assert_eq!((levels.name(0), levels.name(2)), (None, Some("pass")));
-        let row = |line| levels.row(levels.key_of_line(line)?).map(|row| row.text.clone());
+        let row = |line| levels.row(levels.key_of_line(line)?).map(|row| row.text().to_string());
         assert_eq!((row(1), row(4)), (Some("r0 = 2".to_owned()), Some("r0 = 0x1 ll".to_owned())));
         assert_eq!((row(3), levels.row(5)), (None, None));
+    }
+
+    #[test]
+    fn rows_are_alike_that_say_the_same_in_the_same_place() {
+        let rows = |source: &str| read(source, None, None).unwrap().ebpf_rows;
+        let (before, after) = (rows("r0 = 1\ngoto +1\nr0 = 2\nexit"), rows("r0 = 1\ngoto +0\nr0 = 2\nexit"));
+        let alike: Vec<bool> =
+            before.iter().zip(after.iter()).map(|(before, after)| before == after).collect();
+        assert_eq!(alike, [true, false, true, true]);
+        assert!(before[0] != rows("\nr0 = 1\nexit")[0], "it stands in another line");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn row(row: &Row, program: u32, player: &Player, link: u32) -> String {
     let after = || (position..=player.steps()).find(here).map(|step| ("Later", step));
     let visit = Some(("Next", position)).filter(|(_, step)| here(step)).or_else(before).or_else(after);
     let told = visit.and_then(|(when, step)| Some(format!("{when}: {}", player.explain(step, link)?)));
-    format!("{}\n{}", row.sentence, told.as_deref().unwrap_or("Never in this run"))
+    format!("{}\n{}", row.sentence(), told.as_deref().unwrap_or("Never in this run"))
 }
 
 #[cfg(test)]

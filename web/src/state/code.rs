@@ -78,7 +78,7 @@ impl State {
         let Some(levels) = self.levels.as_ref().filter(|_| order == self.order) else { return };
         let row = |bpf64_x86::Row { pc, line }| {
             let of = pc.and_then(|pc| levels.ebpf_rows.get(pc as usize));
-            let mut title = of.map(|row| format!("{}: {}", row.text, row.sentence)).unwrap_or_default();
+            let mut title = of.map(|row| format!("{}: {}", row.text(), row.sentence())).unwrap_or_default();
             match &line {
                 Line::Insn { address, bytes, .. } => {
                     title.push_str(&format!("\n{address:x}:"));

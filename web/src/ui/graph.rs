@@ -233,11 +233,11 @@ fn BlockBox(props: &BlockProps) -> Html {
         html! {
             <g class={classes!("graph-row", now.then_some("now"), lit.then_some("lit"))} data-hue={hue(row.hue_key()).map(|hue| hue.to_string())}
                 onmouseenter={send(Action::Light(row.key.map(Lit::Insn)))} onmouseleave={send(Action::Light(None))} ondblclick={send(Action::RunTo(level, pc))}>
-                <title>{ row.sentence.clone() }</title>
+                <title>{ row.sentence().as_ref() }</title>
                 <rect class="back" x={(rect.x + 1).to_string()} y={y.to_string()} width={(rect.width - 2).to_string()} height={ROW.to_string()} />
                 <rect class="hue" x={(rect.x + 1).to_string()} y={y.to_string()} width="3" height={ROW.to_string()} />
                 <text class="n" x={(rect.x + TEXT - 10).to_string()} y={(y + 13).to_string()}>{ row.slot }</text>
-                <text x={(rect.x + TEXT).to_string()} y={(y + 13).to_string()}>{ for paint::pieces(&row.text).into_iter().map(piece) }</text>
+                <text x={(rect.x + TEXT).to_string()} y={(y + 13).to_string()}>{ for paint::pieces(row.text()).into_iter().map(piece) }</text>
             </g>
         }
     };

@@ -44,7 +44,7 @@ pub(super) fn listing(page: &Page, level: Level) -> Html {
                 state.player.as_ref().filter(|_| state.level == level && (lit || current == Some(row.pc)));
             let title = match player {
                 Some(player) => AttrValue::from(say::row(&row, program, player, state.packet.link_type)),
-                None => AttrValue::from(row.sentence.clone()),
+                None => AttrValue::from(Rc::clone(row.sentence())),
             };
             html! {
                 <InsnRow key={index} {level} {own} dispatch={page.dispatch.clone()} {title} {lit}
@@ -155,7 +155,7 @@ fn InsnRow(props: &RowProps) -> Html {
                     aria-label={format!("Breakpoint at {name} instruction {slot}")} onclick={move |_| toggle()}></button>
             } else { <span></span> }
             <span class="n">{ slot }</span>
-            <span class="text">{ for paint::pieces(&row.text).into_iter().map(super::piece) }</span>
+            <span class="text">{ for paint::pieces(row.text()).into_iter().map(super::piece) }</span>
             { match heat {
                 Some((heat, most)) => heated(*heat, *most),
                 None => html! { <span class="hits">{ hits.filter(|&hits| hits > 0).map(|hits| format!("{hits}×")) }</span> },
