@@ -1,8 +1,8 @@
 //! A worker's mind: what it was asked, and what it does next.
 
 use super::judge::{Inputs, Judge, Part, sees_events};
-use super::message::{Order, Ran, Report, Request};
-use super::prove::{Insight, prove};
+use super::message::{Order, Proof, Ran, Report, Request};
+use super::prove::{Insight, log, prove};
 use crate::form::Form;
 use crate::given::Given;
 use crate::pace::{Pace, Slice};
@@ -27,8 +27,10 @@ pub struct Desk<F: Form> {
     unproved: bool,
     /// What the proof of this program has left behind.
     insight: Option<Insight>,
-    /// The instruction that somebody looks at, until it is told what is known there.
-    look: Option<u32>,
+    /// What was told of it, as long as nobody has wanted its log.
+    unlogged: Option<Proof>,
+    /// That somebody looks at the proof, and at which instruction, until it is told what is known there.
+    look: Option<Option<u32>>,
     /// What is made of the program once it is to run.
     code: Option<F::Code>,
     judge: Option<Judge<F>>,
@@ -55,6 +57,7 @@ impl<F: Form> Default for Desk<F> {
             reports: VecDeque::new(),
             unproved: false,
             insight: None,
+            unlogged: None,
             look: None,
             code: None,
             judge: None,
@@ -71,7 +74,7 @@ impl<F: Form> Desk<F> {
             Request::Program { order, source, language, program_type, given, start } => {
                 self.given = given;
                 self.clear();
-                (self.insight, self.code) = (None, None);
+                (self.insight, self.unlogged, self.code) = (None, None, None);
                 self.program = Subject::read(&source, &language, &program_type)
                     .ok()
                     .map(|subject| (order, Rc::new(subject)));
@@ -155,13 +158,20 @@ impl<F: Form> Desk<F> {
             let start = now();
             let (mut proof, insight) = prove(&subject);
             proof.micros = now().saturating_sub(start);
-            self.insight = Some(insight);
+            (self.insight, self.unlogged) = (Some(insight), Some(proof.clone()));
             self.reports.push_back(Report::Proved { order, proof });
             return;
         }
         if let (Some(pc), Some(insight)) = (self.look.take(), &mut self.insight) {
-            let here = insight.before(pc, &subject);
-            self.reports.push_back(Report::Seen { order, here });
+            // What was asked for last first: a log takes as long as a proof.
+            if let Some(pc) = pc {
+                let here = insight.before(pc, &subject);
+                self.reports.push_back(Report::Seen { order, here });
+            }
+            if let Some(mut proof) = self.unlogged.take() {
+                proof.log = log(&subject);
+                self.reports.push_back(Report::Proved { order, proof });
+            }
             return;
         }
         if let Some(run) = &mut self.run {
@@ -270,23 +280,43 @@ mod tests {
         let [Report::Proved { proof, .. }] = &found[..] else { panic!("{found:?}") };
         let refusal = proof.refusal.as_ref().unwrap();
         assert_eq!((refusal.place.slot, refusal.kernel.as_str()), (0, "R9 !read_ok"));
-        assert!(proof.log.contains("R9 !read_ok"));
+        assert_eq!(proof.log, "");
         // A text that is no program is none of the worker's business.
         assert_eq!(reports(&mut asked([program("ldh [12")]), 99), []);
     }
 
     #[test]
+    fn the_log_is_told_to_whoever_looks_first() {
+        let mut desk = asked([program("r0 = *(u8 *)(r9 + 0)\nexit")]);
+        let told = reports(&mut desk, 99);
+        let look = Request::Look { order: 1, pc: None };
+        desk.take(look.clone());
+        let again = reports(&mut desk, 99);
+        let ([Report::Proved { proof: told, .. }], [Report::Proved { order: 1, proof }]) =
+            (&told[..], &again[..])
+        else {
+            panic!("{told:?} {again:?}")
+        };
+        assert!(proof.log.contains("R9 !read_ok"));
+        assert_eq!(*told, Proof { log: String::new(), ..proof.clone() });
+        desk.take(look);
+        assert_eq!(reports(&mut desk, 99), [], "once");
+    }
+
+    #[test]
     fn what_is_known_is_told_when_somebody_looks() {
         let mut desk = asked([program("r0 = *(u32 *)(r1 + 0)\nr0 &= 255\nexit")]);
-        desk.take(Request::Look { order: 1, pc: 2 });
+        desk.take(Request::Look { order: 1, pc: Some(2) });
         assert!(
             reports(&mut desk, 99).iter().all(|report| !matches!(report, Report::Seen { .. })),
             "not yet proved"
         );
-        desk.take(Request::Look { order: 1, pc: 2 });
-        desk.take(Request::Look { order: 9, pc: 2 });
+        desk.take(Request::Look { order: 1, pc: Some(2) });
+        desk.take(Request::Look { order: 9, pc: Some(2) });
         let found = reports(&mut desk, 99);
-        let [Report::Seen { order: 1, here }] = &found[..] else { panic!("{found:?}") };
+        let [Report::Seen { order: 1, here }, Report::Proved { .. }] = &found[..] else {
+            panic!("{found:?}")
+        };
         let Known::Number(span) = &here.registers(None).unwrap()[0] else { panic!("{here:?}") };
         assert_eq!((here.pc, span.unsigned, span.unknown), (2, (0, 255), 255));
         assert_eq!((here.visits.len(), here.left_out), (1, 0));
@@ -296,9 +326,9 @@ mod tests {
     fn known_at(source: &str, pc: u32) -> KnownHere {
         let mut desk = asked([program(source)]);
         reports(&mut desk, 9);
-        desk.take(Request::Look { order: 1, pc });
-        match reports(&mut desk, 9).pop() {
-            Some(Report::Seen { here, .. }) => here,
+        desk.take(Request::Look { order: 1, pc: Some(pc) });
+        match reports(&mut desk, 9).swap_remove(0) {
+            Report::Seen { here, .. } => here,
             other => panic!("{other:?}"),
         }
     }

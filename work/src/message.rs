@@ -56,12 +56,12 @@ pub enum Request {
         /// What is set before the run.
         given: Given,
     },
-    /// What does the verifier know before this instruction?
+    /// Somebody looks at the proof: its log is wanted, and what the verifier knows before an instruction.
     Look {
         /// The program.
         order: Order,
-        /// The instruction's number.
-        pc: u32,
+        /// The instruction's number, if it is at one.
+        pc: Option<u32>,
     },
     /// Captures, events and runs are another worker's from now on.
     HandOver,
@@ -76,7 +76,7 @@ pub enum Report {
     Ready,
     /// A request has arrived; what follows may take its time.
     Heard,
-    /// The program was verified.
+    /// The program was verified; or it was before, and here is its log.
     Proved {
         /// The program.
         order: Order,
@@ -167,7 +167,8 @@ pub struct Proof {
     pub refusal: Option<Refusal>,
     /// Instructions looked at.
     pub processed: u32,
-    /// The log in Linux's form, or its last part if it is very long.
+    /// The log in Linux's form, or its last part if it is very long; empty until somebody looks at the proof. The same
+    /// proof is then told again, with it: to write it takes longer than to prove.
     pub log: String,
     /// What this took, in microseconds, by the worker's clock.
     pub micros: u64,

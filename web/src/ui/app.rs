@@ -448,8 +448,9 @@ fn use_worker(page: &Page) {
     {
         let (send, order) = (send.clone(), page.state.order);
         let done = matches!(page.state.verification, Verification::Done(_));
-        let place = page.state.proof_place().filter(|_| done && page.state.dock == Dock::Proof);
-        use_effect_with((order, place), move |_| send(place.map(|pc| Request::Look { order, pc: pc.0 })));
+        let looked =
+            (done && page.state.dock == Dock::Proof).then(|| page.state.proof_place().map(|pc| pc.0));
+        use_effect_with((order, looked), move |_| send(looked.map(|pc| Request::Look { order, pc })));
     }
     use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
 }

@@ -51,7 +51,7 @@ fn here(page: &Page) -> Html {
     let known = state.seen.as_ref().filter(|seen| seen.pc == place.0);
     html! {
         <>
-            <h3 class="sub">{ "Known before " }<span class="mono">{ row.map(|row| format!("{}: {}", row.slot, row.text)) }</span></h3>
+            <h3 class="sub">{ "Known before " }<span class="mono">{ row.map(|row| format!("{}: {}", row.slot, row.text())) }</span></h3>
             if let Some(known) = known { { visits(page, known) }{ registers(page, known) } }
         </>
     }
@@ -129,7 +129,7 @@ fn is_name(first: char) -> bool {
 fn log(proof: &Proof) -> Html {
     html! {
         <details class="log"><summary>{ "The log, as the kernel prints it" }</summary>
-            <pre class="mono" data-testid="verifier-log" tabindex="0">{ &proof.log }</pre></details>
+            <pre class="mono" data-testid="verifier-log" tabindex="0">{ if proof.log.is_empty() { "…" } else { &proof.log } }</pre></details>
     }
 }
 
