@@ -5,8 +5,8 @@
 //! it. New kinds of sections are added at the end of the enum; those that exist never change, so that a link
 //! made once opens forever.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+mod base64;
+
 use miniz_oxide::inflate::{self, TINFLStatus};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -129,8 +129,7 @@ pub fn encode(document: &Document) -> Result<String, LinkError> {
         if bytes.len() > MAX_DOCUMENT {
             return Err(LinkError::TooLarge);
         }
-        let data =
-            BASE64_URL_SAFE_NO_PAD.encode(miniz_oxide::deflate::compress_to_vec(&bytes, DEFLATE_LEVEL));
+        let data = base64::encode(&miniz_oxide::deflate::compress_to_vec(&bytes, DEFLATE_LEVEL));
         if !data.ends_with(['-', '_']) || padding == Some(u8::MAX) {
             return Ok(format!("1.{data}"));
         }
@@ -174,7 +173,7 @@ pub fn decode(link: &str) -> Result<Document, LinkError> {
         let known = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
         return Err(if known { LinkError::Version(version.to_owned()) } else { LinkError::NoLink });
     }
-    let deflated = BASE64_URL_SAFE_NO_PAD.decode(data).map_err(|_| LinkError::Damaged)?;
+    let deflated = base64::decode(data).ok_or(LinkError::Damaged)?;
     let bytes =
         inflate::decompress_to_vec_with_limit(&deflated, MAX_DOCUMENT).map_err(|error| {
             match error.status {
@@ -254,7 +253,7 @@ mod tests {
     #[test]
     fn a_bomb_is_not_inflated() {
         let bomb = miniz_oxide::deflate::compress_to_vec(&vec![0; 64 << 20], 6);
-        let link = format!("1.{}", BASE64_URL_SAFE_NO_PAD.encode(bomb));
+        let link = format!("1.{}", base64::encode(&bomb));
         assert_eq!(decode(&link), Err(LinkError::TooLarge));
         let huge = Document { source: "x".repeat(MAX_DOCUMENT), ..Document::default() };
         assert_eq!(encode(&huge), Err(LinkError::TooLarge));
