@@ -6,16 +6,13 @@
 //! `maybe_enter_scc`, `add_scc_backedge`, `propagate_backedges`, `widen_imprecise_scalars` of Linux 6.18.
 
 use super::Verifier;
+use super::chains::{Chain, Chains};
 use super::prune::Identities;
 use super::state::{Frame, Kept, Register, State};
 use crate::program::Pc;
-use std::collections::BTreeMap;
 
 /// So often what was found is told, before everything is taken to decide something (`MAX_BACKEDGE_ITERS`).
 const ROUNDS: usize = 64;
-
-/// A loop, as it is reached through calls: the calls from `main` on, and the number of the loop.
-type Place = (Vec<Pc>, usize);
 
 /// A path that came back.
 #[derive(Debug)]
@@ -37,22 +34,22 @@ struct Visit {
 #[derive(Debug, Default)]
 pub(super) struct Cycles {
     /// Where among the visits each loop's is.
-    places: BTreeMap<Place, usize>,
+    places: Chains,
     visits: Vec<Visit>,
     /// How many paths came back and are kept.
     returns: u32,
 }
 
 impl Cycles {
-    fn visit(&mut self, place: &Place) -> Option<&mut Visit> {
-        let number = *self.places.get(place)?;
+    fn visit(&mut self, place: &Chain) -> Option<&mut Visit> {
+        let number = self.places.get(place)?;
         self.visits.get_mut(number)
     }
 }
 
 impl Verifier<'_> {
     /// The loop that a state is in.
-    fn place(&self, state: &State) -> Option<Place> {
+    fn place(&self, state: &State) -> Option<Chain> {
         let mut calls = Vec::new();
         for frame in 0..state.frames.len() {
             let pc = state.pc_of(frame);
@@ -72,14 +69,14 @@ impl Verifier<'_> {
         }
         let place = self.place(&self.kept.get(at).state);
         let number = place.and_then(|place| self.cycles.places.get(&place));
-        number.is_some_and(|&number| !self.cycles.visits[number].returns.is_empty())
+        number.is_some_and(|number| !self.cycles.visits[number].returns.is_empty())
     }
 
     /// A state was kept.
     pub(super) fn enter_cycle(&mut self, at: Kept) {
         let Some(place) = self.place(&self.kept.get(at).state) else { return };
         let next = self.cycles.visits.len();
-        let number = *self.cycles.places.entry(place.clone()).or_insert(next);
+        let number = self.cycles.places.or_insert(&place, next);
         if number == next {
             self.cycles.visits.push(Visit::default());
         }
@@ -142,7 +139,7 @@ impl Verifier<'_> {
         })
     }
 
-    fn log_cycle(&mut self, what: &str, (calls, cycle): &Place) {
+    fn log_cycle(&mut self, what: &str, (calls, cycle): &Chain) {
         if self.log.level() < 2 {
             return;
         }

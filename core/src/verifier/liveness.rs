@@ -4,10 +4,10 @@
 //! surely written is kept for each instruction, by itself for each chain of calls that it is reached through, and spread
 //! to the instructions before. Source: `kernel/bpf/liveness.c` of Linux 6.18.
 
+use super::chains::{Chain, Chains};
 use super::state::{FRAMES, State};
 use crate::cfg::{self, Graph};
 use crate::program::{Pc, Program};
-use std::collections::BTreeMap;
 
 /// What an instruction does to the slots of one frame, a bit for each.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,16 +37,12 @@ struct Instance {
     less: bool,
 }
 
-/// The calls that a frame is reached through, from `main` on, and the number of its function: a call that calls back may
-/// call several.
-type Chain = (Vec<Pc>, usize);
-
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Liveness {
     instances: Vec<Instance>,
     /// Which of them is reached through which calls.
-    by_chain: BTreeMap<Chain, usize>,
+    by_chain: Chains,
     /// The one of the function that runs, if it is known.
     current: Option<usize>,
     /// What the current instruction writes.
@@ -135,7 +131,7 @@ impl Liveness {
     /// The number of the instance of a frame.
     fn instance(&mut self, program: &Program, graph: &Graph, state: &State, frame: usize) -> usize {
         let next = self.instances.len();
-        let found = *self.by_chain.entry(chain(state, frame)).or_insert(next);
+        let found = self.by_chain.or_insert(&chain(state, frame), next);
         if found == next {
             let function = state.frames[frame].function;
             let first = graph.functions()[function];
@@ -226,7 +222,7 @@ impl Liveness {
         let inner = state.frames.len() - 1;
         let live = |number: usize, pc: Pc| {
             let instance = self.by_chain.get(&chain(state, number));
-            instance.is_some_and(|&at| self.instances[at].is_live(pc, frame, slot))
+            instance.is_some_and(|at| self.instances[at].is_live(pc, frame, slot))
         };
         // Behind the call that a function waits for; a call that calls back may come again itself.
         let goes_on = |call: Pc| if graph.node(call).calls_back { call } else { call.next() };
