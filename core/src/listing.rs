@@ -179,8 +179,10 @@ impl SourceLine {
     /// Reads what a listing says of a line of C, without the sign of a comment in front of it.
     #[must_use]
     pub fn listed(text: &str) -> Option<Self> {
-        let (text, place) =
-            text.strip_prefix("@ ").map(|place| ("", place)).or_else(|| text.rsplit_once(" @ "))?;
+        // Forwards, as all else is searched for texts: what does it backwards would be in the page for this alone.
+        let last =
+            || text.match_indices(" @ ").last().map(|(at, sign)| (&text[..at], &text[at + sign.len()..]));
+        let (text, place) = text.strip_prefix("@ ").map(|place| ("", place)).or_else(last)?;
         let (file, line) = place.rsplit_once(':')?;
         let line = line.parse().ok().filter(|&line| line > 0 && !file.is_empty())?;
         Some(SourceLine { file: file.into(), line, column: 0, text: text.trim().into() })

@@ -58,7 +58,8 @@ fn words(digits: &str) -> impl Iterator<Item = &str> {
 /// `0x0010:  4500 …` and `00000010  45 00 …` without their offsets, and whether there was one.
 fn without_offset(line: &str, read: usize) -> (&str, bool) {
     let Some((offset, rest)) = line.trim_start().split_once([' ', '\t']) else { return (line, false) };
-    let digits = offset.trim_end_matches(':').trim_start_matches("0x");
+    let digits = offset.trim_end_matches(':');
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
     let stands_apart = rest.starts_with(' ')
         && (digits.len() >= 7 || digits.len() >= 4 && usize::from_str_radix(digits, 16) == Ok(read));

@@ -95,7 +95,7 @@ pub fn store(skb: &mut Skb, context: &[u8], offset: usize) {
         name => {
             for (side, [_, first, _]) in SIDES.into_iter().enumerate() {
                 let start = SK_BUFF.field(first).expect("it is a row of the table").offset;
-                if name.starts_with(first.trim_end_matches("0]")) {
+                if first.strip_suffix("0]").is_some_and(|side| name.starts_with(side)) {
                     control.socket.ip6[side][field.offset - start..][..bytes.len()].copy_from_slice(bytes);
                 }
             }
