@@ -27,6 +27,46 @@ playTest("typing a program replaces everything, without a button", { tolerate: T
   await play.eventually(() => play.at("tally").innerText(), "0 of 27 accepted");
 });
 
+playTest("a line put in, or taken out, leaves the other rows what they are", { tolerate: TYPED_OVER }, async ({ play, page }) => {
+  await play.program("ld #5\nadd #2\nret a");
+  // Elements that were there before are known by a mark that no drawing makes.
+  const mark = () => page.evaluate(() => document.querySelectorAll(".listing .insn").forEach((row) => (row.known = true)));
+  const kept = () => page.evaluate(() => [...document.querySelectorAll(".listing .insn")].map((row) => Boolean(row.known)));
+  const { length } = await play.listing("ebpf");
+  await mark();
+  await play.program("ld #5\nadd #3\nadd #2\nret a");
+  assert.deepEqual(await play.listing("classic"), ["ld #0x5", "add #3", "add #2", "ret a"]);
+  assert.deepEqual(await kept(), [true, true, true, false, ...Array(length).fill(true), false]);
+  await mark();
+  await play.program("ld #5\nret a");
+  assert.deepEqual(await play.listing("classic"), ["ld #0x5", "ret a"]);
+  assert.ok((await kept()).every(Boolean));
+  await play.press("step");
+  await play.stands(1);
+});
+
+playTest("what the worker reports is shown, and what is lit, wherever nothing else has changed", {}, async ({ play, page }) => {
+  await play.program("ldh [12]\njeq #0x800, 2, 3\nret #1\nret #0");
+  await play.eventually(() => play.at("tally").innerText(), "25 of 27 accepted");
+  // The source, the listings, the packet's bytes.
+  await play.at("classic-0").focus();
+  await play.shows("classic-0", "data-lit", "true");
+  await play.shows("byte-12", "data-lit", "true");
+  await page.locator(".cm-line.lit").first().waitFor();
+  await play.at("classic-2").focus();
+  await play.shows("classic-2", "data-lit", "true");
+  await play.eventually(() => play.at("byte-12").getAttribute("data-lit"), null);
+  // Counts over the capture, before it is judged and after.
+  await play.press("capture-hits");
+  const executed = () => play.at("classic-2").locator(".heat").getAttribute("data-executed");
+  await play.eventually(executed, "25");
+  await play.program("ldh [12]\njeq #0x806, 2, 3\nret #1\nret #0");
+  await play.eventually(executed, "2");
+  await play.eventually(() => play.at("tally").innerText(), "2 of 27 accepted");
+  const accepted = () => page.locator('.packet-row[data-result="0x0000000000000001"]').count();
+  await play.eventually(accepted, 2);
+});
+
 playTest("a fault is told where it is; what was there stays until it is mended", {}, async ({ play, page }) => {
   await play.content.click();
   await page.keyboard.press("Control+Home");

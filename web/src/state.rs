@@ -49,6 +49,9 @@ pub use view::View;
 /// What the page shows and knows.
 #[derive(Debug, Clone)]
 pub struct State {
+    /// Grows with each action but reports and light, which come in numbers: what neither changes is the same as long as this
+    /// is.
+    pub turn: u32,
     /// The text of the editor.
     pub source: Rc<str>,
     /// The language chosen; `None` recognises it.
@@ -259,6 +262,7 @@ pub enum Action {
 impl Default for State {
     fn default() -> Self {
         let mut state = State {
+            turn: 0,
             source: FIRST.0.into(),
             language: None,
             program_type: None,
@@ -318,7 +322,10 @@ impl Default for State {
 #[must_use]
 pub fn reduce(state: &State, action: Action) -> State {
     let mut next = state.clone();
+    let turns = u32::from(!matches!(action, Action::Report(_) | Action::Light(_)));
     next.apply(action);
+    // Afterwards: a link makes all of the state anew.
+    next.turn = state.turn + turns;
     next
 }
 

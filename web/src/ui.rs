@@ -18,6 +18,7 @@ mod listing;
 mod machine;
 mod memory;
 mod packet;
+mod part;
 mod program;
 mod proof;
 mod recorded;
@@ -55,6 +56,20 @@ pub struct Page {
 impl PartialEq for Page {
     fn eq(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.state, &other.state)
+    }
+}
+
+/// What components are given that show nothing of what the worker reports: a report does not draw them again.
+#[derive(Properties, Clone)]
+pub struct QuietProps {
+    /// The state as it was when something else was changed.
+    pub page: Page,
+}
+
+impl PartialEq for QuietProps {
+    fn eq(&self, other: &Self) -> bool {
+        let (now, before) = (&self.page.state, &other.page.state);
+        now.turn == before.turn && now.lit == before.lit
     }
 }
 

@@ -63,7 +63,7 @@ impl State {
                 let last = packets.len().saturating_sub(1);
                 self.captures += 1;
                 let (file, number) = (bytes.into(), self.captures);
-                self.capture = Some(Rc::new(OpenCapture { name, packets, file, number }));
+                self.capture = Some(Rc::new(OpenCapture::new(name, packets, file, number)));
                 self.forget_judged();
                 self.chosen = None;
                 self.select_packet(index.min(last));

@@ -10,6 +10,7 @@ use bpf64_core::packet::build::{self, Recipe};
 use bpf64_core::packet::mend::{self, Mend};
 use bpf64_core::packet::{Capture, Field, Layer, edit, layers};
 use bpf64_core::program::Pc;
+use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -27,6 +28,26 @@ pub struct OpenCapture {
     pub file: Rc<[u8]>,
     /// Told apart from captures before by this.
     pub number: u32,
+    /// Packets in a line, as far as they were looked at.
+    summaries: RefCell<Vec<Option<Rc<str>>>>,
+}
+
+impl OpenCapture {
+    pub(super) fn new(name: String, packets: Capture, file: Rc<[u8]>, number: u32) -> Self {
+        let summaries = RefCell::new(vec![None; packets.len()]);
+        OpenCapture { name, packets, file, number, summaries }
+    }
+
+    /// What packet `index` is, in a line; nothing if there is none.
+    #[must_use]
+    pub fn summary(&self, index: usize) -> Rc<str> {
+        let mut summaries = self.summaries.borrow_mut();
+        let Some((captured, place)) = self.packets.get(index).zip(summaries.get_mut(index)) else {
+            return Rc::from("");
+        };
+        let summary = || layers::summary(&layers::layers(&captured.skb(), captured.link_type)).into();
+        Rc::clone(place.get_or_insert_with(summary))
+    }
 }
 
 /// The packet as it goes in.

@@ -554,3 +554,39 @@ fn the_tour_shows_what_it_speaks_of() {
     assert_eq!((ended.tour, ended.toured), (None, true));
     assert_eq!(after([Action::Tour(Some(8))]).tour, None, "there are eight steps");
 }
+
+/// All of a state that parts of the page show which neither reports nor light draw again.
+fn quiet(state: &State) -> String {
+    let any = State::default();
+    let touch = Touch { lit: any.touch.lit, ..state.touch.clone() };
+    let quiet =
+        State { verification: any.verification, judged: any.judged, touch, lit: None, ..state.clone() };
+    let quiet = State { seen: None, visit: None, long_run: None, notice: None, halted: false, ..quiet };
+    format!("{quiet:?}")
+}
+
+#[test]
+fn reports_and_light_are_no_turns() {
+    let packet = |kind: u8| [&PACKET[..13], &[kind]].concat();
+    let opened = arp([Action::OpenFile("two.pcap".into(), capture(&[&packet(6), &packet(0)]))]);
+    let all = told(&opened);
+    let long_run = after([Action::Edit("again: r0 = 1\ngoto again\n".into()), Action::Record]);
+    let lit = |state: &State, lit| reduce(state, Action::Light(lit));
+    let heard = |state: &State, report| reduce(state, Action::Report(report));
+    let ran = Report::Ran { run: 1, executed: 7, end: None };
+    for (before, now) in [
+        (&opened, all.clone()),
+        (&all, lit(&all, Some(Lit::Insn(0)))),
+        (&all, lit(&lit(&all, Some(Lit::Insn(0))), None)),
+        (&opened, heard(&opened, Report::Died)),
+        (&long_run, heard(&long_run, ran)),
+    ] {
+        assert_eq!((before.turn, quiet(before)), (now.turn, quiet(&now)));
+    }
+    let link = all.link().unwrap();
+    for action in
+        [Action::Step, Action::Edit(String::new()), Action::CaptureHits(true), Action::OpenLink(link)]
+    {
+        assert_eq!(reduce(&all, action).turn, all.turn + 1);
+    }
+}

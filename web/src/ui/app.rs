@@ -7,11 +7,12 @@ use super::footer::footer;
 use super::header::header;
 use super::help::Help;
 use super::machine::machine_pane;
+use super::part::part;
 use super::program::program_pane;
 use super::source::Source;
 use super::split::{Splitter, use_panes};
 use super::tour::{Invitation, Tour};
-use super::{Page, PageProps};
+use super::{Page, QuietProps};
 use crate::browser;
 use crate::compiler::Compiler;
 use crate::examples::{EXAMPLES, Example, Gallery};
@@ -111,10 +112,10 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
                 { line(Split::Left) }{ line(Split::Narrow) }{ line(Split::NarrowSource) }{ line(Split::NarrowProgram) }{ line(Split::NarrowCapture) }
                 <div class="col middle"><About page={page.clone()} />{ program_pane(&page) }</div>
                 { line(Split::Right) }
-                <div class="col right">{ machine_pane(&page) }{ line(Split::Machine) }{ dock_pane(&page) }</div>
+                <div class="col right">{ part(&page, machine_pane) }{ line(Split::Machine) }{ dock_pane(&page) }</div>
             </main>
             { footer(&page) }
-            { tabs(&page) }
+            { part(&page, tabs) }
             <Help settings={page.state.settings} dispatch={page.dispatch.clone()} dialog={help} />
             <Export page={page.clone()} />
             <Tour page={page.clone()} />
@@ -124,7 +125,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
 
 /// What the example is about.
 #[component]
-fn About(PageProps { page }: &PageProps) -> Html {
+fn About(QuietProps { page }: &QuietProps) -> Html {
     let state = &page.state;
     let example = state.example;
     {
@@ -352,10 +353,11 @@ fn open_dialog(dialog: &NodeRef) {
 fn use_address(page: &Page) {
     let timer = use_mut_ref(|| None::<Timeout>);
     let first = use_mut_ref(|| true);
-    let document = page.state.document();
-    let pristine =
-        page.state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
     let state = Rc::clone(&page.state);
+    // Neither reports nor light are in it.
+    let document = use_memo(state.turn, |_| state.document());
+    let pristine =
+        state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
     use_effect_with(document, move |_| {
         let untouched = *first.borrow() && pristine;
         if !untouched {

@@ -1,6 +1,6 @@
 //! Conditions at which a run stops: the list of them, and the field for another one.
 
-use super::{Page, PageProps};
+use super::{Page, QuietProps};
 use crate::condition::{Condition, EXAMPLE};
 use crate::state::Action;
 use web_sys::HtmlInputElement;
@@ -8,7 +8,7 @@ use yew::prelude::*;
 
 /// The list and the field.
 #[component]
-pub(super) fn Breaks(PageProps { page }: &PageProps) -> Html {
+pub(super) fn Breaks(QuietProps { page }: &QuietProps) -> Html {
     let fault = use_state_eq(String::new);
     let onsubmit = {
         let (page, fault) = (page.clone(), fault.clone());

@@ -1,6 +1,6 @@
 //! The lines of C that the program was compiled from, as far as the object file told of them.
 
-use super::virtual_list::VirtualList;
+use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag, hue};
 use crate::levels::{CRow, Level};
 use crate::paint;
@@ -39,10 +39,11 @@ pub(super) fn c_source(page: &Page) -> Html {
             }
         })
     };
+    let of = Basis { turn: state.turn, lit: state.lit, at: None, judged: 0 };
     html! {
         <div class="level c">
             <h3 title="The lines that instructions were compiled from, as the object file tells of them">{ "C" }{ file.map(|file| format!(", {file}")) }</h3>
-            <VirtualList len={rows.len()} {row} follow={current.map(|at| at as usize)} label="Lines of C" testid="c-listing"
+            <VirtualList len={rows.len()} {row} {of} follow={current.map(|at| at as usize)} label="Lines of C" testid="c-listing"
                 class={classes!("listing", "mono", state.is_stale().then_some("stale"))} />
         </div>
     }

@@ -1,13 +1,12 @@
 //! The capture pane: the packets of the open capture, each with its verdict.
 
 use super::stop::stop_button;
-use super::virtual_list::VirtualList;
+use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag};
 use crate::browser;
 use crate::state::Action;
 use crate::work::Judgement;
 use bpf64_core::environment::Verdict;
-use bpf64_core::packet;
 use std::rc::Rc;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -81,8 +80,7 @@ fn packets(page: &Page) -> Html {
         let program_type = page.state.levels.as_ref().map(|levels| levels.program_type.clone());
         Callback::from(move |index: usize| {
             let Some(captured) = open.packets.get(index) else { return Html::default() };
-            let skb = captured.skb();
-            let summary = packet::layers::summary(&packet::layers(&skb, captured.link_type));
+            let summary = AttrValue::from(open.summary(index));
             let result = page.state.judged.get(index).filter(|_| !page.state.runs_over_events());
             let verdict = |r0| program_type.as_ref().map(|program_type| (program_type.verdict)(r0));
             let (mark, class, verdict, value) = match result {
@@ -109,7 +107,10 @@ fn packets(page: &Page) -> Html {
             }
         })
     };
+    // Programs and captures have numbers that only grow. Over events the program is another one.
+    let of =
+        Basis { turn: open.number + page.state.order, lit: None, at: chosen, judged: page.state.judged.done };
     html! {
-        <VirtualList len={open.packets.len()} {row} follow={chosen} label="Packets of the capture" testid="packet-list" class="packets" />
+        <VirtualList len={open.packets.len()} {row} {of} follow={chosen} label="Packets of the capture" testid="packet-list" class="packets" />
     }
 }

@@ -1,6 +1,6 @@
 //! The x86-64 level: machine instructions in their order, and between them why they are as they are.
 
-use super::virtual_list::VirtualList;
+use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag, hue};
 use crate::levels::Level;
 use crate::paint;
@@ -55,8 +55,9 @@ fn listing(page: &Page, rows: &Rc<[Rc<CodeRow>]>, stale: bool) -> Html {
             }
         })
     };
+    let of = Basis { turn: state.turn, lit: state.lit, at: None, judged: 0 };
     html! {
-        <VirtualList len={rows.len()} {row} follow={current} label="x86-64 instructions" testid="x86-listing"
+        <VirtualList len={rows.len()} {row} {of} follow={current} label="x86-64 instructions" testid="x86-listing"
             class={classes!("listing", "mono", "machine-code", stale.then_some("stale"))} />
     }
 }

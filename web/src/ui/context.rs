@@ -2,7 +2,7 @@
 
 use super::header::type_select;
 use super::recorded::recorded;
-use super::{Page, PageProps, memory};
+use super::{Page, memory};
 use crate::levels::Levels;
 use crate::player::Player;
 use crate::state::Action;
@@ -17,8 +17,7 @@ use yew::prelude::*;
 const CALLS: &str = "syscall-names";
 
 /// The pane.
-#[component]
-pub(super) fn ContextPane(PageProps { page }: &PageProps) -> Html {
+pub(super) fn context_pane(page: &Page) -> Html {
     let (Some(levels), Some(player)) = (&page.state.levels, &page.state.player) else {
         return Html::default();
     };
@@ -27,7 +26,7 @@ pub(super) fn ContextPane(PageProps { page }: &PageProps) -> Html {
         || description.fields.iter().filter(|known| known.access != Access::Hidden && field::is_input(known));
     let context = levels.program_type.context_in(&page.state.given.world(levels, page.state.packet.skb()));
     html! {
-        <div class="scroll context-body" tabindex="0" role="group" aria-label="Fields of the context">
+        <div key="context" class="scroll context-body" tabindex="0" role="group" aria-label="Fields of the context">
             <p class="hint runs-as"><label for="context-type">{ "Runs as" }</label> { type_select(page, "context-type") }</p>
             <p class="hint">{ format!("What the program finds in struct {} when it starts. A field that is set stays so for every packet.", description.name) }</p>
             <dl class="ctx" data-testid="context-form">

@@ -1,10 +1,11 @@
 //! The place below the machine, where one of several panes is shown: packet, proof, and what else belongs to a run.
 
 use super::Page;
-use super::context::ContextPane;
+use super::context::context_pane;
 use super::packet::packet_pane;
+use super::part::part;
 use super::proof::proof_pane;
-use super::tables::TablesPane;
+use super::tables::tables_pane;
 use crate::state::{Action, Dock};
 use yew::prelude::*;
 
@@ -14,21 +15,27 @@ pub(super) fn dock_pane(page: &Page) -> Html {
     let name = shown.name();
     html! {
         <section class="pane dock" aria-label={name}>
-            <div class="dock-head">
-                <div role="tablist" aria-label="Panes below the machine" onkeydown={move_between(page)}>
-                    { for Dock::ALL.into_iter().map(|dock| tab(page, dock)) }
-                </div>
-                <span class="end">{ note(page) }</span>
-            </div>
+            { part(page, head) }
             <div class={classes!("dock-body", name.to_ascii_lowercase())} role="tabpanel" id="dock-body" aria-label={name}>
                 { match shown {
                     Dock::Packet => packet_pane(page),
                     Dock::Proof => proof_pane(page),
-                    Dock::Context => html! { <ContextPane page={page.clone()} /> },
-                    Dock::Tables => html! { <TablesPane page={page.clone()} /> },
+                    Dock::Context => context_pane(page),
+                    Dock::Tables => tables_pane(page),
                 } }
             </div>
         </section>
+    }
+}
+
+fn head(page: &Page) -> Html {
+    html! {
+        <div class="dock-head">
+            <div role="tablist" aria-label="Panes below the machine" onkeydown={move_between(page)}>
+                { for Dock::ALL.into_iter().map(|dock| tab(page, dock)) }
+            </div>
+            <span class="end">{ note(page) }</span>
+        </div>
     }
 }
 

@@ -1,6 +1,6 @@
 //! The export dialog: the program in other forms, to be copied or saved; and the packet as a capture.
 
-use super::{Page, PageProps};
+use super::{Page, QuietProps};
 use crate::browser;
 use crate::export::{Form, capture};
 use crate::state::Action;
@@ -10,7 +10,7 @@ use yew::prelude::*;
 
 /// The dialog. It is there as long as a form is chosen.
 #[component]
-pub(super) fn Export(PageProps { page }: &PageProps) -> Html {
+pub(super) fn Export(QuietProps { page }: &QuietProps) -> Html {
     let dialog = use_node_ref();
     {
         let dialog = dialog.clone();
@@ -43,7 +43,7 @@ pub(super) fn Export(PageProps { page }: &PageProps) -> Html {
 }
 
 #[component]
-fn Buttons(PageProps { page }: &PageProps) -> Html {
+fn Buttons(QuietProps { page }: &QuietProps) -> Html {
     let said = use_state_eq(|| "");
     let form = page.state.export;
     let text = |page: &Page| match (page.state.export, &page.state.levels) {

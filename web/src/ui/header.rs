@@ -1,7 +1,8 @@
 //! The bar on top: examples, program type, run controls, sharing, help.
 
 use super::controls::controls;
-use super::{Page, PageProps};
+use super::part::part;
+use super::{Page, QuietProps};
 use crate::browser;
 use crate::examples::{EXAMPLES, Example};
 use crate::state::Action;
@@ -17,13 +18,22 @@ pub(super) fn header(page: &Page, show: &Callback<&'static Example>, help: &Call
         <header>
             <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
             <Gallery shown={page.state.example} show={show.clone()} />
-            <span class="field"><label for="type">{ "Runs as" }</label>{ type_select(page, "type") }</span>
-            { controls(page) }
+            { part(page, run) }
             <span class="spacer"></span>
             <Share page={page.clone()} />
             <button type="button" class="btn" aria-label="Help and keys" title="Help and keys (?)" data-testid="help"
                 onclick={move |_| help.emit(())}>{ "?" }</button>
         </header>
+    }
+}
+
+/// How the program is run.
+fn run(page: &Page) -> Html {
+    html! {
+        <>
+            <span class="field"><label for="type">{ "Runs as" }</label>{ type_select(page, "type") }</span>
+            { controls(page) }
+        </>
     }
 }
 
@@ -91,7 +101,7 @@ fn Gallery(GalleryProps { shown, show }: &GalleryProps) -> Html {
 
 /// The share button, and once pressed the link.
 #[component]
-fn Share(PageProps { page }: &PageProps) -> Html {
+fn Share(QuietProps { page }: &QuietProps) -> Html {
     let link = use_state_eq(|| None::<String>);
     let said = use_state_eq(|| "");
     let field = use_node_ref();

@@ -1,6 +1,6 @@
 //! One level of the program as a list of instructions.
 
-use super::virtual_list::VirtualList;
+use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag, hue};
 use crate::levels::{Level, Row};
 use crate::paint;
@@ -58,12 +58,18 @@ pub(super) fn listing(page: &Page, level: Level) -> Html {
             }
         })
     };
+    let of = Basis {
+        turn: state.turn,
+        lit: state.lit,
+        at: refused.map(Pc::index),
+        judged: if state.capture_hits { state.judged.done } else { 0 },
+    };
     let (testid, label) = match level {
         Level::Classic => ("classic-listing", "Classic instructions"),
         Level::Ebpf => ("ebpf-listing", "eBPF instructions"),
     };
     html! {
-        <VirtualList len={rows.len()} {row} follow={looked_at.or(current).map(Pc::index)} {label} {testid}
+        <VirtualList len={rows.len()} {row} {of} follow={looked_at.or(current).map(Pc::index)} {label} {testid}
             class={classes!("listing", "mono", state.is_stale().then_some("stale"))} />
     }
 }

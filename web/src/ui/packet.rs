@@ -5,6 +5,7 @@ mod fields;
 mod tools;
 
 use super::Page;
+use super::part::part;
 use crate::levels::Level;
 use crate::state::{Action, PacketAction, Spot, State};
 use bpf64_core::packet::layers::Kind;
@@ -19,13 +20,19 @@ use yew::prelude::*;
 pub(super) fn packet_pane(page: &Page) -> Html {
     html! {
         <div key="packet" class="packet-parts">
-            <div class="packet-bytes"><Bytes page={page.clone()} />{ selected(page) }</div>
-            <div class="packet-rest scroll" tabindex="0" role="group" aria-label="Layers and fields">
-                { layers_view(page) }
-                { mending(page) }
-                { packet_input(page) }
-                { builder(page) }
-            </div>
+            <div class="packet-bytes"><Bytes page={page.clone()} />{ part(page, selected) }</div>
+            { part(page, rest) }
+        </div>
+    }
+}
+
+fn rest(page: &Page) -> Html {
+    html! {
+        <div class="packet-rest scroll" tabindex="0" role="group" aria-label="Layers and fields">
+            { layers_view(page) }
+            { mending(page) }
+            { packet_input(page) }
+            { builder(page) }
         </div>
     }
 }

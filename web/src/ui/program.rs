@@ -4,6 +4,7 @@ use super::c_source::c_source;
 use super::code::machine_code;
 use super::graph::Graph;
 use super::listing::listing;
+use super::part::part;
 use super::stop::stop_button;
 use super::{Page, flag};
 use crate::export::Form;
@@ -20,7 +21,7 @@ pub(super) fn program_pane(page: &Page) -> Html {
     html! {
         <section class="pane program" aria-label="Program">
             <h2>{ "Program" }
-                <span class="views">{ level_choice(page) }{ graph_button(page) }{ heat_button(page) }{ export_button(page) }</span>
+                <span class="views">{ part(page, views) }{ heat_button(page) }{ export_button(page) }</span>
                 <span class="end">{ verdict_chip(page) }{ result_chip(page) }</span></h2>
             if levels.is_some() && state.graph.shown {
                 <Graph page={page.clone()} />
@@ -36,6 +37,11 @@ pub(super) fn program_pane(page: &Page) -> Html {
             }
         </section>
     }
+}
+
+/// Chooses how the program is shown.
+fn views(page: &Page) -> Html {
+    html! { <>{ level_choice(page) }{ graph_button(page) }</> }
 }
 
 /// Chooses which levels are shown. The last one stays.

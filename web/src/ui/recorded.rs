@@ -1,7 +1,7 @@
 //! The recorded trace events: the program is run over all of them, and one is what the run that is stepped sees.
 
 use super::stop::stop_button;
-use super::virtual_list::VirtualList;
+use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag};
 use crate::state::Action;
 use crate::work::Judgement;
@@ -70,5 +70,6 @@ fn list(page: &Page) -> Html {
             }
         })
     };
-    html! { <VirtualList {len} {row} follow={chosen} label="Recorded events" testid="events" class="events mono" /> }
+    let of = Basis { turn: page.state.turn, lit: None, at: None, judged: page.state.judged.done };
+    html! { <VirtualList {len} {row} {of} follow={chosen} label="Recorded events" testid="events" class="events mono" /> }
 }

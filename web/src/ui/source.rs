@@ -1,6 +1,6 @@
 //! The source pane: the editor, the language, and the problems below.
 
-use super::{Page, PageProps, hue};
+use super::{Page, QuietProps, hue};
 use crate::editor::{Editor, LineMark, Report};
 use crate::hover;
 use crate::levels::Problem;
@@ -28,7 +28,7 @@ const LISTED: usize = 50;
 
 /// The pane. The editor is CodeMirror's element: it is made once and only told what changed.
 #[component]
-pub fn Source(PageProps { page }: &PageProps) -> Html {
+pub fn Source(QuietProps { page }: &QuietProps) -> Html {
     let state = &page.state;
     let parent = use_node_ref();
     let editor = use_mut_ref(|| None::<Editor>);
@@ -89,7 +89,7 @@ pub fn Source(PageProps { page }: &PageProps) -> Html {
                     { for LANGUAGES.iter().map(|&(value, name)| html! { <option {value} selected={value == language}>{ name }</option> }) }
                 </select></span></h2>
             <div class="editor" ref={parent} data-testid="source-editor"></div>
-            <Problems problems={Rc::clone(&state.problems)} {select} />
+            { problems(&state.problems, &select) }
         </section>
     }
 }
@@ -144,16 +144,8 @@ fn line_marks(state: &State) -> Vec<LineMark> {
     .collect()
 }
 
-/// Properties of [`Problems`].
-#[derive(Properties, PartialEq)]
-struct ProblemsProps {
-    problems: Rc<[Problem]>,
-    /// Shows a range in the editor.
-    select: Callback<(usize, usize)>,
-}
-
-#[component]
-fn Problems(ProblemsProps { problems, select }: &ProblemsProps) -> Html {
+/// What is wrong; `select` shows a range in the editor.
+fn problems(problems: &[Problem], select: &Callback<(usize, usize)>) -> Html {
     let more = problems.len().saturating_sub(LISTED);
     html! {
         <ul class="problems" data-testid="diagnostics" aria-label="Problems" aria-live="polite">

@@ -2,7 +2,7 @@
 
 mod typed;
 
-use super::{Page, PageProps, memory};
+use super::{Page, memory};
 use crate::player::Player;
 use crate::state::{Action, Moment};
 use crate::work::TableRows;
@@ -24,8 +24,7 @@ const MOMENTS: [(Moment, &str, &str); 3] = [
 ];
 
 /// The pane.
-#[component]
-pub(super) fn TablesPane(PageProps { page }: &PageProps) -> Html {
+pub(super) fn tables_pane(page: &Page) -> Html {
     let state = &page.state;
     let (Some(levels), Some(player)) = (&state.levels, &state.player) else { return Html::default() };
     let maps = levels.ebpf.maps();
@@ -59,7 +58,7 @@ pub(super) fn TablesPane(PageProps { page }: &PageProps) -> Html {
         }
     };
     html! {
-        <div class="scroll tables-body" tabindex="0" role="group" aria-label="Tables" data-testid="maps">
+        <div key="tables" class="scroll tables-body" tabindex="0" role="group" aria-label="Tables" data-testid="maps">
             <div class="segments" role="group" aria-label="When">{ for MOMENTS.iter().map(button) }</div>
             <p class="hint">{ about }</p>
             { body }

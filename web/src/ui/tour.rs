@@ -1,6 +1,6 @@
 //! The tour: a card with a few words, and a frame around what they are about.
 
-use super::{Page, PageProps};
+use super::{Page, QuietProps};
 use crate::browser;
 use crate::state::Action;
 use crate::tour::{STOPS, Stop};
@@ -11,7 +11,7 @@ pub(super) const KEPT: &str = "bpf64.tour";
 
 /// The card, while the tour goes on.
 #[component]
-pub(super) fn Tour(PageProps { page }: &PageProps) -> Html {
+pub(super) fn Tour(QuietProps { page }: &QuietProps) -> Html {
     let at = page.state.tour;
     let before = use_mut_ref(|| None::<usize>);
     use_effect_with(at, move |at| {
@@ -63,7 +63,7 @@ fn keys(page: &Page, at: usize) -> Callback<KeyboardEvent> {
 
 /// Offers the tour to whoever has never taken or skipped it.
 #[component]
-pub(super) fn Invitation(PageProps { page }: &PageProps) -> Html {
+pub(super) fn Invitation(QuietProps { page }: &QuietProps) -> Html {
     let fresh = *use_memo((), |()| browser::kept(KEPT).is_none());
     if !fresh || page.state.tour.is_some() || page.state.toured {
         return Html::default();

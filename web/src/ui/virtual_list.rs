@@ -1,5 +1,6 @@
 //! A list of rows of one height, of which only those in view are in the page.
 
+use crate::state::Lit;
 use yew::prelude::*;
 
 /// The height of a row in pixels: `--row` in style.css.
@@ -9,13 +10,28 @@ const WHOLE: usize = 600;
 /// Rows drawn above and below what is seen, so that scrolling shows no gaps.
 const MARGIN: usize = 30;
 
+/// What rows are drawn of. As long as it is the same, they are.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Basis {
+    /// [`State::turn`](crate::state::State::turn), or another number that grows with all that the rest does not tell.
+    pub turn: u32,
+    /// What is lit, if rows show it.
+    pub lit: Option<Lit>,
+    /// The row that differs from the others.
+    pub at: Option<usize>,
+    /// How many packets are judged, if rows show what came of them.
+    pub judged: usize,
+}
+
 /// Properties of [`VirtualList`].
-#[derive(Properties, PartialEq)]
+#[derive(Properties)]
 pub(super) struct Props {
     /// How many rows there are.
     pub len: usize,
-    /// Draws row `index`. A new callback draws all rows in view again.
+    /// Draws row `index`.
     pub row: Callback<usize, Html>,
+    /// What `row` draws it of. Another one draws all rows in view again.
+    pub of: Basis,
     /// The row to bring into view whenever it changes.
     pub follow: Option<usize>,
     /// The list's name, for screen readers.
@@ -25,6 +41,14 @@ pub(super) struct Props {
     /// Classes of the scrolling element.
     #[prop_or_default]
     pub class: Classes,
+}
+
+impl PartialEq for Props {
+    fn eq(&self, other: &Self) -> bool {
+        self.of == other.of
+            && (self.len, self.follow) == (other.len, other.follow)
+            && (&self.label, &self.testid, &self.class) == (&other.label, &other.testid, &other.class)
+    }
 }
 
 /// The list. Arrow keys, Home and End move the focus between rows.
@@ -45,8 +69,9 @@ pub(super) fn VirtualList(props: &Props) -> Html {
     }
     // In the same breath as the rows: were the list shorter for a moment, it would scroll. A style attribute is
     // forbidden by the page's policy; an image may say how high it is.
-    let spacer = |rows: usize| html! { <svg class="rows" width="1" height={(rows * ROW).to_string()} aria-hidden="true" /> };
-    let (above, below) = (spacer(seen.start), spacer(props.len - seen.end));
+    let spacer = |key: &'static str, rows: usize| html! { <svg {key} class="rows" width="1" height={(rows * ROW).to_string()} aria-hidden="true" /> };
+    // With keys, as rows have them: rows that come and go leave the others what they are.
+    let (above, below) = (spacer("above", seen.start), spacer("below", props.len - seen.end));
     let onscroll = {
         let (scroller, first) = (scroller.clone(), first.clone());
         Callback::from(move |_: Event| {

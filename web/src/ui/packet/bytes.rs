@@ -3,7 +3,7 @@
 use super::kind_class;
 use crate::browser;
 use crate::state::{Action, LINE, PacketAction, State, View};
-use crate::ui::{Page, PageProps, flag, memory};
+use crate::ui::{Page, QuietProps, flag, memory};
 use bpf64_core::machine::{Place, Read, Region};
 use std::ops::Range;
 use wasm_bindgen::JsCast;
@@ -15,7 +15,7 @@ const SHOWN: usize = 4096;
 
 /// The hex view. Those the last step read are solid, those the next will read framed, those selected outlined.
 #[component]
-pub(super) fn Bytes(PageProps { page }: &PageProps) -> Html {
+pub(super) fn Bytes(QuietProps { page }: &QuietProps) -> Html {
     let state = &page.state;
     // What programs do not see, and then what the run has made of the rest.
     let cut = state.cut();
