@@ -72,7 +72,7 @@ impl State {
             self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
         }
         self.level = if classic { Level::Classic } else { Level::Ebpf };
-        self.levels = None;
+        (self.levels, self.read) = Default::default();
         self.player = None;
         self.read_source();
         if let Some(levels) = self.levels.clone() {

@@ -544,6 +544,9 @@ fn a_faulty_text_is_nobody_elses_business() {
     let set = reduce(&reduce(&read, typed), Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])));
     assert_eq!((set.is_stale(), set.result(), set.order), (true, Some(7), read.order + 1));
     assert_eq!((set.text(), &*set.source), (read.text(), "r0 = *(u32 *)(r1 + 8)\nexi"));
+    // A link brings its own, though it cannot be read.
+    let opened = reduce(&read, Action::OpenLink(set.link().unwrap()));
+    assert_eq!((opened.text().0.as_str(), &*opened.source), ("", &*set.source));
 }
 
 #[test]
