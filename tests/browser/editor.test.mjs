@@ -255,6 +255,33 @@ editorTest("marks hold for a text with as many lines that takes the text's place
   assert.deepEqual(await hues(), ["1", "", "2", "3"]);
 });
 
+editorTest("of a text that is pasted over one like it, what differs is changed", async ({ page, calls }) => {
+  const before = Array.from({ length: 20 }, (_, line) => `ld #${line}`);
+  const variants = {
+    some: [before.map((line, at) => (at % 9 === 4 ? `${line} ; new` : line)), 18],
+    all: [before.map((line) => `${line} ; new`), 0],
+    more: [[...before.slice(0, 10), "tax", "txa", ...before.slice(10)], 19],
+    fewer: [[...before.slice(0, 10), ...before.slice(12)], 17],
+    begun: [before.slice(0, 5), 4],
+    same: [before, 0],
+    none: [[""], 0],
+  };
+  for (const [name, [lines, kept]] of Object.entries(variants)) {
+    await page.evaluate((text) => globalThis.editor.setText(text), before.join("\n"));
+    await page.locator(".cm-line").evaluateAll((lines) => lines.forEach((line) => (line.old = true)));
+    const text = lines.join("\n");
+    await paste(page, text);
+    assert.equal(await page.evaluate(() => globalThis.editor.text), text, name);
+    assert.deepEqual(await page.evaluate(() => globalThis.editor.selection), [text.length, text.length], name);
+    assert.deepEqual((await calls()).filter(([call]) => call === "changed"), [["changed", text]], name);
+    const old = await page.locator(".cm-line").evaluateAll((lines) => lines.filter((line) => line.old).length);
+    assert.ok(old >= kept && (kept > 0 || old <= 1), `${name}: ${old} lines have their elements`);
+    await page.keyboard.press("Control+z");
+    assert.equal(await page.evaluate(() => globalThis.editor.text), before.join("\n"), name);
+    await calls();
+  }
+});
+
 editorTest("pointing and clicking beside a line", async ({ page, calls }) => {
   await page.evaluate((text) => globalThis.editor.setText(text), CLASSIC);
   await page.locator(".cm-line").nth(2).hover();

@@ -21,6 +21,7 @@ import { languageNamed } from "./languages.js";
 import { lineMarks, setLineMarks } from "./lines.js";
 import { problems, setProblems } from "./problems.js";
 import { searchOnDemand } from "./search.js";
+import { differences, sparing } from "./sparing.js";
 import { words } from "./syntax.js";
 import { theme } from "./theme.js";
 
@@ -57,6 +58,7 @@ export class Editor {
           problems,
           besideLines((line) => callbacks.breakpoint(line)),
           history(),
+          sparing,
           Prec.high(words),
           brackets,
           searchOnDemand(),
@@ -96,7 +98,7 @@ export class Editor {
     if (state.doc.eq(replacement)) return;
     this.#cursorLine = 1;
     this.#view.dispatch({
-      changes: { from: 0, to: state.doc.length, insert: replacement },
+      changes: differences(state.doc, replacement),
       selection: { anchor: 0 },
       annotations: [byPage.of(true), isolateHistory.of("full")],
     });
