@@ -188,3 +188,13 @@ playTest("rows of one origin have one hue, and say where they come from", {}, as
   // In the classic listing it is the line of the source.
   assert.equal(await play.attribute("classic-17", "data-from"), "18");
 });
+
+playTest("lines of the source keep their hues when a program of the same shape takes its place", {}, async ({ play }) => {
+  const program = (number) => [...Array.from({ length: 40 }, (_, line) => `add #${number + line}`), "ret a"].join("\n");
+  const hues = () => play.content.locator(".cm-line").evaluateAll((lines) => lines.filter((line) => line.dataset.hue).length);
+  await play.program(program(1));
+  await play.eventually(hues, 41);
+  await play.program(program(100));
+  await play.at("classic-0").filter({ hasText: "add #100" }).waitFor();
+  await play.eventually(hues, 41);
+});
