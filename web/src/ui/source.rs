@@ -66,7 +66,10 @@ pub fn Source(QuietProps { page }: &QuietProps) -> Html {
     use_told(Rc::clone(&editor), Rc::clone(&state.problems), |editor, problems| {
         editor.set_problems(problems)
     });
-    use_told(Rc::clone(&editor), line_marks(state), |editor, marks| editor.set_lines(marks));
+    let marks = line_marks(state);
+    // The same marks in another text are told again: what they were on may be gone.
+    let text = if marks.is_empty() { 0 } else { state.order };
+    use_told(Rc::clone(&editor), (text, marks), |editor, (_, marks)| editor.set_lines(marks));
 
     let language = state.language.map_or("auto", Format::name);
     let onchange = page.on(|event: Event| {
@@ -126,7 +129,7 @@ fn heard(newest: &RefCell<Page>, report: Report) {
     }
 }
 
-/// The marks of all lines that hold an instruction.
+/// The marks of lines with something to mark: of a long program all others would be as many as it has instructions.
 fn line_marks(state: &State) -> Vec<LineMark> {
     let Some(levels) = state.levels.as_ref().filter(|_| !state.is_stale()) else { return Vec::new() };
     let current = state.current_key();
@@ -134,14 +137,14 @@ fn line_marks(state: &State) -> Vec<LineMark> {
     let breakpoints: Vec<Pc> =
         state.breakpoints.iter().filter_map(|&pc| levels.partner(state.level, pc, level)).collect();
     let keys = (0..).zip(levels.lines.iter()).filter(|(_, line)| **line > 0);
-    keys.map(|(key, &line)| LineMark {
+    let marks = keys.map(|(key, &line)| LineMark {
         line,
         hue: hue(state.c_of(key).or(Some(key))).map_or(-1, |hue| hue as i32),
         lit: state.is_lit(Some(key), state.c_of(key)),
         current: current == Some(key),
         breakpoint: breakpoints.contains(&Pc(key)),
-    })
-    .collect()
+    });
+    marks.filter(|mark| mark.lit || mark.current || mark.breakpoint).collect()
 }
 
 /// What is wrong; `select` shows a range in the editor.
