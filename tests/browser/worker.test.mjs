@@ -6,8 +6,9 @@ import { pcap, tcp } from "./captures.mjs";
 import { URL_ROOT } from "./helpers.mjs";
 import { playTest } from "./page.mjs";
 
-/** A loop that the verifier follows round by round: two seconds where the program itself takes a blink. */
-const LONG_PROOF = "r0 = 0\nl: r0 += 1\nif r0 < 400000 goto l\nexit";
+/** Loops that the verifier follows round by round: seconds where the program itself takes a blink. */
+const LONG = "r0 = 0\nl: r0 += 1\nif r0 < 400000 goto l\nexit";
+const LONG_PROOF = `${LONG}\n.program other\n${LONG}`;
 
 /** A loop of many thousand rounds: long for each of many packets, short for one. */
 const LOOP = "r0 = 0\nl: r0 += 1\nif r0 < 24000 goto l\nexit";

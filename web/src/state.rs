@@ -336,9 +336,7 @@ impl State {
                 self.example = self.example.filter(|example| example.is(&source));
                 self.wanted = None;
                 // What the text says counts again as soon as it says something.
-                if declarations(&source).0.program_type.is_some() {
-                    self.program_type = None;
-                }
+                self.program_type.take_if(|_| declarations(&source).0.program_type.is_some());
                 let before = std::mem::replace(&mut self.source, source.into());
                 if self.is_back_at_profile(&before) {
                     self.leave_profile();

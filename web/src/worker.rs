@@ -62,6 +62,8 @@ struct Firm {
     runner: Office,
     state: Runner,
     known: Known,
+    /// What workers were told of a program before it was known whether there is one, as bytes.
+    foretold: Option<Vec<u8>>,
     tell: Rc<dyn Fn(Report)>,
 }
 
@@ -95,6 +97,7 @@ impl Client {
             runner: Office::default(),
             state: Runner::Unneeded,
             known: Known::default(),
+            foretold: None,
             tell: Rc::new(tell),
         };
         let firm = Rc::new(RefCell::new(firm));
@@ -102,10 +105,22 @@ impl Client {
         Client(firm)
     }
 
+    /// Has the workers read a text while the page does, too. One that turns out to be no program changes nothing for
+    /// them; of one that is, they are told by [`Client::send`] as of any other.
+    pub fn foretell(&self, request: Request) {
+        let mut firm = self.0.borrow_mut();
+        let all = firm.concerned(&request);
+        if all.iter().all(|&role| firm.office(role).ready) {
+            firm.foretold = Some(encode(&request));
+            all.into_iter().for_each(|role| firm.office(role).post(request.clone()));
+        }
+    }
+
     /// Asks something of the workers.
     pub fn send(&self, request: Request) {
         let mut firm = self.0.borrow_mut();
         firm.known.note(&request);
+        let foretold = firm.foretold.take_if(|foretold| *foretold == encode(&request)).is_some();
         let patience = if request == Request::Stop { PATIENCE_TO_STOP } else { PATIENCE };
         let wanted = firm.state == Runner::Unneeded && is_large(&request);
         for role in firm.concerned(&request) {
@@ -116,7 +131,9 @@ impl Client {
                 office.waiting = known;
                 continue;
             }
-            office.post(request.clone());
+            if !foretold {
+                office.post(request.clone());
+            }
             if office.unheard > 0 {
                 let waiting = Rc::clone(&self.0);
                 office.timer = Some(Timeout::new(patience, move || replace_if_deaf(&waiting, role)));
@@ -240,6 +257,8 @@ fn hire(firm: &Rc<RefCell<Firm>>, role: Role) {
     office.unheard = 0;
     office.timer = None;
     office.ready = false;
+    firm.foretold = None;
+    let office = firm.office(role);
     office.worker = Some(Employee::new(worker, heard, died));
 }
 

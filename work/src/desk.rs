@@ -72,13 +72,13 @@ impl<F: Form> Desk<F> {
         self.reports.push_back(Report::Heard);
         match request {
             Request::Program { order, source, language, program_type, given, start } => {
+                // The page goes on with the program before when this is none, and so does the work for it.
+                let Ok(subject) = Subject::read(&source, &language, &program_type) else { return };
                 self.given = given;
                 self.clear();
                 (self.insight, self.unlogged, self.code) = (None, None, None);
-                self.program = Subject::read(&source, &language, &program_type)
-                    .ok()
-                    .map(|subject| (order, Rc::new(subject)));
-                self.unproved = F::PROVES && start && self.program.is_some();
+                self.program = Some((order, Rc::new(subject)));
+                self.unproved = F::PROVES && start;
                 self.judge = self.judge().filter(|_| start);
             }
             Request::Capture { number, bytes } => {
@@ -281,8 +281,10 @@ mod tests {
         let refusal = proof.refusal.as_ref().unwrap();
         assert_eq!((refusal.place.slot, refusal.kernel.as_str()), (0, "R9 !read_ok"));
         assert_eq!(proof.log, "");
-        // A text that is no program is none of the worker's business.
+        // A text that is no program is none of the worker's business, which goes on with the one before.
         assert_eq!(reports(&mut asked([program("ldh [12")]), 99), []);
+        let found = reports(&mut asked([program("r0 = 7\nexit"), program("r0 =")]), 99);
+        assert!(matches!(&found[..], [Report::Proved { order: 1, .. }]), "{found:?}");
     }
 
     #[test]

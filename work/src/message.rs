@@ -12,7 +12,8 @@ pub type Order = u32;
 /// What the page asks of the worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request {
-    /// The program from now on. It is verified, and judges the open capture; all that was under way for another ends.
+    /// The program from now on, if the text is one. It is verified, and judges the open capture; all that was under way for
+    /// another ends.
     Program {
         /// Its number.
         order: Order,

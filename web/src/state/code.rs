@@ -1,9 +1,9 @@
 //! The x86-64 level: what the compiler's module has answered, tied to the other levels by their origins.
 
-use super::{Shown, State};
+use super::{Action, Shown, State};
 use crate::levels::Key;
-use crate::work::Order;
-use bpf64_core::load::Format;
+use crate::work::{Order, Request};
+use bpf64_core::load::{Format, detect};
 use bpf64_core::program::Pc;
 use bpf64_x86::{Line, Reply};
 use std::rc::Rc;
@@ -26,6 +26,11 @@ pub struct Unread {
     pub name: Option<String>,
     /// The bytes.
     pub bytes: Rc<[u8]>,
+}
+
+/// A language as it is handed on.
+fn name(language: Option<Format>) -> String {
+    language.map(Format::name).unwrap_or_default().to_owned()
 }
 
 /// A row of the x86-64 listing.
@@ -55,12 +60,35 @@ impl State {
         Shown { c, classic, ebpf: ebpf || !(c || classic || x86), x86 }
     }
 
+    /// What the worker is asked about the program.
+    #[must_use]
+    pub fn program(&self) -> Request {
+        let (source, language, program_type) = self.text();
+        let given = (*self.given).clone();
+        Request::Program { order: self.order, source, language, program_type, given, start: true }
+    }
+
+    /// What it will be asked once this has happened, if the text can be read: so it can begin at once, and both read at
+    /// the same time.
+    #[must_use]
+    pub fn program_after(&self, action: &Action) -> Option<Request> {
+        // A chosen type would have to give way to one that the text says, and profiles are read elsewhere.
+        let (Action::Edit(edited), None) = (action, self.program_type) else { return None };
+        if detect::is_profile(edited) {
+            return None;
+        }
+        let source = edited.clone();
+        let (language, program_type) = (name(self.language), String::new());
+        let (order, given) = (self.order + 1, (*self.given).clone());
+        Some(Request::Program { order, source, language, program_type, given, start: true })
+    }
+
     /// The text that [`State::levels`] is of, as it is handed on: itself, and the names of language and program type if they
     /// were chosen.
     #[must_use]
     pub fn text(&self) -> (String, String, String) {
         let (source, language, program_type) = &self.read;
-        let language = language.map(Format::name).unwrap_or_default().to_owned();
+        let language = name(*language);
         let program_type = program_type.map(|known| known.name.to_string()).unwrap_or_default();
         (source.to_string(), language, program_type)
     }
@@ -98,7 +126,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Action, Settings, reduce};
+    use crate::state::{Settings, reduce};
     use bpf64_x86::{Reply, Row};
 
     fn told(state: &State, order: Order) -> State {
@@ -123,6 +151,17 @@ mod tests {
         // An answer about an earlier text comes too late.
         let edited = reduce(&state, Action::Edit("ret #3".to_owned()));
         assert_eq!(told(&edited, state.order).code, state.code);
+    }
+
+    #[test]
+    fn what_the_worker_will_be_asked_is_known_before_the_text_is_read() {
+        let state = reduce(&State::default(), Action::Language(Some(Format::Ebpf)));
+        let edit = Action::Edit("r0 = 1\nexit".to_owned());
+        assert_eq!(state.program_after(&edit), Some(reduce(&state, edit).program()));
+        assert_eq!(state.program_after(&Action::Step), None);
+        // Of a text that cannot be read nothing is asked; what comes next has its number.
+        let faulty = reduce(&state, Action::Edit("r0 =".to_owned()));
+        assert_eq!(faulty.order, state.order);
     }
 
     #[test]

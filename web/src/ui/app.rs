@@ -38,14 +38,20 @@ const ADDRESS_DELAY: u32 = 400;
 const LAST: &str = "bpf64.last";
 const SETTINGS: &str = "bpf64.settings";
 
-/// The state for Yew.
-struct Store(Rc<State>);
+/// The page's end of the workers, once there is one.
+type Workers = Rc<RefCell<Option<Client>>>;
+
+/// The state for Yew, and who is told what will come of an action before it does.
+struct Store(Rc<State>, Workers);
 
 impl Reducible for Store {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        Rc::new(Store(Rc::new(reduce(&self.0, action))))
+        if let (Some(client), Some(request)) = (&*self.1.borrow(), self.0.program_after(&action)) {
+            client.foretell(request);
+        }
+        Rc::new(Store(Rc::new(reduce(&self.0, action)), Rc::clone(&self.1)))
     }
 }
 
@@ -65,7 +71,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
         if let Some(bytes) = capture {
             state = reduce(&state, Action::ExampleCapture(&EXAMPLES[0], Rc::clone(bytes)));
         }
-        Store(Rc::new(state))
+        Store(Rc::new(state), Workers::default())
     });
     let dispatch = {
         let dispatcher = store.dispatcher();
@@ -78,7 +84,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
     use_browser(&newest, &help);
     use_address(&page);
     use_interactive_mark(&page);
-    use_worker(&page);
+    use_worker(&page, &store.1);
     use_compiler(&page);
     use_recording(&page);
     use_panes(page.state.settings);
@@ -386,16 +392,15 @@ fn use_interactive_mark(page: &Page) {
 
 /// Keeps the worker up with the page: the program, the capture, and the wish to stop.
 #[hook]
-fn use_worker(page: &Page) {
-    let client = use_mut_ref(|| None::<Client>);
+fn use_worker(page: &Page, client: &Workers) {
     {
-        let (client, dispatch) = (Rc::clone(&client), page.dispatch.clone());
+        let (client, dispatch) = (Rc::clone(client), page.dispatch.clone());
         use_effect_with((), move |()| {
             *client.borrow_mut() = Some(Client::new(move |report| dispatch.emit(Action::Report(report))));
         });
     }
     let send = {
-        let client = Rc::clone(&client);
+        let client = Rc::clone(client);
         move |request: Option<Request>| {
             if let (Some(client), Some(request)) = (&*client.borrow(), request) {
                 client.send(request);
@@ -419,14 +424,12 @@ fn use_worker(page: &Page) {
     }
     {
         let (send, state, order) = (send.clone(), Rc::clone(&page.state), page.state.order);
-        let (client, told) = (Rc::clone(&client), use_mut_ref(|| None));
+        let (client, told) = (Rc::clone(client), use_mut_ref(|| None));
         let tell = move || {
             if client.borrow().is_none() || told.replace(Some(order)) == Some(order) {
                 return;
             }
-            let (source, language, program_type) = state.text();
-            let given = (*state.given).clone();
-            send(Some(Request::Program { order, source, language, program_type, given, start: true }));
+            send(Some(state.program()));
         };
         // Before anything is drawn, which takes as long as the proof: both go on at once. Only of the first program there
         // is something to see before a worker is started.
