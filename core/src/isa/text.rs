@@ -33,6 +33,7 @@ pub const DIRECTIVES: [(&str, &str); 8] = [
 ];
 
 pub(crate) use lexer::without_block_comments;
+pub(crate) use parse::parse_declared;
 pub use parse::{declarations, is_listed, is_mnemonic, parse};
 
 use super::{AluOp, AtomicOp, Callee, CmpOp, Insn, PacketOffset, Reg, Size, Src, WideImm, Width};

@@ -62,8 +62,9 @@ fn one(
     name: Option<&str>,
     asked: Option<&ProgramType>,
 ) -> Result<(Program, ProgramType), Vec<Diagnostic>> {
-    // The faults of declarations are told by `parse`, which reads them too.
-    let (declared, _) = isa::text::declarations(source);
+    // The faults of declarations are told with those of the rest.
+    let read = isa::text::declarations(source);
+    let declared = &read.0;
     let mut faults = Vec::new();
     let mut kept = |result: Result<ProgramType, Diagnostic>| result.map_err(|fault| faults.push(fault)).ok();
     let described = declared.context.as_ref().and_then(|context| kept(context_type(context)));
@@ -75,8 +76,8 @@ fn one(
         .iter()
         .filter_map(|map| map_def(map, &declared.maps, &mut room).map_err(|fault| faults.push(fault)).ok())
         .collect();
-    let maps = layouts::with_types(maps, &declared, &mut faults);
-    let parsed = match isa::text::parse(source, &program_type.functions) {
+    let maps = layouts::with_types(maps, declared, &mut faults);
+    let parsed = match isa::text::parse_declared(source, &program_type.functions, &read) {
         Ok(parsed) if faults.is_empty() => parsed,
         parsed => {
             faults.extend(parsed.err().unwrap_or_default());
@@ -101,7 +102,7 @@ fn one(
         };
         vec![program_fault(&error, span)]
     })?;
-    let license = declared.license.map(|(text, _)| text);
+    let license = read.0.license.map(|(text, _)| text);
     Ok((program.with_functions(functions).with_license(license), program_type))
 }
 

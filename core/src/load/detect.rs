@@ -46,7 +46,7 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
         line.strip_prefix('{').is_some_and(|row| row.trim_start().starts_with(|c: char| c.is_ascii_digit()))
     };
     let is_array = first.contains("struct sock_filter") || first.contains("struct bpf_insn");
-    if first.starts_with('{') || is_array || lines().any(is_row) {
+    if first.starts_with('{') || is_array || (text.contains('{') && lines().any(is_row)) {
         return Ok(Format::C);
     }
     // Whole bytes in whole slots, and nothing else: no listing in decimal is made of these.
@@ -69,8 +69,8 @@ fn detect_text(text: &str) -> Result<Format, Diagnostic> {
         return Ok(Format::Ddd);
     }
     // The first line that only one of the languages has decides.
-    let fallback = if lines().any(in_both) { Format::Cbpf } else { Format::Filter };
-    Ok(lines().find_map(language).unwrap_or(fallback))
+    let fallback = || if lines().any(in_both) { Format::Cbpf } else { Format::Filter };
+    Ok(lines().find_map(language).unwrap_or_else(fallback))
 }
 
 /// Whether a text is a seccomp profile: it begins as an object in JSON does, or as one should that has a comment. No row

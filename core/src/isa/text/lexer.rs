@@ -30,7 +30,7 @@ const OPERATORS: [&str; 22] = [
 
 /// The tokens of `line`, which starts at byte `start` of the source, without its comment.
 pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnostic> {
-    let mut found = Vec::new();
+    let mut found = Vec::with_capacity(16);
     let mut at = 0;
     while let Some(first) = line[at..].chars().next() {
         let rest = &line[at..];
@@ -42,25 +42,31 @@ pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnos
             number(rest, start + at)?
         } else if first == '\'' {
             character(rest, start + at)?
-        } else if let Some(operator) = OPERATORS.iter().find(|operator| rest.starts_with(**operator)) {
+        } else if let Some(operator) = operator(rest) {
             (Kind::Sign, operator.len())
-        } else if is_word(first) {
-            (Kind::Word, rest.find(|c| !is_word(c)).unwrap_or(rest.len()))
+        } else if let length @ 1.. = word(rest) {
+            (Kind::Word, length)
         } else {
             (Kind::Sign, first.len_utf8())
         };
         let text = &rest[..length];
         // `call name#7` and `call pc+3#bpf_prog_…` are the kernel's; any other `#` starts a comment, as `;` and `//` do.
-        let glued = text == "#"
-            && found.last().is_some_and(|last: &Token<'_>| {
+        let glued = || {
+            found.last().is_some_and(|last: &Token<'_>| {
                 last.span.end == start + at
                     && match last.kind {
                         Kind::Word => rest[1..].starts_with(|c: char| c.is_ascii_digit() || c == '-'),
                         Kind::Number(_) => rest[1..].starts_with("bpf_prog_"),
                         Kind::Sign => false,
                     }
-            });
-        if text == ";" || text == "//" || (text == "#" && !glued) {
+            })
+        };
+        if match first {
+            ';' => true,
+            '/' => text == "//",
+            '#' => !glued(),
+            _ => false,
+        } {
             break;
         }
         found.push(Token { kind, text, span: start + at..start + at + length });
@@ -69,13 +75,22 @@ pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnos
     Ok(found)
 }
 
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '.' || c == '$'
+/// The operator that the rest of a line begins with, if it is one of several characters.
+fn operator(rest: &str) -> Option<&'static &'static str> {
+    // Most of what a line is made of need not be compared with them all.
+    let may_be = matches!(rest.as_bytes().get(1), Some(b'=' | b'<' | b'>' | b'/' | b'%'));
+    OPERATORS.iter().filter(|_| may_be).find(|operator| rest.starts_with(**operator))
+}
+
+/// How long the word is that a text begins with.
+fn word(rest: &str) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
+    rest.bytes().take_while(is_part).count()
 }
 
 /// Decimal, `0x`, `0b` and `0o` numbers of up to 64 bits.
 fn number(rest: &str, at: usize) -> Result<(Kind, usize), Diagnostic> {
-    let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+    let length = word(rest);
     let text = &rest[..length];
     let lower = text.to_ascii_lowercase();
     let parsed = match lower.get(..2) {

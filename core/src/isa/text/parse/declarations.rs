@@ -134,8 +134,11 @@ pub fn declarations(source: &str) -> (Declarations, Vec<Diagnostic>) {
     while let Some(line) = text[start..].split_inclusive('\n').next() {
         let begin = start;
         start += line.len();
-        let word =
-            line.trim_start().split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
+        let word = line.trim_start();
+        if !word.starts_with('.') {
+            continue;
+        }
+        let word = word.split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
         if !matches!(word, ".type" | ".license" | ".map" | ".context" | ".key" | ".value") {
             continue;
         }

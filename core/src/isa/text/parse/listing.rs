@@ -68,9 +68,9 @@ pub(super) fn classify(line: &str, log: bool) -> Line<'_> {
     if let Some(name) = trimmed.strip_prefix("Disassembly of section ") {
         return Line::Section(name.trim_end_matches(':'));
     }
-    let is_address = |word: &str| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if let Some((address, rest)) = trimmed.split_once([' ', ':'])
-        && is_address(address)
+    let digits = trimmed.bytes().take_while(u8::is_ascii_hexdigit).count();
+    if digits >= 8
+        && let Some(rest) = trimmed[digits..].strip_prefix([' ', ':'])
     {
         if let Some(name) = rest.trim().strip_prefix('<').and_then(|rest| rest.strip_suffix(">:")) {
             return Line::Heading(name);
@@ -82,8 +82,9 @@ pub(super) fn classify(line: &str, log: bool) -> Line<'_> {
             return Line::Relocation(name);
         }
     }
-    let is_bytes = bytes(trimmed).is_some_and(|(length, _)| length == trimmed.len());
-    if trimmed.contains(":\tfile format ") || (log && (is_bytes || talks(trimmed))) {
+    let is_bytes = || bytes(trimmed).is_some_and(|(length, _)| length == trimmed.len());
+    let names_file = |(name, rest): (&str, &str)| name.ends_with(':') && rest.starts_with("file format ");
+    if trimmed.split_once('\t').is_some_and(names_file) || (log && (is_bytes() || talks(trimmed))) {
         return Line::Talk;
     }
     Line::Code(0, Note::default())
@@ -107,10 +108,16 @@ fn object(line: &str) -> Option<(usize, Option<[u8; 2]>)> {
 
 /// The number and colon that a line begins with: where they end, and the number.
 fn number(line: &str) -> Option<(usize, i64)> {
-    let (digits, _) = line.split_once(':')?;
-    let value = digits.trim_start();
-    (!value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()))
-        .then(|| value.parse::<u32>().ok().map(|value| (digits.len() + 1, value.into())))?
+    // No line of most texts.
+    if line.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        return None;
+    }
+    let value = line.trim_start();
+    let digits = value.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = value.split_at(digits);
+    let at = line.len() - rest.len();
+    // Without digits it is no number.
+    Some((at + 1, number.parse::<u32>().ok()?.into())).filter(|_| rest.starts_with(':'))
 }
 
 /// The 8 or 16 bytes of an instruction in hexadecimal: how long they are written, and the first two.

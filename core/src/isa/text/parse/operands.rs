@@ -68,7 +68,7 @@ impl Cursor<'_, '_> {
         let word = self.peek().unwrap_or_default();
         let known = Size::ALL.iter().find_map(|&size| {
             let digits = word.strip_prefix(['u', 's'])?;
-            (digits == size.bits_wide().to_string()).then_some((size, word.starts_with('s')))
+            (digits == &size.text()[1..]).then_some((size, word.starts_with('s')))
         });
         match known {
             Some((Size::DW, true)) | None => {
@@ -131,7 +131,12 @@ impl Cursor<'_, '_> {
             b'w' => Width::W32,
             _ => return None,
         };
-        let reg = Reg::ALL.iter().find(|reg| reg.text()[1..] == word[1..])?;
+        let number = match word.as_bytes()[1..] {
+            [digit @ b'0'..=b'9'] => digit - b'0',
+            [b'1', b'0'] => 10,
+            _ => return None,
+        };
+        let reg = Reg::ALL.get(usize::from(number))?;
         self.at += 1 + skipped;
         Some((width, *reg))
     }
