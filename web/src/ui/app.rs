@@ -1,13 +1,14 @@
 //! The whole page: the state, its connections to the browser, the panes in their order.
 
 use super::capture::capture_pane;
+use super::change::use_change;
 use super::dock::dock_pane;
 use super::export::Export;
 use super::footer::footer;
 use super::header::header;
-use super::help::Help;
+use super::help::{self, Help};
 use super::machine::machine_pane;
-use super::part::part;
+use super::memo::{memo, part};
 use super::program::program_pane;
 use super::source::Source;
 use super::split::{Splitter, use_panes};
@@ -88,7 +89,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
     use_compiler(&page);
     use_recording(&page);
     use_panes(page.state.settings);
-    use_effect_with(page.state.settings, |settings| {
+    use_change(page.state.settings, |settings| {
         browser::keep(SETTINGS, &settings.text());
         browser::set_root("data-theme", settings.theme.name());
     });
@@ -122,7 +123,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
             </main>
             { footer(&page) }
             { part(&page, tabs) }
-            <Help settings={page.state.settings} dispatch={page.dispatch.clone()} dialog={help} />
+            { memo(Help { settings: page.state.settings, dispatch: page.dispatch.clone(), dialog: help }, help::help) }
             <Export page={page.clone()} />
             <Tour page={page.clone()} />
         </>
@@ -138,7 +139,7 @@ fn About(QuietProps { page }: &QuietProps) -> Html {
         // A link has brought the program, but not what is said of it.
         let missing = example.is_some_and(|example| state.gallery.get(example).is_none());
         let page = page.clone();
-        use_effect_with(missing, move |&missing| {
+        use_change(missing, move |&missing| {
             if missing {
                 yew::platform::spawn_local(async move { fetch_gallery(&page).await });
             }
@@ -256,7 +257,7 @@ fn follow_address(page: Page, event: &web_sys::Event) {
 #[hook]
 fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
     let (newest, help) = (Rc::clone(newest), help.clone());
-    use_effect_with((), move |()| {
+    use_change((), move |()| {
         open_address(newest.borrow().clone());
         let listen = |event: &str, call: Box<dyn Fn(web_sys::Event)>| {
             let closure = Closure::<dyn Fn(web_sys::Event)>::wrap(call);
@@ -364,7 +365,7 @@ fn use_address(page: &Page) {
     let document = use_memo(state.turn, |_| state.document());
     let pristine =
         state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
-    use_effect_with(document, move |_| {
+    use_change(document, move |_| {
         let untouched = *first.borrow() && pristine;
         if !untouched {
             *first.borrow_mut() = false;
@@ -383,7 +384,7 @@ fn use_address(page: &Page) {
 #[hook]
 fn use_interactive_mark(page: &Page) {
     let ready = page.state.player.is_some() && !page.state.packet.bytes.is_empty();
-    use_effect_with(ready, |ready| {
+    use_change(ready, |ready| {
         if *ready {
             browser::mark_interactive();
         }
@@ -395,7 +396,7 @@ fn use_interactive_mark(page: &Page) {
 fn use_worker(page: &Page, client: &Workers) {
     {
         let (client, dispatch) = (Rc::clone(client), page.dispatch.clone());
-        use_effect_with((), move |()| {
+        use_change((), move |()| {
             *client.borrow_mut() = Some(Client::new(move |report| dispatch.emit(Action::Report(report))));
         });
     }
@@ -410,14 +411,14 @@ fn use_worker(page: &Page, client: &Workers) {
     let capture = page.state.capture.as_ref().map_or(0, |open| open.number);
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_effect_with(capture, move |&number| {
+        use_change(capture, move |&number| {
             let bytes = state.capture.as_ref().map(|open| open.file.to_vec()).unwrap_or_default();
             send(Some(Request::Capture { number, bytes }));
         });
     }
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_effect_with(page.state.events.number, move |&number| {
+        use_change(page.state.events.number, move |&number| {
             let records = state.events.list.iter().map(|event| event.record.clone()).collect();
             send(Some(Request::Events { number, records }));
         });
@@ -434,11 +435,11 @@ fn use_worker(page: &Page, client: &Workers) {
         // Before anything is drawn, which takes as long as the proof: both go on at once. Only of the first program there
         // is something to see before a worker is started.
         tell();
-        use_effect_with(order, move |_| tell());
+        use_change(order, move |_| tell());
     }
     {
         let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_effect_with(page.state.long_run.as_ref().map(|run| run.number), move |&run| {
+        use_change(page.state.long_run.as_ref().map(|run| run.number), move |&run| {
             let packet = &state.packet;
             send(run.map(|run| Request::Run {
                 run,
@@ -455,9 +456,9 @@ fn use_worker(page: &Page, client: &Workers) {
         let done = matches!(page.state.verification, Verification::Done(_));
         let looked =
             (done && page.state.dock == Dock::Proof).then(|| page.state.proof_place().map(|pc| pc.0));
-        use_effect_with((order, looked), move |_| send(looked.map(|pc| Request::Look { order, pc })));
+        use_change((order, looked), move |_| send(looked.map(|pc| Request::Look { order, pc })));
     }
-    use_effect_with(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
+    use_change(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
 }
 
 /// Has the text compiled as long as its machine code is looked at, and files read that another module reads.
@@ -472,7 +473,7 @@ fn use_compiler(page: &Page) {
         let wanted = state.shown().x86 && !state.graph.shown && state.levels.is_some();
         let unread = state.unread.clone();
         let reading = state.events.is_being_read().then_some(state.events.number);
-        use_effect_with((state.order, wanted, unread, reading), move |(order, wanted, unread, reading)| {
+        use_change((state.order, wanted, unread, reading), move |(order, wanted, unread, reading)| {
             let (order, wanted) = (*order, *wanted);
             if let Some(file) = unread {
                 let (number, bytes) = (file.number, file.bytes.to_vec());
@@ -493,7 +494,7 @@ fn use_compiler(page: &Page) {
             }
         });
     }
-    use_effect_with(page.state.stops, move |&stops| {
+    use_change(page.state.stops, move |&stops| {
         if stops > 0 {
             compiler.give_up();
         }

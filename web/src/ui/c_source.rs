@@ -1,5 +1,6 @@
 //! The lines of C that the program was compiled from, as far as the object file told of them.
 
+use super::memo::memo_row;
 use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag, hue};
 use crate::levels::{CRow, Level};
@@ -31,12 +32,18 @@ pub(super) fn c_source(page: &Page) -> Html {
             let at = index as u32;
             // Lines between which others stand that became no instruction, or that are of another file.
             let gap = index > 0 && (rows[index - 1].line + 1 < row.line || rows[index - 1].file != row.file);
-            html! {
-                <CLine key={index} index={at} {gap} lit={of_lit == Some(at)} current={current == Some(at)} focusable={focus_row == at}
-                    breakpoint={page.state.breakpoints.contains(&row.first)}
-                    hits={hits.as_ref().map(|hits| hits.get(row.first.index()).copied().unwrap_or(0))}
-                    dispatch={page.dispatch.clone()} {row} />
-            }
+            let line = Line {
+                index: at,
+                gap,
+                lit: of_lit == Some(at),
+                current: current == Some(at),
+                breakpoint: page.state.breakpoints.contains(&row.first),
+                hits: hits.as_ref().map(|hits| hits.get(row.first.index()).copied().unwrap_or(0)),
+                focusable: focus_row == at,
+                dispatch: page.dispatch.clone(),
+                row,
+            };
+            memo_row(index, line, c_line)
         })
     };
     let of = Basis { turn: state.turn, lit: state.lit, at: None, judged: 0 };
@@ -49,9 +56,9 @@ pub(super) fn c_source(page: &Page) -> Html {
     }
 }
 
-/// Properties of [`CLine`]: all it shows, so that it is drawn again only when that changes.
-#[derive(Properties, PartialEq)]
-struct LineProps {
+/// What a line is drawn of.
+#[derive(PartialEq)]
+struct Line {
     index: u32,
     row: Rc<CRow>,
     /// Lines above it are left out.
@@ -66,9 +73,8 @@ struct LineProps {
     dispatch: Callback<Action>,
 }
 
-#[component]
-fn CLine(props: &LineProps) -> Html {
-    let LineProps { index, row, gap, lit, current, breakpoint, hits, focusable, dispatch } = props;
+fn c_line(line: &Line) -> Html {
+    let Line { index, row, gap, lit, current, breakpoint, hits, focusable, dispatch } = line;
     let send = |action: Action| {
         let dispatch = dispatch.clone();
         move || dispatch.emit(action.clone())

@@ -1,5 +1,6 @@
 //! The x86-64 level: machine instructions in their order, and between them why they are as they are.
 
+use super::memo::memo_row;
 use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag, hue};
 use crate::levels::Level;
@@ -49,10 +50,17 @@ fn listing(page: &Page, rows: &Rc<[Rc<CodeRow>]>, stale: bool) -> Html {
         Callback::from(move |index: usize| {
             let row = Rc::clone(&rows[index]);
             let lit = fresh && page.state.is_lit(row.key, row.c);
-            html! {
-                <CodeLine key={index} {index} dispatch={page.dispatch.clone()} {lit} partner={row.key.is_some() && row.key == key}
-                    current={current == Some(index)} now={pc.is_some() && row.pc == pc} focusable={focus_row == index} {row} />
-            }
+            let line = CodeLine {
+                index,
+                current: current == Some(index),
+                now: pc.is_some() && row.pc == pc,
+                partner: row.key.is_some() && row.key == key,
+                lit,
+                focusable: focus_row == index,
+                dispatch: page.dispatch.clone(),
+                row,
+            };
+            memo_row(index, line, code_line)
         })
     };
     let of = Basis { turn: state.turn, lit: state.lit, at: None, judged: 0 };
@@ -62,9 +70,9 @@ fn listing(page: &Page, rows: &Rc<[Rc<CodeRow>]>, stale: bool) -> Html {
     }
 }
 
-/// Properties of [`CodeLine`]: all it shows, so that it is drawn again only when that changes.
-#[derive(Properties, PartialEq)]
-struct LineProps {
+/// What a line is drawn of.
+#[derive(PartialEq)]
+struct CodeLine {
     index: usize,
     row: Rc<CodeRow>,
     /// It is the first of the eBPF instruction where execution stands.
@@ -79,9 +87,8 @@ struct LineProps {
     dispatch: Callback<Action>,
 }
 
-#[component]
-fn CodeLine(props: &LineProps) -> Html {
-    let LineProps { index, row, current, now, partner, lit, focusable, dispatch } = props;
+fn code_line(line: &CodeLine) -> Html {
+    let CodeLine { index, row, current, now, partner, lit, focusable, dispatch } = line;
     let send = |action: Option<Action>| {
         let dispatch = dispatch.clone();
         move || action.iter().cloned().for_each(|action| dispatch.emit(action))

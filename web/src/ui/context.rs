@@ -1,6 +1,7 @@
 //! The context pane: every field that a program of this type may see, to be set before the run; and its bytes.
 
 use super::header::type_select;
+use super::memo::memo;
 use super::recorded::recorded;
 use super::{Page, memory};
 use crate::levels::Levels;
@@ -36,7 +37,7 @@ pub(super) fn context_pane(page: &Page) -> Html {
                 }) }
             </dl>
             if inputs().next().is_none() { <p class="empty">{ "There is nothing to set: all of it is the packet." }</p> }
-            if description.name == "seccomp_data" { <Calls /> }
+            if description.name == "seccomp_data" { { memo((), calls) } }
             { recorded(page) }
             { bytes(page, levels, player) }
         </div>
@@ -44,8 +45,7 @@ pub(super) fn context_pane(page: &Page) -> Html {
 }
 
 /// What the number of a system call may be called.
-#[component]
-fn Calls() -> Html {
+fn calls((): &()) -> Html {
     html! { <datalist id={CALLS}>{ for syscalls::names().map(|name| html! { <option value={name} /> }) }</datalist> }
 }
 

@@ -2,8 +2,8 @@
 
 use super::Page;
 use super::context::context_pane;
+use super::memo::part;
 use super::packet::packet_pane;
-use super::part::part;
 use super::proof::proof_pane;
 use super::tables::tables_pane;
 use crate::state::{Action, Dock};

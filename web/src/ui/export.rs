@@ -1,5 +1,6 @@
 //! The export dialog: the program in other forms, to be copied or saved; and the packet as a capture.
 
+use super::change::use_change;
 use super::{Page, QuietProps};
 use crate::browser;
 use crate::export::{Form, capture};
@@ -14,7 +15,7 @@ pub(super) fn Export(QuietProps { page }: &QuietProps) -> Html {
     let dialog = use_node_ref();
     {
         let dialog = dialog.clone();
-        use_effect_with(page.state.export.is_some(), move |_| {
+        use_change(page.state.export.is_some(), move |_| {
             if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
                 // Fails only when it is open already.
                 let _ = dialog.show_modal();
@@ -52,7 +53,7 @@ fn Buttons(QuietProps { page }: &QuietProps) -> Html {
     };
     {
         let said = said.clone();
-        use_effect_with(form, move |_| said.set(""));
+        use_change(form, move |_| said.set(""));
     }
     let copy = {
         let (page, said) = (page.clone(), said.clone());

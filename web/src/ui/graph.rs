@@ -1,6 +1,8 @@
 //! The control-flow graph of the level that is stepped: blocks as they follow each other, and what the run passed.
 
+use super::change::use_change;
 use super::listing::shade;
+use super::memo::memo_row;
 use super::{Page, PageProps, flag, hue};
 use crate::browser;
 use crate::flow::{self, Flow, PADDING, Passes, ROW, TEXT};
@@ -41,7 +43,7 @@ pub(super) fn Graph(PageProps { page }: &PageProps) -> Html {
     let most = heat.is_some().then(|| passed.iter().flat_map(Passes::values).copied().max().unwrap_or(0));
     let current = state.player.as_ref().and_then(|player| player.pc());
     let block = (*flow).as_ref().zip(current).and_then(|(flow, pc)| flow.block_of(pc));
-    use_effect_with(block, |block| {
+    use_change(block, |block| {
         if let Some(block) = block {
             browser::reveal(&format!("[data-testid=block-{block}]"));
         }
@@ -68,10 +70,19 @@ pub(super) fn Graph(PageProps { page }: &PageProps) -> Html {
         });
         let leads = leads.collect::<Vec<_>>().join(", ");
         let current = current.filter(|&pc| block.contains(pc));
-        html! {
-            <BlockBox key={number} {number} {level} rect={*rect} {rows} {runs} {current} {leads} focusable={number == focusable}
-                lit={state.lit} dispatch={page.dispatch.clone()} />
-        }
+        let block = BlockBox {
+            number,
+            level,
+            rect: *rect,
+            rows,
+            runs,
+            current,
+            leads,
+            focusable: number == focusable,
+            lit: state.lit,
+            dispatch: page.dispatch.clone(),
+        };
+        memo_row(number, block, block_box)
     };
     html! {
         <>
@@ -182,9 +193,9 @@ fn edge(line: &Line, count: u64, most: Option<u64>) -> Html {
     }
 }
 
-/// Properties of [`BlockBox`]: all it shows, so that a step draws only what it changes.
-#[derive(Properties, PartialEq)]
-struct BlockProps {
+/// What a block is drawn of, so that a step draws only what it changes.
+#[derive(PartialEq)]
+struct BlockBox {
     number: usize,
     level: Level,
     rect: Rect,
@@ -201,9 +212,8 @@ struct BlockProps {
     dispatch: Callback<Action>,
 }
 
-#[component]
-fn BlockBox(props: &BlockProps) -> Html {
-    let BlockProps { number, level, rect, rows, runs, current, leads, focusable, lit, dispatch } = props;
+fn block_box(block: &BlockBox) -> Html {
+    let BlockBox { number, level, rect, rows, runs, current, leads, focusable, lit, dispatch } = block;
     let (number, level) = (*number, *level);
     let slots = rows.first().zip(rows.last()).map(|(first, last)| (first.slot, last.slot));
     let (first, last) = slots.unwrap_or((0, 0));

@@ -1,7 +1,8 @@
 //! The bar on top: examples, program type, run controls, sharing, help.
 
+use super::change::use_change;
 use super::controls::controls;
-use super::part::part;
+use super::memo::{memo, part};
 use super::{Page, QuietProps};
 use crate::browser;
 use crate::examples::{EXAMPLES, Example};
@@ -17,7 +18,7 @@ pub(super) fn header(page: &Page, show: &Callback<&'static Example>, help: &Call
     html! {
         <header>
             <h1 class="brand"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M3 5h18l-7 8v6l-4 2v-8z" /></svg>{ "bpf64" }</h1>
-            <Gallery shown={page.state.example} show={show.clone()} />
+            { memo(Gallery { shown: page.state.example, show: show.clone() }, gallery) }
             { part(page, run) }
             <span class="spacer"></span>
             <Share page={page.clone()} />
@@ -59,16 +60,15 @@ pub(super) fn type_select(page: &Page, id: &'static str) -> Html {
     }
 }
 
-/// Properties of [`Gallery`].
-#[derive(Properties, PartialEq)]
-struct GalleryProps {
+/// What the choice of examples is drawn of.
+#[derive(PartialEq)]
+struct Gallery {
     /// The example that is shown; otherwise it is a text of somebody's own.
     shown: Option<&'static Example>,
     show: Callback<&'static Example>,
 }
 
-#[component]
-fn Gallery(GalleryProps { shown, show }: &GalleryProps) -> Html {
+fn gallery(Gallery { shown, show }: &Gallery) -> Html {
     let onchange = {
         let show = show.clone();
         Callback::from(move |event: Event| {
@@ -112,14 +112,14 @@ fn Share(QuietProps { page }: &QuietProps) -> Html {
         let position = state.player.as_ref().map(|player| player.position());
         let program = (Rc::clone(&state.source), state.language, state.level, state.breakpoints.clone());
         let of = (program, Rc::clone(&state.packet), position);
-        use_effect_with(of, move |_| {
+        use_change(of, move |_| {
             link.set(None);
             said.set("");
         });
     }
     {
         let field = field.clone();
-        use_effect_with(link.is_some(), move |_| {
+        use_change(link.is_some(), move |_| {
             if let Some(input) = field.cast::<HtmlInputElement>() {
                 input.select();
             }

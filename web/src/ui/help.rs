@@ -6,9 +6,9 @@ use crate::state::{Action, Settings, Theme};
 use web_sys::{HtmlDialogElement, HtmlInputElement, HtmlSelectElement};
 use yew::prelude::*;
 
-/// Properties of [`Help`].
-#[derive(Properties, PartialEq)]
-pub(super) struct Props {
+/// What the help is drawn of.
+#[derive(PartialEq)]
+pub(super) struct Help {
     /// How the page is wanted.
     pub settings: Settings,
     /// Where actions go.
@@ -18,8 +18,7 @@ pub(super) struct Props {
 }
 
 /// A dialog; the browser closes it with Escape.
-#[component]
-pub(super) fn Help(Props { settings, dispatch, dialog }: &Props) -> Html {
+pub(super) fn help(Help { settings, dispatch, dialog }: &Help) -> Html {
     let close = {
         let dialog = dialog.clone();
         Callback::from(move |_: MouseEvent| {

@@ -5,7 +5,7 @@ mod fields;
 mod tools;
 
 use super::Page;
-use super::part::part;
+use super::memo::part;
 use crate::levels::Level;
 use crate::state::{Action, PacketAction, Spot, State};
 use bpf64_core::packet::layers::Kind;

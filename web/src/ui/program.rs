@@ -4,7 +4,7 @@ use super::c_source::c_source;
 use super::code::machine_code;
 use super::graph::Graph;
 use super::listing::listing;
-use super::part::part;
+use super::memo::part;
 use super::stop::stop_button;
 use super::{Page, flag};
 use crate::export::Form;

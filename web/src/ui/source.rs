@@ -1,5 +1,6 @@
 //! The source pane: the editor, the language, and the problems below.
 
+use super::change::use_change;
 use super::{Page, QuietProps, hue};
 use crate::editor::{Editor, LineMark, Report};
 use crate::hover;
@@ -100,7 +101,7 @@ pub fn Source(QuietProps { page }: &QuietProps) -> Html {
 /// Tells the editor something whenever it changes.
 #[hook]
 fn use_told<T: PartialEq + 'static>(editor: Rc<RefCell<Option<Editor>>>, value: T, tell: fn(&Editor, &T)) {
-    use_effect_with(value, move |value| {
+    use_change(value, move |value| {
         if let Some(editor) = &*editor.borrow() {
             tell(editor, value);
         }

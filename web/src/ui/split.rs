@@ -1,5 +1,6 @@
 //! The lines between panes: dragged, or moved by arrow keys; a double click or Enter brings back the usual size.
 
+use super::change::use_change;
 use super::flag;
 use crate::browser;
 use crate::state::{Action, Settings, Split};
@@ -112,7 +113,7 @@ fn size_at(split: Split, settings: Settings, line: &Element, event: &PointerEven
 /// Tells the style how large the panes are.
 #[hook]
 pub(super) fn use_panes(settings: Settings) {
-    use_effect_with(settings.panes, |panes| {
+    use_change(settings.panes, |panes| {
         for (split, size) in panes.all() {
             browser::set_size(split.name(), size);
         }

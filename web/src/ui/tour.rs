@@ -1,5 +1,6 @@
 //! The tour: a card with a few words, and a frame around what they are about.
 
+use super::change::use_change;
 use super::{Page, QuietProps};
 use crate::browser;
 use crate::state::Action;
@@ -14,7 +15,7 @@ pub(super) const KEPT: &str = "bpf64.tour";
 pub(super) fn Tour(QuietProps { page }: &QuietProps) -> Html {
     let at = page.state.tour;
     let before = use_mut_ref(|| None::<usize>);
-    use_effect_with(at, move |at| {
+    use_change(at, move |at| {
         let part = at.and_then(|at| STOPS.get(at)).map_or("", |stop| stop.part);
         browser::set_root("data-tour", part);
         if let Some(at) = at {

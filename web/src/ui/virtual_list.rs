@@ -1,5 +1,6 @@
 //! A list of rows of one height, of which only those in view are in the page.
 
+use super::change::use_change;
 use crate::state::Lit;
 use yew::prelude::*;
 
@@ -61,7 +62,7 @@ pub(super) fn VirtualList(props: &Props) -> Html {
 
     {
         let scroller = scroller.clone();
-        use_effect_with((props.follow, props.len), move |(follow, _)| {
+        use_change((props.follow, props.len), move |(follow, _)| {
             if let (Some(index), Some(element)) = (*follow, scroller.cast::<web_sys::Element>()) {
                 reveal(&element, index);
             }

@@ -2,6 +2,7 @@
 
 use super::super::Page;
 use crate::state::Action;
+use crate::ui::change::use_change;
 use bpf64_core::btf::{Form, Id, Part};
 use bpf64_core::link::Entry;
 use bpf64_core::maps::{MapDef, Types};
@@ -103,7 +104,7 @@ fn PartInput(props: &PartProps) -> Html {
     {
         // Nor does what could not be put in count any more once the table is as declared.
         let fault = fault.clone();
-        use_effect_with(props.changed, move |changed| {
+        use_change(props.changed, move |changed| {
             if !changed {
                 fault.set(None);
             }
