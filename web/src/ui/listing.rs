@@ -1,5 +1,6 @@
 //! One level of the program as a list of instructions.
 
+use super::memo::memo_row;
 use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag, hue};
 use crate::levels::{Level, Row};
@@ -46,16 +47,24 @@ pub(super) fn listing(page: &Page, level: Level) -> Html {
                 Some(player) => AttrValue::from(say::row(&row, program, player, state.packet.link_type)),
                 None => AttrValue::from(Rc::clone(row.sentence())),
             };
-            html! {
-                <InsnRow key={index} {level} {own} dispatch={page.dispatch.clone()} {title} {lit}
-                    current={current == Some(row.pc)}
-                    partner={row.key.is_some() && row.key == current_key}
-                    breakpoint={breakpoints.contains(&row.pc)}
-                    hits={hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0))}
-                    refused={refused == Some(row.pc)} reads={own && readers.contains(&row.pc)} looked_at={looked_at == Some(row.pc)}
-                    heat={heat.as_ref().and_then(|heat| heat.get(index).copied()).map(|heat| (heat, hottest))}
-                    focusable={focus_row == row.pc} {row} />
-            }
+            let shown = InsnRow {
+                level,
+                own,
+                title,
+                current: current == Some(row.pc),
+                partner: row.key.is_some() && row.key == current_key,
+                lit,
+                breakpoint: breakpoints.contains(&row.pc),
+                refused: refused == Some(row.pc),
+                looked_at: looked_at == Some(row.pc),
+                reads: own && readers.contains(&row.pc),
+                hits: hits.as_ref().map(|hits| hits.get(index).copied().unwrap_or(0)),
+                heat: heat.as_ref().and_then(|heat| heat.get(index).copied()).map(|heat| (heat, hottest)),
+                focusable: focus_row == row.pc,
+                dispatch: page.dispatch.clone(),
+                row,
+            };
+            memo_row(index, shown, insn_row)
         })
     };
     let of = Basis {
@@ -74,9 +83,9 @@ pub(super) fn listing(page: &Page, level: Level) -> Html {
     }
 }
 
-/// Properties of [`InsnRow`]: all it shows, so that it is drawn again only when that changes.
-#[derive(Properties, PartialEq)]
-struct RowProps {
+/// All that a row is drawn of, so that it is drawn again only when that changes.
+#[derive(PartialEq)]
+struct InsnRow {
     level: Level,
     /// Whether it is of the program that runs begin with: only there can they be stopped.
     own: bool,
@@ -105,9 +114,8 @@ struct RowProps {
     dispatch: Callback<Action>,
 }
 
-#[component]
-fn InsnRow(props: &RowProps) -> Html {
-    let RowProps {
+fn insn_row(shown: &InsnRow) -> Html {
+    let InsnRow {
         level,
         own,
         row,
@@ -123,7 +131,7 @@ fn InsnRow(props: &RowProps) -> Html {
         heat,
         focusable,
         dispatch,
-    } = props;
+    } = shown;
     let (level, pc, slot) = (*level, row.pc, row.slot);
     let name = match level {
         Level::Classic => "classic",
