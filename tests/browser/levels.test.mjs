@@ -189,12 +189,12 @@ playTest("rows of one origin have one hue, and say where they come from", {}, as
   assert.equal(await play.attribute("classic-17", "data-from"), "18");
 });
 
-playTest("lines of the source keep their hues when a program of the same shape takes its place", {}, async ({ play }) => {
+playTest("a line of the source keeps its breakpoint when a program of the same shape takes its place", {}, async ({ play }) => {
   const program = (number) => [...Array.from({ length: 40 }, (_, line) => `add #${number + line}`), "ret a"].join("\n");
-  const hues = () => play.content.locator(".cm-line").evaluateAll((lines) => lines.filter((line) => line.dataset.hue).length);
+  const marked = () => play.content.locator(".cm-line.breakpoint").allTextContents();
   await play.program(program(1));
-  await play.eventually(hues, 41);
+  await play.page.locator(".cm-breakpoints .cm-gutterElement").filter({ hasText: /^3$/ }).click();
+  await play.eventually(marked, ["add #3"]);
   await play.program(program(100));
-  await play.at("classic-0").filter({ hasText: "add #100" }).waitFor();
-  await play.eventually(hues, 41);
+  await play.eventually(marked, ["add #102"]);
 });
