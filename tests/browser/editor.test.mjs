@@ -201,10 +201,14 @@ editorTest("problems are underlined, marked, and told on hover", async ({ page }
   await assertAccessible(page);
   await screenshot(page, "editor-problems");
   await page.locator(".cm-lint-marker").nth(1).hover();
-  await page.getByText("nothing to underline").waitFor();
+  const told = page.getByText("nothing to underline");
+  // It stands where one can go to read it, and stays meanwhile.
+  await told.hover();
+  const { y } = await told.boundingBox();
+  assert.ok(y > (await page.locator(".cm-lint-marker").nth(1).boundingBox()).y);
   await page.evaluate(() => globalThis.editor.focus());
   await page.keyboard.press("Escape");
-  await page.getByText("nothing to underline").waitFor({ state: "detached" });
+  await told.waitFor({ state: "detached" });
 });
 
 editorTest("a word that the page knows is explained on hover", async ({ page }) => {

@@ -60,7 +60,8 @@ class Sign extends GutterMarker {
       const { top } = dom.getBoundingClientRect();
       const pos = view.elementAtHeight(top - view.documentTop).from;
       const create = () => ({ dom: told, getCoords: () => dom.getBoundingClientRect() });
-      view.dispatch({ effects: showCard.of({ pos, above: false, create }) });
+      // The sign is beside the text, where CodeMirror would not show it.
+      view.dispatch({ effects: showCard.of({ pos, above: false, clip: false, create }) });
     };
     dom.onmouseleave = told.onmouseleave = forget;
     return dom;
