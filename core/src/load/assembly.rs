@@ -63,8 +63,7 @@ fn one(
     asked: Option<&ProgramType>,
 ) -> Result<(Program, ProgramType), Vec<Diagnostic>> {
     // The faults of declarations are told with those of the rest.
-    let read = isa::text::declarations(source);
-    let declared = &read.0;
+    let (declared, wrong) = isa::text::declarations(source);
     let mut faults = Vec::new();
     let mut kept = |result: Result<ProgramType, Diagnostic>| result.map_err(|fault| faults.push(fault)).ok();
     let described = declared.context.as_ref().and_then(|context| kept(context_type(context)));
@@ -76,8 +75,8 @@ fn one(
         .iter()
         .filter_map(|map| map_def(map, &declared.maps, &mut room).map_err(|fault| faults.push(fault)).ok())
         .collect();
-    let maps = layouts::with_types(maps, declared, &mut faults);
-    let parsed = match isa::text::parse_declared(source, &program_type.functions, &read) {
+    let maps = layouts::with_types(maps, &declared, &mut faults);
+    let parsed = match isa::text::parse_declared(source, &program_type.functions, &declared, wrong) {
         Ok(parsed) if faults.is_empty() => parsed,
         parsed => {
             faults.extend(parsed.err().unwrap_or_default());
@@ -102,7 +101,7 @@ fn one(
         };
         vec![program_fault(&error, span)]
     })?;
-    let license = read.0.license.map(|(text, _)| text);
+    let license = declared.license.map(|(text, _)| text);
     Ok((program.with_functions(functions).with_license(license), program_type))
 }
 

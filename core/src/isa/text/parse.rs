@@ -69,20 +69,22 @@ struct Statement<'a> {
 /// # Errors
 /// Every faulty line's first fault, and every jump to a label that is not there.
 pub fn parse(source: &str, names: &dyn FunctionNames) -> Result<Parsed, Vec<Diagnostic>> {
-    parse_declared(source, names, &declarations(source))
+    let (declared, wrong) = declarations(source);
+    parse_declared(source, names, &declared, wrong)
 }
 
-/// The same, where the declarations are read already, with the faults in them.
+/// The same, where the declarations are read already; `wrong` are the faults in them.
 pub(crate) fn parse_declared(
     source: &str,
     names: &dyn FunctionNames,
-    (declared, wrong): &(Declarations, Vec<Diagnostic>),
+    declared: &Declarations,
+    wrong: Vec<Diagnostic>,
 ) -> Result<Parsed, Vec<Diagnostic>> {
     let (text, unfinished) = without_block_comments(source);
     let mut faults = Vec::new();
     faults.extend(unfinished.map(|span| Diagnostic::new(span, "this comment has no end; it ends with `*/`")));
     let constants = directives::constants(&text, &mut faults);
-    faults.extend(wrong.iter().cloned());
+    faults.extend(wrong);
     let mut statements: Vec<Statement<'_>> = Vec::new();
     // The number of the statement that a label stands before.
     let mut labels: Names<'_, usize> = Names::new();
