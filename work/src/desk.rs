@@ -1,8 +1,8 @@
 //! A worker's mind: what it was asked, and what it does next.
 
 use super::judge::{Inputs, Judge, Part, sees_events};
-use super::message::{Order, Proof, Ran, Report, Request};
-use super::prove::{Insight, log, prove};
+use super::message::{Order, Ran, Report, Request};
+use super::prove::{Insight, prove};
 use crate::form::Form;
 use crate::given::Given;
 use crate::pace::{Pace, Slice};
@@ -27,8 +27,8 @@ pub struct Desk<F: Form> {
     unproved: bool,
     /// What the proof of this program has left behind.
     insight: Option<Insight>,
-    /// What was told of it, as long as nobody has wanted its log.
-    unlogged: Option<Proof>,
+    /// What it took, as long as nobody has wanted its log.
+    unlogged: Option<u64>,
     /// That somebody looks at the proof, and at which instruction, until it is told what is known there.
     look: Option<Option<u32>>,
     /// What is made of the program once it is to run.
@@ -156,9 +156,9 @@ impl<F: Form> Desk<F> {
         let Some((order, subject)) = self.program.clone() else { return };
         if std::mem::take(&mut self.unproved) {
             let start = now();
-            let (mut proof, insight) = prove(&subject);
+            let (mut proof, insight) = prove(&subject, 0);
             proof.micros = now().saturating_sub(start);
-            (self.insight, self.unlogged) = (Some(insight), Some(proof.clone()));
+            (self.insight, self.unlogged) = (Some(insight), Some(proof.micros));
             self.reports.push_back(Report::Proved { order, proof });
             return;
         }
@@ -168,8 +168,9 @@ impl<F: Form> Desk<F> {
                 let here = insight.before(pc, &subject);
                 self.reports.push_back(Report::Seen { order, here });
             }
-            if let Some(mut proof) = self.unlogged.take() {
-                proof.log = log(&subject);
+            if let Some(micros) = self.unlogged.take() {
+                let (mut proof, _) = prove(&subject, 1);
+                proof.micros = micros;
                 self.reports.push_back(Report::Proved { order, proof });
             }
             return;
@@ -227,7 +228,7 @@ impl<F> Run<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Judgement, Known, KnownHere, Stepping, decode, encode};
+    use crate::{Judgement, Known, KnownHere, Proof, Stepping, decode, encode};
     use std::cell::Cell;
 
     const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];

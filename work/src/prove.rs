@@ -53,14 +53,14 @@ impl Insight {
     }
 }
 
-/// Verifies a program's eBPF form, and those of the programs that it may go on to.
-pub(super) fn prove(subject: &Subject) -> (Proof, Insight) {
-    match verifier::verify(&subject.ebpf, &subject.program_type, 0) {
+/// Verifies a program's eBPF form, and those of the programs that it may go on to. The log is empty at level 0.
+pub(super) fn prove(subject: &Subject, level: u8) -> (Proof, Insight) {
+    match verifier::verify(&subject.ebpf, &subject.program_type, level) {
         Ok(verified) => {
             let proof = Proof {
                 refusal: others(subject),
                 processed: verified.effort().processed,
-                log: String::new(),
+                log: shortened(verified.log()),
                 micros: 0,
             };
             (proof, Insight { verified: Some(verified), visits: None })
@@ -71,19 +71,11 @@ pub(super) fn prove(subject: &Subject) -> (Proof, Insight) {
             let proof = Proof {
                 refusal: Some(refusal(&rejection, place, sentence)),
                 processed: rejection.processed,
-                log: String::new(),
+                log: shortened(&rejection.log),
                 micros: 0,
             };
             (proof, Insight { verified: None, visits: None })
         }
-    }
-}
-
-/// The log of a proof, which is made once more for it.
-pub(super) fn log(subject: &Subject) -> String {
-    match verifier::verify(&subject.ebpf, &subject.program_type, 1) {
-        Ok(verified) => shortened(verified.log()),
-        Err(rejection) => shortened(&rejection.log),
     }
 }
 
