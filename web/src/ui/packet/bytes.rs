@@ -3,8 +3,11 @@
 use super::kind_class;
 use crate::browser;
 use crate::state::{Action, LINE, PacketAction, State, View};
+use crate::ui::change::use_change;
+use crate::ui::memo::memo;
 use crate::ui::{Page, QuietProps, flag, memory};
 use bpf64_core::machine::{Place, Read, Region};
+use bpf64_core::packet::layers::Kind;
 use std::ops::Range;
 use wasm_bindgen::JsCast;
 use web_sys::Element;
@@ -48,12 +51,10 @@ pub(super) fn Bytes(QuietProps { page }: &QuietProps) -> Html {
         <div class="scroll bytes" tabindex="0" role="group" {onclick} onkeydown={keys(page)}
             aria-label="Packet bytes" aria-description="Arrow keys select, Enter edits">
             <div class="hex mono" data-testid="packet-bytes">
-                { for shown.chunks(LINE).enumerate().map(|(line, chunk)| html! {
-                    <>
-                        <span class="o">{ format!("{:04x}", line * LINE) }</span>
-                        <span>{ for chunk.iter().enumerate().map(|(column, &value)| byte(state, &marks, line * LINE + column, value)) }</span>
-                        <span class="a" aria-hidden="true">{ chunk.iter().map(|&byte| if byte.is_ascii_graphic() { byte as char } else { '·' }).collect::<String>() }</span>
-                    </>
+                { for shown.chunks(LINE).enumerate().map(|(number, chunk)| {
+                    let start = number * LINE;
+                    let bytes = (start..).zip(chunk).map(|(at, &value)| Byte::of(state, &marks, at, value)).collect();
+                    memo(Line { start, bytes }, line)
                 }) }
                 if bytes.is_empty() { <span class="none">{ "The packet is empty: type bytes below, make a packet, or open a capture." }</span> }
             </div>
@@ -89,20 +90,59 @@ impl Marks {
     }
 }
 
-fn byte(state: &State, marks: &Marks, offset: usize, value: u8) -> Html {
-    let within = |ranges: &[Range<usize>]| ranges.iter().any(|range| range.contains(&offset));
-    let layer = state.packet.layers.iter().find(|layer| layer.bytes.contains(&offset));
-    let (read, next, lit) = (within(&marks.read), within(&marks.next), within(&state.touch.lit));
-    let selected = state.touch.selected.as_ref().is_some_and(|bytes| bytes.contains(&offset));
+/// A line of the view: all that it is drawn of, since a step changes few of them.
+#[derive(PartialEq)]
+struct Line {
+    start: usize,
+    bytes: Vec<Byte>,
+}
+
+#[derive(PartialEq)]
+struct Byte {
+    value: u8,
+    layer: Option<Kind>,
+    read: bool,
+    next: bool,
+    lit: bool,
+    selected: bool,
+}
+
+impl Byte {
+    fn of(state: &State, marks: &Marks, at: usize, value: u8) -> Self {
+        let within = |ranges: &[Range<usize>]| ranges.iter().any(|range| range.contains(&at));
+        Byte {
+            value,
+            layer: state.packet.layers.iter().find(|layer| layer.bytes.contains(&at)).map(|layer| layer.kind),
+            read: within(&marks.read),
+            next: within(&marks.next),
+            lit: within(&state.touch.lit),
+            selected: state.touch.selected.as_ref().is_some_and(|bytes| bytes.contains(&at)),
+        }
+    }
+}
+
+fn line(Line { start, bytes }: &Line) -> Html {
+    let sign = |byte: &Byte| if byte.value.is_ascii_graphic() { byte.value as char } else { '·' };
+    html! {
+        <>
+            <span class="o">{ format!("{start:04x}") }</span>
+            <span>{ for (*start..).zip(bytes).map(|(at, shown)| byte(at, shown)) }</span>
+            <span class="a" aria-hidden="true">{ bytes.iter().map(sign).collect::<String>() }</span>
+        </>
+    }
+}
+
+fn byte(at: usize, byte: &Byte) -> Html {
+    let Byte { value, layer, read, next, lit, selected } = *byte;
     let classes = classes!(
-        layer.map(|layer| kind_class(layer.kind)),
+        layer.map(kind_class),
         read.then_some("read"),
         next.then_some("next"),
         lit.then_some("lit"),
         selected.then_some("selected")
     );
     html! {
-        <i class={classes} data-testid={format!("byte-{offset}")} data-accessed={flag(read)} data-next={flag(next)}
+        <i class={classes} data-testid={format!("byte-{at}")} data-accessed={flag(read)} data-next={flag(next)}
             data-lit={flag(lit)} data-selected={flag(selected)}>{ format!("{value:02x}") }</i>
     }
 }
@@ -133,7 +173,7 @@ fn keys(page: &Page) -> Callback<KeyboardEvent> {
 /// Keeps the first selected byte and its field in view.
 #[hook]
 fn use_follow(start: Option<usize>) {
-    use_effect_with(start, |start| {
+    use_change(start, |start| {
         if let Some(start) = start {
             browser::reveal(&format!("[data-testid=byte-{start}]"));
             browser::reveal(".field-row.selected");
