@@ -54,6 +54,31 @@ const start = (play, page) =>
     };
   });
 
+/** From a key in a program to the listing: the number in its last line, which is row `testid`, gets one more digit. */
+const key = (text, testid) => async (play, page) => {
+  await play.program(text);
+  await play.content.press("Control+End");
+  await play.page.waitForTimeout(300);
+  const looking = page.evaluate(
+    (testid) =>
+      new Promise((resolve) => {
+        let start;
+        addEventListener("keydown", () => (start = performance.now()), { capture: true, once: true });
+        const row = () => document.querySelector(`[data-testid="${testid}"] .text`).textContent;
+        const before = row();
+        const watch = new MutationObserver(() => {
+          if (row() === before) return;
+          watch.disconnect();
+          resolve({ listing: performance.now() - start });
+        });
+        watch.observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+      }),
+    testid,
+  );
+  await play.content.press("7");
+  return looking;
+};
+
 /**
  * From a paste over the whole text to the listing that shows it, and to the verdict on it. The texts differ in the row
  * `testid`; the first paste is not counted.
@@ -128,6 +153,9 @@ const judged = async (play, page) => {
 
 const started = await measured(start);
 const short = await measured(edit([classic(100, "ret #1"), classic(100, "ret #2")], "classic-99"));
+const others = Array.from({ length: 99 }, (_, index) => `add #${index + 1}`);
+const other = await measured(edit([classic(100, "ret #1"), [...others, "ret a"].join("\n")], "classic-0"));
+const typed = await measured(key(classic(100, "ret #1"), "classic-99"));
 const long = await measured(edit([ebpf(4000, 1), ebpf(4000, 2)].map((text, index) => text.replace("r0 = 0", `r0 = ${index}`)), "ebpf-1"));
 const held = await measured(steps);
 const capture = await measured(judged);
@@ -138,6 +166,8 @@ const rows = [
   ["fetched before that", started.before, "kB", "<", 450],
   ["fetched in all, with the editor", started.kilobytes, "kB", "<", 450],
   ["edit to listings, 100 instructions", short.listing, "ms", "<", 16],
+  ["the same, all lines others", other.listing, "ms", "<", 16],
+  ["the same, a key typed", typed.listing, "ms", "<", 16],
   ["edit to verdict, 100 instructions", short.proved, "ms", "", ""],
   ["edit to listings, 4,000 instructions", long.listing, "ms", "", ""],
   ["edit to verdict, 4,000 instructions", long.proved, "ms", "<", 100],
