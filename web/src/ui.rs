@@ -28,6 +28,7 @@ mod split;
 mod stop;
 mod tables;
 mod tour;
+mod value;
 mod virtual_list;
 
 pub use app::{App, AppProps};

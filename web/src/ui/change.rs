@@ -1,25 +1,9 @@
 //! Effects of what has changed.
 
-use std::any::Any;
+use super::value::Value;
 use std::rc::Rc;
 use yew::functional::Hook;
 use yew::prelude::*;
-
-/// What can be compared without knowing what it is.
-trait Value: Any {
-    fn is(&self, other: &dyn Any) -> bool;
-    fn any(&self) -> &dyn Any;
-}
-
-impl<T: PartialEq + 'static> Value for T {
-    fn is(&self, other: &dyn Any) -> bool {
-        other.downcast_ref() == Some(self)
-    }
-
-    fn any(&self) -> &dyn Any {
-        self
-    }
-}
 
 struct Watched(Rc<dyn Value>);
 

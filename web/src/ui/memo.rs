@@ -1,16 +1,14 @@
 //! What is drawn of a value and of nothing else, and so again only when the value is another one.
 
 use super::Page;
-use std::any::Any;
+use super::value::Value;
 use std::rc::Rc;
 use yew::prelude::*;
 use yew::virtual_dom::{Key, VChild};
 
-/// A value that can be compared and drawn without knowing what it is.
-trait Draw {
+/// A value that can be drawn, too.
+trait Draw: Value {
     fn draw(&self) -> Html;
-    fn is(&self, other: &dyn Any) -> bool;
-    fn any(&self) -> &dyn Any;
 }
 
 struct Of<T> {
@@ -18,17 +16,15 @@ struct Of<T> {
     draw: fn(&T) -> Html,
 }
 
+impl<T: PartialEq> PartialEq for Of<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
 impl<T: PartialEq + 'static> Draw for Of<T> {
     fn draw(&self) -> Html {
         (self.draw)(&self.value)
-    }
-
-    fn is(&self, other: &dyn Any) -> bool {
-        other.downcast_ref::<Self>().is_some_and(|other| other.value == self.value)
-    }
-
-    fn any(&self) -> &dyn Any {
-        self
     }
 }
 
