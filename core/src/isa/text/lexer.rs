@@ -76,10 +76,10 @@ pub(super) fn tokens(line: &str, start: usize) -> Result<Vec<Token<'_>>, Diagnos
 }
 
 /// The operator that the rest of a line begins with, if it is one of several characters.
-fn operator(rest: &str) -> Option<&'static &'static str> {
+fn operator(rest: &str) -> Option<&'static str> {
     // Most of what a line is made of need not be compared with them all.
-    let may_be = matches!(rest.as_bytes().get(1), Some(b'=' | b'<' | b'>' | b'/' | b'%'));
-    OPERATORS.iter().filter(|_| may_be).find(|operator| rest.starts_with(**operator))
+    let (b'=' | b'<' | b'>' | b'/' | b'%') = rest.as_bytes().get(1)? else { return None };
+    OPERATORS.into_iter().find(|operator| rest.starts_with(operator))
 }
 
 /// How long the word is that a text begins with.
@@ -173,4 +173,16 @@ fn block_start(text: &str) -> Option<usize> {
         from += line.len();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_operator_is_passed_over() {
+        for text in OPERATORS {
+            assert_eq!(operator(text), Some(text), "its second byte is none of those that are looked for");
+        }
+    }
 }
