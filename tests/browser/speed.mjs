@@ -58,7 +58,7 @@ const start = (play, page) =>
 const key = (text, testid) => async (play, page) => {
   await play.program(text);
   await play.content.press("Control+End");
-  await play.page.waitForTimeout(300);
+  await page.waitForTimeout(300);
   const looking = page.evaluate(
     (testid) =>
       new Promise((resolve) => {

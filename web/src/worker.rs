@@ -253,12 +253,11 @@ fn hire(firm: &Rc<RefCell<Firm>>, role: Role) {
         }
     };
     let mut firm = firm.borrow_mut();
+    firm.foretold = None;
     let office = firm.office(role);
     office.unheard = 0;
     office.timer = None;
     office.ready = false;
-    firm.foretold = None;
-    let office = firm.office(role);
     office.worker = Some(Employee::new(worker, heard, died));
 }
 
