@@ -1,6 +1,7 @@
-// Bundles the page: node bundle.mjs OUT GLUE WASM X86GLUE X86WASM. Called by `cargo xtask dist`.
+// Bundles the page: node bundle.mjs OUT X86GLUE X86WASM GLUE WASM LATERWASM. Called by `cargo xtask dist`.
 //
-// GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module; the last two are the x86-64 level's. Everything lands in OUT under a name
+// GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module, LATERWASM what was split off it; the first two are
+// the x86-64 level's. Everything lands in OUT under a name
 // with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
 // `parts`, what the script imports and is therefore fetched with it; `later`, what it imports only when it is needed.
 
@@ -9,7 +10,7 @@ import { basename, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const [out, glue, wasm, x86Glue, x86Wasm] = process.argv.slice(2);
+const [out, x86Glue, x86Wasm, glue, wasm, laterWasm] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const captures = (await readdir(new URL("examples/", import.meta.url)))
   .filter((name) => /\.pcapng$|\.pcap$/.test(name))
@@ -65,7 +66,7 @@ const { metafile } = await build({
   // Nested rules, light-dark() and constructed style sheets: what the page needs anyway.
   target: ["chrome123", "firefox128", "safari17.5"],
   // These names stand for files of which only xtask knows the place.
-  alias: { "bpf64-glue": glue, "bpf64-wasm": wasm, "x86-glue": x86Glue, "x86-wasm": x86Wasm },
+  alias: { "bpf64-glue": glue, "bpf64-wasm": wasm, "x86-glue": x86Glue, "x86-wasm": x86Wasm, "later-wasm": laterWasm },
   loader: { ".wasm": "file", ".svg": "copy", ".png": "copy", ".pcap": "copy", ".pcapng": "copy" },
   // Chromium compiles all functions while the file comes, and not each at its first call, which the first key would wait for.
   banner: { js: "//# allFunctionsCalledOnLoad" },
@@ -75,8 +76,8 @@ const { metafile } = await build({
 
 const names = {};
 for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
-  // An asset such as the wasm is nobody's entry, but has itself as its only input.
-  const source = entryPoint ?? basename(Object.keys(inputs)[0]);
+  // An asset such as the wasm is nobody's entry, but has itself as its only input. What scripts share may be made of none.
+  const source = entryPoint ?? Object.keys(inputs).map((input) => basename(input))[0];
   if (entryPoint || !file.endsWith(".js")) names[source.replace(/^gallery:/, "examples/")] = placed(file);
 }
 // What the page and its worker import before they run; every other script is fetched when somebody needs it, and so is

@@ -14,6 +14,7 @@ pub mod export;
 pub mod flow;
 pub mod hover;
 pub mod keys;
+pub mod later;
 pub mod levels;
 pub mod packet_text;
 pub mod paint;

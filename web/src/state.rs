@@ -257,6 +257,8 @@ pub enum Action {
     Notice(String),
     /// It was read.
     Dismiss,
+    /// The second module is there, or could not be fetched.
+    Arrived,
 }
 
 impl Default for State {
@@ -441,6 +443,8 @@ impl State {
             Action::CaptureHits(whole) => self.capture_hits = whole,
             Action::Notice(text) => self.notice = Some(text.into()),
             Action::Dismiss => self.notice = None,
+            // Drawn anew, like after every turn.
+            Action::Arrived => {}
         }
     }
 

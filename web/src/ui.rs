@@ -33,6 +33,7 @@ mod virtual_list;
 
 pub use app::{App, AppProps};
 
+use crate::later::{self, Draw, Later};
 use crate::levels::Key;
 use crate::paint;
 use crate::state::{Action, State};
@@ -114,4 +115,38 @@ fn piece((class, text): paint::Piece<'_>) -> Html {
     } else {
         html! { <span {class}>{ text }</span> }
     }
+}
+
+/// What is drawn by the second module.
+pub static LATER: Later = Later {
+    graph: |page| html! { <graph::Graph page={page.clone()} /> },
+    c_source: c_source::c_source,
+    machine_code: code::machine_code,
+    proof: proof::proof_pane,
+    context: context::context_pane,
+    tables: tables::tables_pane,
+    export: |page| html! { <export::Export page={page.clone()} /> },
+    tour: |page| html! { <tour::Tour page={page.clone()} /> },
+};
+
+/// Draws what the second module draws; until it has come, a word for it.
+fn draw_later(page: &Page, what: fn(&Later) -> Draw) -> Html {
+    if let Some(later) = later::there() {
+        return what(later)(page);
+    }
+    let fetch = {
+        let dispatch = page.dispatch.clone();
+        move || {
+            let dispatch = dispatch.clone();
+            later::fetch(Box::new(move |_| dispatch.emit(Action::Arrived)));
+        }
+    };
+    if later::is_lost() {
+        return html! {
+            <p class="empty" role="alert">{ "This part of the page could not be fetched. " }
+                <button type="button" class="btn small" data-testid="fetch-again" onclick={move |_: MouseEvent| fetch()}>{ "Try again" }</button></p>
+        };
+    }
+    fetch();
+    html! { <p class="empty" role="status">{ "…" }</p> }
 }

@@ -1,6 +1,8 @@
-//! From the crates that become wasm to the two files that the bundle takes of each: a small module and its JavaScript glue.
+//! From the crates that become wasm to the files that the bundle takes of each: a small module and its JavaScript glue; of
+//! the page's own, a second module besides.
 
 mod order;
+mod split;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -85,6 +87,8 @@ pub(crate) struct Part {
     stem: &'static str,
     /// What the module is called in the page.
     wasm: &'static str,
+    /// What is split off is called, if something is.
+    later: Option<&'static str>,
     goal: Goal,
 }
 
@@ -108,14 +112,19 @@ impl Part {
 }
 
 /// The page and its worker.
-pub(crate) const PAGE: Part =
-    Part { package: "bpf64-web", stem: "bpf64_web", wasm: "bpf64.wasm", goal: Goal::Small };
+pub(crate) const PAGE: Part = Part {
+    package: "bpf64-web",
+    stem: "bpf64_web",
+    wasm: "bpf64.wasm",
+    later: Some("later.wasm"),
+    goal: Goal::Small,
+};
 /// What is fetched when it is wanted: the x86-64 level, the reader of object files, the interpreter's running form.
 pub(crate) const X86: Part =
-    Part { package: "bpf64-x86", stem: "bpf64_x86", wasm: "x86.wasm", goal: Goal::Fast };
+    Part { package: "bpf64-x86", stem: "bpf64_x86", wasm: "x86.wasm", later: None, goal: Goal::Fast };
 /// The interpreter alone, compiled as in the module before, to be timed.
 pub(crate) const TIMED: Part =
-    Part { package: "bpf64-timed", stem: "bpf64_timed", wasm: "timed.wasm", goal: Goal::Fast };
+    Part { package: "bpf64-timed", stem: "bpf64_timed", wasm: "timed.wasm", later: None, goal: Goal::Fast };
 
 /// A module, ready to be bundled.
 pub(crate) struct Module {
@@ -123,47 +132,67 @@ pub(crate) struct Module {
     pub(crate) wasm: PathBuf,
     /// The ES module that `wasm-bindgen` made for it.
     pub(crate) glue: PathBuf,
+    /// What was split off.
+    pub(crate) later: Option<PathBuf>,
 }
 
 /// Compiles, binds and optimises. The last two are skipped when the compiler gave the same bytes again, so that
 /// work on the style or the editor does not wait for them.
 pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Outcome<Module> {
-    let Part { stem, wasm, .. } = part;
+    let Part { stem, wasm, later, .. } = part;
     let compiled = compile(rust, part, care)?;
     let folder = workspace::path("target/page").join(care.folder());
     workspace::make_folder(&folder)?;
-    let module = Module { wasm: folder.join(wasm), glue: folder.join(format!("{stem}.js")) };
+    let later = later.map(|name| folder.join(name));
+    let module = Module { wasm: folder.join(wasm), glue: folder.join(format!("{stem}.js")), later };
 
     let bytes = fs::read(&compiled).context(|| format!("cannot read {}", compiled.display()))?;
     let lock = fs::read(workspace::path("www/package-lock.json")).unwrap_or_default();
-    // The lock file holds binaryen's version; these files' texts hold how both tools are called.
-    let stamp = Stamp::new(
-        folder.join(format!("{stem}.stamp")),
-        &[&bytes, &lock, include_bytes!("wasm.rs"), include_bytes!("wasm/order.rs")],
-    );
-    if stamp.is_current() && module.wasm.is_file() && module.glue.is_file() {
+    // The lock file holds binaryen's version; these files' texts hold how the tools are called.
+    let texts: [&[u8]; 3] =
+        [include_bytes!("wasm.rs"), include_bytes!("wasm/order.rs"), include_bytes!("wasm/split.rs")];
+    let stamp =
+        Stamp::new(folder.join(format!("{stem}.stamp")), &[&bytes, &lock, texts[0], texts[1], texts[2]]);
+    let all = [Some(&module.wasm), Some(&module.glue), module.later.as_ref()];
+    if stamp.is_current() && all.into_iter().flatten().all(|file| file.is_file()) {
         return Ok(module);
     }
+    let (bytes, second) = match module.later {
+        Some(_) => {
+            println!("splitting: what few need goes into a second module");
+            let parts = split::split(&bytes, &format!("{stem}.js"), &folder)?;
+            (parts.first, Some(parts.second))
+        }
+        None => (bytes, None),
+    };
     println!("binding: wasm-bindgen writes the glue between the module and JavaScript");
     bind(stem, bytes, &folder, care)
         .map_err(|error| Failure::new(format!("wasm-bindgen cannot bind {}: {error}", compiled.display())))?;
     let bound = folder.join(format!("{stem}_bg.wasm"));
-    if care == Care::Draft {
-        fs::copy(&bound, &module.wasm).context(|| format!("cannot copy {}", bound.display()))?;
-        stamp.write()?;
-        return Ok(module);
-    }
-    println!("optimising: wasm-opt (half a minute)");
-    optimise(node, part.optimisation(), &bound, &module.wasm)?;
-    if part.goal == Goal::Small {
-        let optimised =
-            fs::read(&module.wasm).context(|| format!("cannot read {}", module.wasm.display()))?;
-        let named = order::named(&optimised).context(|| format!("wasm-opt wrote {wasm} wrongly"))?;
-        fs::write(&bound, named).context(|| format!("cannot write {}", bound.display()))?;
-        optimise(node, &ORDERING, &bound, &module.wasm)?;
+    println!("finishing: wasm-opt (half a minute, but of a draft)");
+    finish(node, part, care, &bound, &module.wasm)?;
+    if let (Some(second), Some(later)) = (&second, &module.later) {
+        finish(node, part, care, second, later)?;
     }
     stamp.write()?;
     Ok(module)
+}
+
+/// Makes of a module what visitors get; a draft stays what it is.
+fn finish(node: &Node, part: Part, care: Care, from: &Path, to: &Path) -> Outcome {
+    if care == Care::Draft {
+        fs::copy(from, to).context(|| format!("cannot copy {}", from.display()))?;
+        return Ok(());
+    }
+    optimise(node, part.optimisation(), from, to)?;
+    if part.goal == Goal::Small {
+        let optimised = fs::read(to).context(|| format!("cannot read {}", to.display()))?;
+        let named =
+            order::named(&optimised).context(|| format!("wasm-opt wrote {} wrongly", to.display()))?;
+        fs::write(from, named).context(|| format!("cannot write {}", from.display()))?;
+        optimise(node, &ORDERING, from, to)?;
+    }
+    Ok(())
 }
 
 /// Runs wasm-opt.
@@ -174,17 +203,21 @@ fn optimise(node: &Node, passes: &[&str], from: &Path, to: &Path) -> Outcome {
 }
 
 /// Writes the glue and the bound module. For visitors, what the module imports of the glue is numbered: wasm-bindgen's names
-/// end in hashes that no compression makes smaller, and stand in both files.
+/// end in hashes that no compression makes smaller, and stand in both files. What it imports of the script that fetches the
+/// second part keeps its name.
 fn bind(stem: &str, bytes: Vec<u8>, folder: &Path, care: Care) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     let bindgen = bindgen.input_bytes(stem, bytes).web(true).map_err(|error| format!("{error:?}"))?;
     let bindgen = bindgen.omit_default_module_path(false).typescript(false);
     let bindgen = bindgen.remove_name_section(true).remove_producers_section(true);
+    // The table of functions is shared with what was split off.
+    let bindgen = bindgen.keep_lld_exports(true);
     let mut output = bindgen.generate_output().map_err(|error| format!("{error:?}"))?;
     if care == Care::Draft {
         return output.emit(folder).map_err(|error| format!("{error:?}"));
     }
-    let imports = output.wasm_mut().imports.iter_mut().enumerate();
+    let imports = output.wasm_mut().imports.iter_mut();
+    let imports = imports.filter(|import| import.module != split::SCRIPT).enumerate();
     let renamed: Vec<(String, String)> = imports
         .map(|(number, import)| {
             (std::mem::replace(&mut import.name, number.to_string()), import.name.clone())
@@ -218,6 +251,9 @@ fn compile(rust: &WasmRust, part: Part, care: Care) -> Outcome<PathBuf> {
     }
     if silent {
         flags.extend(SILENT_PANICS.map(|flag| format!("'{flag}'")));
+    }
+    if part.later.is_some() {
+        flags.push(format!("'{}'", split::LINK));
     }
     cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags = [{}]", flags.join(", ")));
     process::run("compiling the page", &mut cargo)?;

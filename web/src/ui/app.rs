@@ -3,7 +3,6 @@
 use super::capture::capture_pane;
 use super::change::use_change;
 use super::dock::dock_pane;
-use super::export::Export;
 use super::footer::footer;
 use super::header::header;
 use super::help::{self, Help};
@@ -12,8 +11,8 @@ use super::memo::{memo, part};
 use super::program::program_pane;
 use super::source::Source;
 use super::split::{Splitter, use_panes};
-use super::tour::{Invitation, Tour};
-use super::{Page, QuietProps};
+use super::tour::Invitation;
+use super::{Page, QuietProps, draw_later};
 use crate::browser;
 use crate::compiler::Compiler;
 use crate::examples::{EXAMPLES, Example, Gallery};
@@ -124,8 +123,8 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
             { footer(&page) }
             { part(&page, tabs) }
             { memo(Help { settings: page.state.settings, dispatch: page.dispatch.clone(), dialog: help }, help::help) }
-            <Export page={page.clone()} />
-            <Tour page={page.clone()} />
+            if page.state.export.is_some() { { draw_later(&page, |later| later.export) } }
+            if page.state.tour.is_some() || page.state.toured { { draw_later(&page, |later| later.tour) } }
         </>
     }
 }

@@ -1,11 +1,8 @@
 //! The place below the machine, where one of several panes is shown: packet, proof, and what else belongs to a run.
 
-use super::Page;
-use super::context::context_pane;
 use super::memo::part;
 use super::packet::packet_pane;
-use super::proof::proof_pane;
-use super::tables::tables_pane;
+use super::{Page, draw_later};
 use crate::state::{Action, Dock};
 use yew::prelude::*;
 
@@ -19,9 +16,9 @@ pub(super) fn dock_pane(page: &Page) -> Html {
             <div class={classes!("dock-body", name.to_ascii_lowercase())} role="tabpanel" id="dock-body" aria-label={name}>
                 { match shown {
                     Dock::Packet => packet_pane(page),
-                    Dock::Proof => proof_pane(page),
-                    Dock::Context => context_pane(page),
-                    Dock::Tables => tables_pane(page),
+                    Dock::Proof => draw_later(page, |later| later.proof),
+                    Dock::Context => draw_later(page, |later| later.context),
+                    Dock::Tables => draw_later(page, |later| later.tables),
                 } }
             </div>
         </section>

@@ -1,12 +1,9 @@
 //! The program pane: its levels side by side.
 
-use super::c_source::c_source;
-use super::code::machine_code;
-use super::graph::Graph;
 use super::listing::listing;
 use super::memo::part;
 use super::stop::stop_button;
-use super::{Page, flag};
+use super::{Page, draw_later, flag};
 use crate::export::Form;
 use crate::levels::{Level, Levels};
 use crate::state::{Action, GraphAction, Outcome, Settings, Shown, Verification};
@@ -24,13 +21,13 @@ pub(super) fn program_pane(page: &Page) -> Html {
                 <span class="views">{ part(page, views) }{ heat_button(page) }{ export_button(page) }</span>
                 <span class="end">{ verdict_chip(page) }{ result_chip(page) }</span></h2>
             if levels.is_some() && state.graph.shown {
-                <Graph page={page.clone()} />
+                { draw_later(page, |later| later.graph) }
             } else if levels.is_some() {
                 <div class="levels">
-                    if shown.c { { c_source(page) } }
+                    if shown.c { { draw_later(page, |later| later.c_source) } }
                     if shown.classic { { level(page, Level::Classic, "Classic") } }
                     if shown.ebpf { { level(page, Level::Ebpf, "eBPF") } }
-                    if shown.x86 { { machine_code(page) } }
+                    if shown.x86 { { draw_later(page, |later| later.machine_code) } }
                 </div>
             } else {
                 <p class="empty">{ "The program appears here as soon as the source can be read." }</p>
