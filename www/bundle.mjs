@@ -1,16 +1,18 @@
-// Bundles the page: node bundle.mjs OUT X86GLUE X86WASM GLUE WASM LATERWASM. Called by `cargo xtask dist`.
+// Bundles the page: node bundle.mjs CARE OUT X86GLUE X86WASM GLUE WASM LATERWASM. Called by `cargo xtask dist`. CARE is
+// "draft" for what shall be there soon and may be larger.
 //
 // GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module, LATERWASM what was split off it; the first two are
 // the x86-64 level's. Everything lands in OUT under a name
 // with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
 // `parts`, what the script imports and is therefore fetched with it; `later`, what it imports only when it is needed.
 
-import { readFile, readdir } from "node:fs/promises";
-import { basename, relative, resolve } from "node:path";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { basename, dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { minify } from "terser";
 
-const [out, x86Glue, x86Wasm, glue, wasm, laterWasm] = process.argv.slice(2);
+const [care, out, x86Glue, x86Wasm, glue, wasm, laterWasm] = process.argv.slice(2);
 const here = fileURLToPath(new URL(".", import.meta.url));
 const captures = (await readdir(new URL("examples/", import.meta.url)))
   .filter((name) => /\.pcapng$|\.pcap$/.test(name))
@@ -46,7 +48,10 @@ const unparsed = {
   },
 };
 
-const { metafile } = await build({
+// Chromium compiles all functions while the file comes, and not each at its first call, which the first key would wait for.
+const preamble = "//# allFunctionsCalledOnLoad";
+
+const { metafile, outputFiles } = await build({
   absWorkingDir: here,
   entryPoints: [
     ...["main.js", "worker.js", "x86.js", "style.css", "icon.svg", "icons/bpf64-192.png", "icons/bpf64-512.png", ...captures].map((path) => ({ in: path, out: path.replace(/\.[a-z]+$/, "") })),
@@ -68,11 +73,19 @@ const { metafile } = await build({
   // These names stand for files of which only xtask knows the place.
   alias: { "bpf64-glue": glue, "bpf64-wasm": wasm, "x86-glue": x86Glue, "x86-wasm": x86Wasm, "later-wasm": laterWasm },
   loader: { ".wasm": "file", ".svg": "copy", ".png": "copy", ".pcap": "copy", ".pcapng": "copy" },
-  // Chromium compiles all functions while the file comes, and not each at its first call, which the first key would wait for.
-  banner: { js: "//# allFunctionsCalledOnLoad" },
+  // The name's hash is of this, too: another way of making scripts small makes other names.
+  banner: { js: `${preamble}\n// ${care} ${await version("terser")}` },
   metafile: true,
+  write: false,
   logLevel: "warning",
 });
+
+// What esbuild leaves of scripts gets smaller by a fortieth.
+for (const { path, contents, text } of outputFiles) {
+  await mkdir(dirname(path), { recursive: true });
+  const small = path.endsWith(".js") && care !== "draft";
+  await writeFile(path, small ? await smaller(text) : contents);
+}
 
 const names = {};
 for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
@@ -95,6 +108,15 @@ const parts = [...atOnce].map(placed);
 const code = Object.keys(metafile.outputs).filter((file) => /\.(js|wasm)$/.test(file) && placed(file) !== names[basename(wasm)]);
 const later = code.filter((file) => !entries.includes(file) && !atOnce.has(file)).map(placed);
 console.log(JSON.stringify({ names, parts, later }));
+
+async function smaller(script) {
+  const { code } = await minify(script, { module: true, compress: { passes: 2, ecma: 2022 }, format: { ecma: 2022, preamble } });
+  return code;
+}
+
+async function version(name) {
+  return JSON.parse(await readFile(new URL(`node_modules/${name}/package.json`, import.meta.url), "utf8")).version;
+}
 
 function placed(file) {
   return relative(out, resolve(here, file));

@@ -59,7 +59,7 @@ pub(crate) fn build(out: &Path, care: Care) -> Outcome {
     // Made beside and moved at the end: a server or a reader of `out` never sees half a page.
     let fresh = workspace::path("target/page/site");
     workspace::remove_folder(&fresh)?;
-    let bundle = bundle(&node, &page, &x86, &fresh)?;
+    let bundle = bundle(&node, care, (&page, &x86), &fresh)?;
     write_named(&bundle, &fresh)?;
     if care == Care::Draft {
         replace(out, &fresh)?;
@@ -98,10 +98,14 @@ const WORKERS: [&str; 2] = ["worker.js", "x86.js"];
 const ICONS: [&str; 2] = ["icons/bpf64-192.png", "icons/bpf64-512.png"];
 
 /// Bundles script, style, wasm, icon and captures.
-fn bundle(node: &Node, page: &Module, x86: &Module, folder: &Path) -> Outcome<Bundle> {
+fn bundle(node: &Node, care: Care, (page, x86): (&Module, &Module), folder: &Path) -> Outcome<Bundle> {
     println!("bundling: esbuild");
     let mut esbuild = node.script("www/bundle.mjs");
-    esbuild.arg(folder).args([&x86.glue, &x86.wasm, &page.glue, &page.wasm]).args(&page.later);
+    esbuild
+        .arg(if care == Care::Draft { "draft" } else { "release" })
+        .arg(folder)
+        .args([&x86.glue, &x86.wasm, &page.glue, &page.wasm])
+        .args(&page.later);
     let text = process::output("bundling the page", &mut esbuild)?;
     serde_json::from_str(&text).context(|| format!("www/bundle.mjs did not print a list of files: {text}"))
 }

@@ -216,6 +216,13 @@ fn bind(stem: &str, bytes: Vec<u8>, folder: &Path, care: Care) -> Result<(), Str
     if care == Care::Draft {
         return output.emit(folder).map_err(|error| format!("{error:?}"));
     }
+    let fetchers: Vec<String> = output
+        .wasm_mut()
+        .imports
+        .iter()
+        .filter(|import| import.module == split::SCRIPT)
+        .map(|import| import.name.clone())
+        .collect();
     let imports = output.wasm_mut().imports.iter_mut();
     let imports = imports.filter(|import| import.module != split::SCRIPT).enumerate();
     let renamed: Vec<(String, String)> = imports
@@ -232,6 +239,9 @@ fn bind(stem: &str, bytes: Vec<u8>, folder: &Path, care: Care) -> Result<(), Str
             return Err(format!("the glue does not have`{name}` once"));
         }
         text = text.replace(&name, &number);
+    }
+    if !fetchers.is_empty() {
+        text = split::import_by_name(&text, &fetchers)?;
     }
     fs::write(&glue, text).map_err(|error| error.to_string())
 }

@@ -58,3 +58,14 @@ fn name_by_import(script: &Path, second: &Path) -> Outcome {
     let text = format!("import laterFile from \"later-wasm\";\n{}", text.replace(&place, "laterFile"));
     fs::write(script, text).context(|| format!("cannot write {}", script.display()))
 }
+
+/// The glue imports the script as a whole, for which the bundler makes a file of its own; by their names, it makes none.
+pub(super) fn import_by_name(glue: &str, names: &[String]) -> Result<String, String> {
+    let whole = format!("import * as import1 from \"{SCRIPT}\"");
+    if glue.matches(&whole).count() != 1 {
+        return Err(format!("the glue does not import {SCRIPT} once"));
+    }
+    let names = names.join(", ");
+    let named = format!("import {{ {names} }} from \"{SCRIPT}\";\nconst import1 = {{ {names} }};");
+    Ok(glue.replace(&whole, &named))
+}
