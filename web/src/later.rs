@@ -8,6 +8,7 @@
 // The mark is a library's macro, which in wasm becomes the declaration of a function of the other module.
 #![allow(unsafe_code)]
 
+use crate::state::{Action, State};
 use crate::ui::{LATER, Page};
 use std::cell::RefCell;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
@@ -34,7 +35,19 @@ pub struct Later {
     pub export: Draw,
     /// The tour's card.
     pub tour: Draw,
+    /// What is selected of the packet.
+    pub selection: Draw,
+    /// The fields of a layer of the packet, by its number.
+    pub fields: fn(&Page, usize) -> Html,
+    /// What a new packet is made of.
+    pub builder: Draw,
+    /// Does to the state what [`Action::wants_later`] says the first module cannot.
+    pub apply: fn(&mut State, Action),
 }
+
+/// What is said when it is wanted and could not be fetched.
+pub const LOST: &str =
+    "This part of the page could not be fetched. Check the connection, and do again what you have just done.";
 
 /// How it stands with it.
 enum Stand {

@@ -4,6 +4,7 @@
 //! soon as what it depends on changes. Tested natively.
 
 mod code;
+mod edit;
 mod events;
 mod graph;
 mod input;
@@ -13,6 +14,7 @@ mod panes;
 mod place;
 mod reports;
 mod run;
+mod seldom;
 mod settings;
 mod share;
 mod view;
@@ -21,6 +23,7 @@ use crate::condition::Condition;
 use crate::examples::{self, Example, FIRST, Gallery};
 use crate::export::Form;
 use crate::given::Given;
+use crate::later;
 use crate::levels::{self, Level, Levels, Problem};
 use crate::player::Player;
 use crate::tour::STOPS;
@@ -42,6 +45,7 @@ pub use panes::{Dock, Panes, Split, Tab};
 pub use reports::{Heat, Judged, Verification};
 use run::Chase;
 pub use run::{LongRun, Outcome};
+pub(crate) use seldom::apply as apply_later;
 pub use settings::{Settings, Shown, Theme};
 use std::rc::Rc;
 pub use view::View;
@@ -333,6 +337,12 @@ pub fn reduce(state: &State, action: Action) -> State {
 
 impl State {
     fn apply(&mut self, action: Action) {
+        if action.wants_later() {
+            return match later::there() {
+                Some(later) => (later.apply)(self, action),
+                None => self.keep_typed(action),
+            };
+        }
         match action {
             Action::Edit(source) => {
                 self.example = self.example.filter(|example| example.is(&source));
@@ -385,7 +395,6 @@ impl State {
             Action::OpenFile(name, bytes) => self.open_file(name, &bytes),
             Action::SelectEvent(index) => self.select_event(index),
             Action::SelectPacket(index) => self.select_packet(index),
-            Action::PacketText(text) => self.edit_packet(text),
             Action::Packet(action) => self.touch_packet(action),
             Action::Context(name, bytes) => self.give(|given| given.set_field(&name, bytes)),
             Action::Entry(entry) => self.give(|given| given.set_entry(entry)),
@@ -443,8 +452,8 @@ impl State {
             Action::CaptureHits(whole) => self.capture_hits = whole,
             Action::Notice(text) => self.notice = Some(text.into()),
             Action::Dismiss => self.notice = None,
-            // Drawn anew, like after every turn.
-            Action::Arrived => {}
+            // Drawn anew, like after every turn; and what the second module does.
+            Action::Arrived | Action::PacketText(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@ mod change;
 mod code;
 mod context;
 mod controls;
+mod dispatch;
 mod dock;
 mod export;
 mod footer;
@@ -127,12 +128,24 @@ pub static LATER: Later = Later {
     tables: tables::tables_pane,
     export: |page| html! { <export::Export page={page.clone()} /> },
     tour: |page| html! { <tour::Tour page={page.clone()} /> },
+    selection: packet::selection,
+    fields: packet::fields,
+    builder: packet::builder,
+    apply: crate::state::apply_later,
 };
 
 /// Draws what the second module draws; until it has come, a word for it.
 fn draw_later(page: &Page, what: fn(&Later) -> Draw) -> Html {
+    match later_for(page) {
+        Ok(later) => what(later)(page),
+        Err(meanwhile) => meanwhile,
+    }
+}
+
+/// The second module. Until it has come it is fetched, and there is a word to be shown instead.
+fn later_for(page: &Page) -> Result<&'static Later, Html> {
     if let Some(later) = later::there() {
-        return what(later)(page);
+        return Ok(later);
     }
     let fetch = {
         let dispatch = page.dispatch.clone();
@@ -142,11 +155,11 @@ fn draw_later(page: &Page, what: fn(&Later) -> Draw) -> Html {
         }
     };
     if later::is_lost() {
-        return html! {
+        return Err(html! {
             <p class="empty" role="alert">{ "This part of the page could not be fetched. " }
                 <button type="button" class="btn small" data-testid="fetch-again" onclick={move |_: MouseEvent| fetch()}>{ "Try again" }</button></p>
-        };
+        });
     }
     fetch();
-    html! { <p class="empty" role="status">{ "…" }</p> }
+    Err(html! { <p class="empty" role="status">{ "…" }</p> })
 }

@@ -2,7 +2,6 @@
 
 use super::{Action, Dock, OpenCapture, PacketInput, State, Unread};
 use crate::levels;
-use crate::packet_text;
 use bpf64_core::classic;
 use bpf64_core::context::skb::link_type;
 use bpf64_core::diagnostic::Diagnostic;
@@ -183,23 +182,6 @@ impl State {
             Rc::new(PacketInput::new(captured.bytes.to_vec(), captured.wire_len, captured.link_type));
         self.chosen = Some(index);
         self.record();
-    }
-
-    pub(super) fn edit_packet(&mut self, text: String) {
-        let old = &self.packet;
-        match packet_text::parse(&text) {
-            Ok(bytes) => {
-                // A packet that was typed is whole.
-                let wire_len = bytes.len() as u32;
-                let packet = PacketInput { text, ..PacketInput::new(bytes, wire_len, old.link_type) };
-                self.packet = Rc::new(packet);
-                self.chosen = None;
-                self.record();
-            }
-            Err(fault) => {
-                self.packet = Rc::new(PacketInput { text, fault: Some(fault), ..(**old).clone() });
-            }
-        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! The packet that goes in, and what a person does to it: select bytes and fields, edit them, have it mended, make a new one.
 
-use super::State;
+use super::{Action, State};
 use crate::levels::Level;
 use crate::packet_text;
 use crate::player::Player;
 use bpf64_core::context::skb::Skb;
 use bpf64_core::machine::{Place, Region};
-use bpf64_core::packet::build::{self, Recipe};
+use bpf64_core::packet::build::Recipe;
 use bpf64_core::packet::mend::{self, Mend};
-use bpf64_core::packet::{Capture, Field, Layer, edit, layers};
+use bpf64_core::packet::{Capture, Field, Layer, layers};
 use bpf64_core::program::Pc;
 use std::cell::RefCell;
 use std::ops::Range;
@@ -101,8 +101,8 @@ pub struct Touch {
     pub draft: Option<Draft>,
     /// Whether lengths and checksums are put right after each edit of a byte or a field is done.
     pub mends_along: bool,
-    /// What packet would be made.
-    pub recipe: Recipe,
+    /// What packet would be made, once somebody thinks of one.
+    pub recipe: Option<Recipe>,
 }
 
 /// What is being typed, as long as the place has the focus.
@@ -149,6 +149,7 @@ pub enum PacketAction {
 }
 
 impl State {
+    /// Does what changes no byte; the rest is in `edit`.
     pub(super) fn touch_packet(&mut self, action: PacketAction) {
         match action {
             PacketAction::Select(bytes) => self.select_bytes(Some(bytes)),
@@ -161,37 +162,21 @@ impl State {
                 };
                 self.select_bytes(Some(start..start + 1));
             }
-            PacketAction::Type(spot, text) => self.type_into(spot, text),
             PacketAction::Done => {
                 // Not with each key: on the way to 17, protocol 1 would have its sum where 17 has its ports.
                 if self.touch.draft.take().is_some() && self.touch.mends_along {
-                    self.touch_packet(PacketAction::Mend);
+                    self.apply(Action::Packet(PacketAction::Mend));
                 }
             }
-            PacketAction::Mend => {
-                let mut bytes = self.packet.bytes.clone();
-                mend::apply(&mut bytes, &self.packet.faults);
-                self.put_packet(bytes);
-            }
-            PacketAction::MendAlong(along) => {
-                self.touch.mends_along = along;
-                if along {
-                    self.touch_packet(PacketAction::Mend);
-                }
-            }
-            PacketAction::Recipe(recipe) => self.touch.recipe = recipe,
-            PacketAction::Build => {
-                let bytes = build::build(self.touch.recipe);
-                let (wire_len, link) = (bytes.len() as u32, bpf64_core::context::skb::link_type::ETHERNET);
-                self.chosen = None;
-                self.packet = Rc::new(PacketInput::new(bytes, wire_len, link));
-                self.touch.draft = None;
-                self.record();
-            }
+            PacketAction::Recipe(recipe) => self.touch.recipe = Some(recipe),
+            PacketAction::Type(..)
+            | PacketAction::Mend
+            | PacketAction::MendAlong(_)
+            | PacketAction::Build => {}
         }
     }
 
-    fn select_bytes(&mut self, bytes: Option<Range<usize>>) {
+    pub(super) fn select_bytes(&mut self, bytes: Option<Range<usize>>) {
         let inside = |bytes: &Range<usize>| !bytes.is_empty() && bytes.end <= self.packet.bytes.len();
         self.touch.selected = bytes.filter(inside);
         self.find_readers();
@@ -229,41 +214,6 @@ impl State {
         let Some(levels) = &self.levels else { return Vec::new() };
         self.touch.readers.iter().filter_map(|&pc| levels.partner(self.level, pc, level)).collect()
     }
-
-    fn type_into(&mut self, spot: Spot, text: String) {
-        let mut bytes = self.packet.bytes.clone();
-        let done = match spot {
-            Spot::Byte(at) => type_byte(&mut bytes, at, &text),
-            Spot::Field(start) => match self.packet.field_at(start) {
-                Some(_) if text.trim().is_empty() => Err("nothing is typed yet".to_owned()),
-                Some(field) => edit::replace(field, &mut bytes, &text),
-                None => Err("the packet no longer has this field".to_owned()),
-            },
-        };
-        let changed = done.is_ok() && bytes != self.packet.bytes;
-        self.touch.draft = Some(Draft { spot, text, fault: done.err() });
-        if changed {
-            self.put_packet(bytes);
-            if let Spot::Field(start) = spot {
-                let bytes = self.packet.field_at(start).map(|field| field.bytes.clone());
-                self.select_bytes(bytes);
-            }
-        }
-    }
-
-    /// The same packet with other bytes.
-    fn put_packet(&mut self, bytes: Vec<u8>) {
-        if bytes == self.packet.bytes {
-            return;
-        }
-        let PacketInput { bytes: before, wire_len, link_type, .. } = &*self.packet;
-        // What was cut off stays cut off.
-        let missing = (*wire_len as usize).saturating_sub(before.len());
-        let wire_len = (bytes.len() + missing) as u32;
-        self.packet = Rc::new(PacketInput::new(bytes, wire_len, *link_type));
-        self.chosen = None;
-        self.record();
-    }
 }
 
 impl PacketInput {
@@ -272,20 +222,6 @@ impl PacketInput {
     pub fn field_at(&self, start: usize) -> Option<&Field> {
         let mut fields = self.layers.iter().flat_map(|layer| &layer.fields);
         fields.find(|field| field.bytes.start == start)
-    }
-}
-
-fn type_byte(bytes: &mut [u8], at: usize, text: &str) -> Result<(), String> {
-    let typed = text.trim();
-    let is_byte = typed.len() == 2 && typed.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let value = u8::from_str_radix(typed, 16).ok().filter(|_| is_byte);
-    match (bytes.get_mut(at), value) {
-        (Some(byte), Some(value)) => {
-            *byte = value;
-            Ok(())
-        }
-        (None, _) => Err("the packet no longer has this byte".to_owned()),
-        (_, None) => Err("a byte is two hexadecimal digits".to_owned()),
     }
 }
 
@@ -302,7 +238,7 @@ pub(super) fn reads(player: &Player, step: usize, cut: usize) -> impl Iterator<I
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Action, Lit, reduce};
+    use super::super::{Lit, reduce};
     use super::*;
     use bpf64_core::meaning::Meaning;
     use bpf64_core::packet::build::Network;

@@ -2,6 +2,7 @@
 
 use super::capture::capture_pane;
 use super::change::use_change;
+use super::dispatch::in_order;
 use super::dock::dock_pane;
 use super::footer::footer;
 use super::header::header;
@@ -75,7 +76,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
     });
     let dispatch = {
         let dispatcher = store.dispatcher();
-        use_memo((), move |()| Callback::from(move |action| dispatcher.dispatch(action)))
+        use_memo((), move |()| in_order(move |action| dispatcher.dispatch(action)))
     };
     let page = Page { state: Rc::clone(&store.0), dispatch: (*dispatch).clone() };
     let newest = use_mut_ref(|| page.clone());

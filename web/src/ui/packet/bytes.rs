@@ -2,6 +2,7 @@
 
 use super::kind_class;
 use crate::browser;
+use crate::later;
 use crate::state::{Action, LINE, PacketAction, State, View};
 use crate::ui::change::use_change;
 use crate::ui::memo::memo;
@@ -37,7 +38,8 @@ pub(super) fn Bytes(QuietProps { page }: &QuietProps) -> Html {
             }
         })
     };
-    use_follow(state.touch.selected.as_ref().map(|bytes| bytes.start));
+    // Fields are only drawn once the second module is there.
+    use_follow(state.touch.selected.as_ref().map(|bytes| (bytes.start, later::there().is_some())));
     if let (Some(player), true) = (&state.player, state.view != View::Bytes && !bytes.is_empty()) {
         let rows = (0..player.packet().len().min(SHOWN).div_ceil(LINE))
             .map(|line| (line * LINE, format!("{:04x}", cut + line * LINE)));
@@ -172,9 +174,9 @@ fn keys(page: &Page) -> Callback<KeyboardEvent> {
 
 /// Keeps the first selected byte and its field in view.
 #[hook]
-fn use_follow(start: Option<usize>) {
+fn use_follow(start: Option<(usize, bool)>) {
     use_change(start, |start| {
-        if let Some(start) = start {
+        if let Some((start, _)) = start {
             browser::reveal(&format!("[data-testid=byte-{start}]"));
             browser::reveal(".field-row.selected");
         }

@@ -1,8 +1,10 @@
-//! The layers of the packet, outermost first; the one that is looked at shows its fields, to be edited.
+//! The layers of the packet, outermost first; the one that is looked at shows its fields, to be edited, which the second module
+//! draws.
 
-use super::{kind_class, typed};
+use super::kind_class;
+use super::selection::typed;
 use crate::state::{Action, PacketAction, Spot};
-use crate::ui::Page;
+use crate::ui::{Page, later_for};
 use bpf64_core::packet::{Field, Layer, edit};
 use std::ops::Range;
 use yew::prelude::*;
@@ -28,12 +30,18 @@ fn one(page: &Page, number: usize, layer: &Layer) -> Html {
                 <em class={kind_class(layer.kind)}></em><b>{ layer.name }</b><span>{ &layer.summary }</span>
                 if wrong { <span class="wrong">{ "to mend" }</span> }
             </button>
-            if open {
-                <div class="fields" role="group" aria-label={format!("Fields of {}", layer.name)}>
-                    { for layer.fields.iter().map(|field| row(page, layer, field)) }
-                </div>
-            }
+            if open { { later_for(page).map_or_else(|meanwhile| meanwhile, |later| (later.fields)(page, number)) } }
         </>
+    }
+}
+
+/// The fields of a layer.
+pub(in crate::ui) fn fields(page: &Page, number: usize) -> Html {
+    let Some(layer) = page.state.packet.layers.get(number) else { return Html::default() };
+    html! {
+        <div class="fields" role="group" aria-label={format!("Fields of {}", layer.name)}>
+            { for layer.fields.iter().map(|field| row(page, layer, field)) }
+        </div>
     }
 }
 

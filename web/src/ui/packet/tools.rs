@@ -1,9 +1,8 @@
 //! What makes packets: mending, the packet as text, and new ones.
 
 use crate::state::{Action, PacketAction};
-use crate::ui::{Page, memory};
-use bpf64_core::packet::build::{MAX_TAGS, Network, Recipe, Transport};
-use web_sys::{HtmlInputElement, HtmlSelectElement, HtmlTextAreaElement};
+use crate::ui::{Page, draw_later, memory};
+use web_sys::{HtmlInputElement, HtmlTextAreaElement};
 use yew::prelude::*;
 
 /// Which lengths and checksums are wrong, and what puts them right.
@@ -44,45 +43,13 @@ pub(super) fn packet_input(page: &Page) -> Html {
     }
 }
 
-const NETWORKS: [(&str, Network); 3] =
-    [("IPv4", Network::Ipv4), ("IPv6", Network::Ipv6), ("ARP", Network::Arp)];
-const TRANSPORTS: [(&str, Transport); 3] =
-    [("TCP", Transport::Tcp), ("UDP", Transport::Udp), ("ICMP", Transport::Icmp)];
-const TAGS: [(&str, u8); 3] = [("no tag", 0), ("VLAN", 1), ("two tags", MAX_TAGS)];
-
-/// A new packet: what it is made of is chosen here, what it says is edited in its fields.
-pub(super) fn builder(page: &Page) -> Html {
-    let recipe = page.state.touch.recipe;
+/// A new packet. What it is made of is shown once somebody thinks of one.
+pub(super) fn new_packet(page: &Page) -> Html {
+    let chosen = page.state.touch.recipe;
+    let think = page.send(Action::Packet(PacketAction::Recipe(chosen.unwrap_or_default())));
     html! {
-        <details class="builder"><summary data-testid="new-packet">{ "New packet" }</summary><div>
-            { choice(page, "tags", "VLAN tags", &TAGS, recipe.tags, |recipe, tags| Recipe { tags, ..recipe }) }
-            { choice(page, "network", "Network layer", &NETWORKS, recipe.network, |recipe, network| Recipe { network, ..recipe }) }
-            if recipe.network != Network::Arp {
-                { choice(page, "transport", "What it carries", &TRANSPORTS, recipe.transport, |recipe, transport| Recipe { transport, ..recipe }) }
-            }
-            <button type="button" class="btn small" data-testid="build" onclick={page.send(Action::Packet(PacketAction::Build))}>{ "Make" }</button>
-        </div></details>
-    }
-}
-
-/// A choice of one thing that a packet is made of.
-fn choice<T: Copy + PartialEq + 'static>(
-    page: &Page,
-    id: &str,
-    label: &'static str,
-    all: &'static [(&'static str, T)],
-    chosen: T,
-    set: fn(Recipe, T) -> Recipe,
-) -> Html {
-    let recipe = page.state.touch.recipe;
-    let onchange = page.on(move |event: Event| {
-        let name = event.target_unchecked_into::<HtmlSelectElement>().value();
-        let value = all.iter().find(|(known, _)| *known == name).map_or(chosen, |(_, value)| *value);
-        Action::Packet(PacketAction::Recipe(set(recipe, value)))
-    });
-    html! {
-        <select aria-label={label} data-testid={format!("build-{id}")} {onchange}>
-            { for all.iter().map(|(name, value)| html! { <option value={*name} selected={*value == chosen}>{ *name }</option> }) }
-        </select>
+        <details class="builder"><summary data-testid="new-packet" onclick={think}>{ "New packet" }</summary>
+            if chosen.is_some() { { draw_later(page, |later| later.builder) } }
+        </details>
     }
 }
