@@ -79,7 +79,7 @@ impl Condition {
     ///
     /// # Errors
     /// A sentence about what is not understood, with an example.
-    pub fn parse(text: &str, is_table: impl Fn(&str) -> bool) -> Result<Self, String> {
+    pub fn parse(text: &str, is_table: &dyn Fn(&str) -> bool) -> Result<Self, String> {
         let text = text.trim();
         for (word, make) in
             [("write", Condition::Writes as fn(Span) -> Condition), ("read", Condition::Reads)]
@@ -87,14 +87,14 @@ impl Condition {
             let start = text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word));
             let rest = start.map(|_| &text[word.len()..]);
             if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with(' ')) {
-                return span(rest.trim(), &is_table).map(make);
+                return span(rest.trim(), is_table).map(make);
             }
         }
         let found = COMPARISONS.iter().find_map(|(sign, how)| Some((text.split_once(sign)?, *how)));
         let ((left, right), how) =
             found.ok_or_else(|| format!("`{text}` is no condition; write for example {EXAMPLE}"))?;
         let (left, right) = (left.trim(), number(right.trim())?);
-        match entry(left, &is_table) {
+        match entry(left, is_table) {
             Some(entry) => Ok(Condition::Entry(entry?, how, right)),
             None => Ok(Condition::Holds(place(&left.to_ascii_lowercase())?, how, right)),
         }

@@ -28,22 +28,6 @@ pub enum Wish {
     Help,
 }
 
-/// Every key with what it does, for the help: key, where it works, what it does.
-pub const HELP: &[(&str, &str)] = &[
-    ("s, F10", "step"),
-    ("b, S, Shift+F10", "step back"),
-    ("c, F8", "continue to the next breakpoint"),
-    ("r, Ctrl+Enter", "run to the end; Ctrl+Enter in the editor"),
-    ("0", "restart"),
-    (".", "breakpoint on the focused or current row"),
-    ("Ctrl+I", "in the editor: what the word at the cursor means"),
-    ("↑ ↓ Home End", "move in a listing"),
-    ("Enter", "run to the row that has the focus"),
-    ("g", "graph or listings"),
-    ("↑ ↓ ← →", "move along the lines of the graph, or in the packet's bytes"),
-    ("?", "this help"),
-];
-
 /// What `press` asks for, if anything. Letters work where no text is typed, function keys everywhere.
 #[must_use]
 pub fn wish(press: Press<'_>) -> Option<Wish> {

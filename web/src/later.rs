@@ -8,11 +8,13 @@
 // The mark is a library's macro, which in wasm becomes the declaration of a function of the other module.
 #![allow(unsafe_code)]
 
+use crate::compiler::Job;
+use crate::condition::Condition;
 use crate::state::{Action, State};
-use crate::ui::{LATER, Page};
+use crate::ui::{Help, LATER, Page};
 use std::cell::RefCell;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
-use yew::Html;
+use yew::{Callback, Html};
 
 /// A pane, or what else is drawn of the page.
 pub type Draw = fn(&Page) -> Html;
@@ -41,6 +43,16 @@ pub struct Later {
     pub fields: fn(&Page, usize) -> Html,
     /// What a new packet is made of.
     pub builder: Draw,
+    /// What the help holds.
+    pub help: fn(&Help) -> Html,
+    /// Reads a condition; whether there is a table of that name says the function.
+    pub condition: fn(&str, &dyn Fn(&str) -> bool) -> Result<Condition, String>,
+    /// Has the compiler do something for the page as it is; its answer is an action.
+    pub compile: fn(&Job, &State, &Callback<Action>),
+    /// Ends what the compiler does.
+    pub give_up: fn(),
+    /// Sets a field of the context, by its name, to what was typed, if that is something.
+    pub set_field: fn(&mut State, &str, &str),
     /// Does to the state what [`Action::wants_later`] says the first module cannot.
     pub apply: fn(&mut State, Action),
 }

@@ -26,7 +26,7 @@ use crate::given::Given;
 use crate::later;
 use crate::levels::{self, Level, Levels, Problem};
 use crate::player::Player;
-use crate::tour::STOPS;
+use crate::tour::PLACES;
 use crate::work::{KnownHere, Order, Report};
 use bpf64_core::context::skb::link_type;
 use bpf64_core::environment::Environment;
@@ -103,6 +103,8 @@ pub struct State {
     pub breakpoints: Vec<Pc>,
     /// What else a run stops at.
     pub conditions: Vec<Condition>,
+    /// Those of a link that are not read yet.
+    pub unread_conditions: Rc<[String]>,
     /// Where the tour is, while it goes on.
     pub tour: Option<usize>,
     /// Whether it was ended since the page was opened.
@@ -178,7 +180,7 @@ pub enum Action {
     /// The worker has found something out.
     Report(Report),
     /// The compiler has answered.
-    Compiled(Reply),
+    Compiled(Rc<Reply>),
     /// One of the visits of an instruction is looked at, or all together.
     Visit(Option<usize>),
     /// The worker is to stop what it does.
@@ -231,6 +233,8 @@ pub enum Action {
     GoToMaker(Place),
     /// A condition to stop at, set or taken away.
     Condition(Condition),
+    /// The conditions of a link are to be read.
+    ReadConditions,
     /// On to a step of the tour, or out of it.
     Tour(Option<usize>),
     /// The program is wanted in this form, or no longer.
@@ -293,6 +297,7 @@ impl Default for State {
             level: Level::Ebpf,
             breakpoints: Vec::new(),
             conditions: Vec::new(),
+            unread_conditions: Rc::from([]),
             tour: None,
             toured: false,
             export: None,
@@ -337,11 +342,8 @@ pub fn reduce(state: &State, action: Action) -> State {
 
 impl State {
     fn apply(&mut self, action: Action) {
-        if action.wants_later() {
-            return match later::there() {
-                Some(later) => (later.apply)(self, action),
-                None => self.keep_typed(action),
-            };
+        if action.wants_later() && later::there().is_none() {
+            return self.keep_typed(action);
         }
         match action {
             Action::Edit(source) => {
@@ -370,7 +372,6 @@ impl State {
                 }
             }
             Action::Report(report) => self.hear(report),
-            Action::Compiled(reply) => self.take_reply(reply),
             Action::Visit(visit) => self.visit = visit,
             Action::Stop => {
                 self.stops += 1;
@@ -392,15 +393,8 @@ impl State {
                     self.open_capture(name, &bytes, example.packet);
                 }
             }
-            Action::OpenFile(name, bytes) => self.open_file(name, &bytes),
-            Action::SelectEvent(index) => self.select_event(index),
             Action::SelectPacket(index) => self.select_packet(index),
             Action::Packet(action) => self.touch_packet(action),
-            Action::Context(name, bytes) => self.give(|given| given.set_field(&name, bytes)),
-            Action::Entry(entry) => self.give(|given| given.set_entry(entry)),
-            Action::ForgetEntries(table) => {
-                self.give(|given| given.entries.retain(|entry| entry.table != table));
-            }
             Action::Moment(moment) => self.moment = moment,
             Action::Graph(action) => self.graph.apply(action),
             Action::Level(level) => self.set_level(level),
@@ -452,18 +446,30 @@ impl State {
             Action::CaptureHits(whole) => self.capture_hits = whole,
             Action::Notice(text) => self.notice = Some(text.into()),
             Action::Dismiss => self.notice = None,
-            // Drawn anew, like after every turn; and what the second module does.
-            Action::Arrived | Action::PacketText(_) => {}
+            // Drawn anew, like after every turn.
+            Action::Arrived => {}
+            Action::Compiled(_)
+            | Action::Context(..)
+            | Action::Entry(_)
+            | Action::ForgetEntries(_)
+            | Action::OpenFile(..)
+            | Action::PacketText(_)
+            | Action::ReadConditions
+            | Action::SelectEvent(_) => {
+                if let Some(later) = later::there() {
+                    (later.apply)(self, action);
+                }
+            }
         }
     }
 
     /// Shows what a step of the tour speaks of.
     fn tour_to(&mut self, at: Option<usize>) {
-        self.tour = at.filter(|&at| at < STOPS.len());
+        self.tour = at.filter(|&at| at < PLACES.len());
         self.toured |= self.tour.is_none();
-        if let Some(stop) = self.tour.and_then(|at| STOPS.get(at)) {
-            self.tab = stop.tab;
-            self.dock = stop.dock.unwrap_or(self.dock);
+        if let Some(&(tab, dock)) = self.tour.and_then(|at| PLACES.get(at)) {
+            self.tab = tab;
+            self.dock = dock.unwrap_or(self.dock);
         }
     }
 

@@ -31,9 +31,13 @@ mod tables;
 mod tour;
 mod value;
 mod virtual_list;
+mod workers;
 
 pub use app::{App, AppProps};
+pub use help::Help;
 
+use crate::compiler;
+use crate::condition::Condition;
 use crate::later::{self, Draw, Later};
 use crate::levels::Key;
 use crate::paint;
@@ -131,7 +135,12 @@ pub static LATER: Later = Later {
     selection: packet::selection,
     fields: packet::fields,
     builder: packet::builder,
+    help: help::inside,
+    condition: Condition::parse,
+    compile: compiler::ask,
+    give_up: compiler::give_up,
     apply: crate::state::apply_later,
+    set_field: State::set_field,
 };
 
 /// Draws what the second module draws; until it has come, a word for it.

@@ -7,7 +7,7 @@ use bpf64_core::context::skb::Skb;
 use bpf64_core::environment::World;
 
 fn parse(text: &str) -> Result<Condition, String> {
-    Condition::parse(text, |name| name == "Counts")
+    Condition::parse(text, &|name| name == "Counts")
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn tables_are_watched_by_their_entries() {
         *(u32 *)(r10 - 4) = 2\n*(u32 *)(r10 - 8) = 9\nr1 = map[seen]\nr2 = r10\nr2 += -4\nr3 = r10\nr3 += -8\nr4 = 0\n\
         call map_update_elem\nr1 = map[seen]\nr2 = r10\nr2 += -4\ncall map_delete_elem\nout: r0 = 0\nexit";
     let seen = |text: &str| {
-        let condition = Condition::parse(text, |name| matches!(name, "Counts" | "seen")).unwrap();
+        let condition = Condition::parse(text, &|name| matches!(name, "Counts" | "seen")).unwrap();
         let levels = read(source, None, None).unwrap();
         let mut player = Player::new(&levels, Level::Ebpf, World::new(Skb::ethernet(vec![0; 14])));
         let mut found = Vec::new();

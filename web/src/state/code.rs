@@ -136,7 +136,7 @@ mod tests {
             Row { pc: Some(3), line: insn(0, "movzx eax, word ptr [r8+0xc]") },
             Row { pc: None, line: insn(5, "ret") },
         ];
-        reduce(state, Action::Compiled(Reply::Code { order, code: Ok(rows) }))
+        reduce(state, Action::Compiled(Reply::Code { order, code: Ok(rows) }.into()))
     }
 
     #[test]

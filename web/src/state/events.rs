@@ -156,7 +156,7 @@ mod tests {
         let ((format, recording), number) = (state.events.texts(), state.events.number);
         let request = bpf64_x86::Request::Recording { number, format, recording };
         let reply = bpf64_x86::module::answer(&bpf64_work::encode(&request));
-        reduce(state, Action::Compiled(bpf64_work::decode(&reply).unwrap()))
+        reduce(state, Action::Compiled(Rc::new(bpf64_work::decode(&reply).unwrap())))
     }
 
     fn opened(files: [&str; 2]) -> State {

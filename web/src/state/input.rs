@@ -1,6 +1,7 @@
 //! What comes in from outside: captures, files, packets, bytes that are typed.
 
 use super::{Action, Dock, OpenCapture, PacketInput, State, Unread};
+use crate::later;
 use crate::levels;
 use bpf64_core::classic;
 use bpf64_core::context::skb::link_type;
@@ -34,14 +35,16 @@ impl State {
             self.dock = Dock::Packet;
         }
         self.read_source();
-        for (name, typed) in example.context {
-            self.set_field(name, typed);
+        if let Some(later) = later::there() {
+            for (name, typed) in example.context {
+                (later.set_field)(self, name, typed);
+            }
         }
         self.seek(0);
     }
 
     /// Sets a field of the context to what was typed, if that is something.
-    fn set_field(&mut self, name: &str, typed: &str) {
+    pub(crate) fn set_field(&mut self, name: &str, typed: &str) {
         let Some(levels) = self.levels.clone() else { return };
         let environment = &levels.program_type;
         let context = environment.context_in(&self.given.world(&levels, self.packet.skb()));

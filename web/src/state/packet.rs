@@ -1,6 +1,7 @@
 //! The packet that goes in, and what a person does to it: select bytes and fields, edit them, have it mended, make a new one.
 
 use super::{Action, State};
+use crate::later;
 use crate::levels::Level;
 use crate::packet_text;
 use crate::player::Player;
@@ -172,7 +173,11 @@ impl State {
             PacketAction::Type(..)
             | PacketAction::Mend
             | PacketAction::MendAlong(_)
-            | PacketAction::Build => {}
+            | PacketAction::Build => {
+                if let Some(later) = later::there() {
+                    (later.apply)(self, Action::Packet(action));
+                }
+            }
         }
     }
 

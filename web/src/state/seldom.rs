@@ -1,6 +1,7 @@
 //! Actions that are seldom: which of them the second module does, and what becomes of them until that is there.
 
 use super::{Action, Draft, PacketAction, PacketInput, State};
+use crate::condition::Condition;
 use std::rc::Rc;
 
 impl Action {
@@ -8,7 +9,16 @@ impl Action {
     #[must_use]
     pub fn wants_later(&self) -> bool {
         match self {
-            Action::PacketText(_) => true,
+            Action::Compiled(_)
+            | Action::Context(..)
+            | Action::Entry(_)
+            | Action::ForgetEntries(_)
+            | Action::OpenFile(..)
+            | Action::PacketText(_)
+            | Action::ReadConditions
+            | Action::SelectEvent(_) => true,
+            // What is set beside the packet is written as people write it.
+            Action::Example(example) => !example.context.is_empty(),
             Action::Packet(action) => matches!(
                 action,
                 PacketAction::Type(..)
@@ -52,11 +62,29 @@ impl State {
     }
 }
 
+/// Whether a word may be a table's name. Only the program could say whether it is, and that may be one that cannot be read.
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+}
+
 /// Does what the first module cannot.
 pub(crate) fn apply(state: &mut State, action: Action) {
     match action {
+        Action::Compiled(reply) => state.take_reply(Rc::unwrap_or_clone(reply)),
+        Action::Context(name, bytes) => state.give(|given| given.set_field(&name, bytes)),
+        Action::Entry(entry) => state.give(|given| given.set_entry(entry)),
+        Action::ForgetEntries(table) => {
+            state.give(|given| given.entries.retain(|entry| entry.table != table));
+        }
+        Action::OpenFile(name, bytes) => state.open_file(name, &bytes),
+        Action::SelectEvent(index) => state.select_event(index),
         Action::PacketText(text) => state.edit_packet(text),
         Action::Packet(action) => state.change_packet(action),
+        Action::ReadConditions => {
+            let texts = std::mem::take(&mut state.unread_conditions);
+            let read = texts.iter().filter_map(|text| Condition::parse(text, &is_name).ok());
+            state.conditions.extend(read);
+        }
         // The first module does all others.
         _ => {}
     }
@@ -79,6 +107,16 @@ mod tests {
             state = reduce(&state, Action::PacketText(text.to_owned()));
         }
         assert_eq!(state.packet.bytes, [0x45, 0, 7]);
+    }
+
+    #[test]
+    fn conditions_of_a_link_stay_in_it_until_they_are_read() {
+        let texts = ["r0 == 5".to_owned(), "write counts[3]".to_owned()];
+        let unread = State { unread_conditions: texts.clone().into(), ..State::default() };
+        assert_eq!(unread.document().conditions, texts);
+        let read = reduce(&unread, Action::ReadConditions);
+        assert_eq!((read.conditions.len(), read.unread_conditions.len()), (2, 0));
+        assert_eq!(read.document().conditions, texts);
     }
 
     #[test]

@@ -1,19 +1,14 @@
 //! The state as a permalink, and back.
 
-use super::{PacketInput, State};
-use crate::condition::Condition;
+use super::{Action, PacketInput, State};
 use crate::examples;
 use crate::given::Given;
+use crate::later;
 use crate::levels::Level;
 use bpf64_core::environment::Environment;
 use bpf64_core::link::{self, Document};
 use bpf64_core::load::Format;
 use std::rc::Rc;
-
-/// Whether a word may be a table's name: the program, which would say, is not read yet.
-fn is_name(word: &str) -> bool {
-    !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
-}
 
 impl State {
     /// The whole state that a colleague needs.
@@ -27,6 +22,7 @@ impl State {
             slots.sort_unstable();
             slots
         });
+        let unread = self.unread_conditions.iter().cloned();
         Document {
             source: self.source.to_string(),
             language: self.language.map(|format| format.name().to_owned()).unwrap_or_default(),
@@ -41,7 +37,7 @@ impl State {
             program_type: self.program_type.map(|known| known.name.to_string()).unwrap_or_default(),
             context: self.given.context.clone(),
             entries: self.given.entries.clone(),
-            conditions: self.conditions.iter().map(ToString::to_string).collect(),
+            conditions: self.conditions.iter().map(ToString::to_string).chain(unread).collect(),
         }
     }
 
@@ -67,7 +63,7 @@ impl State {
         self.language = Format::named(&language);
         self.program_type = Environment::named(&program_type);
         self.given = Rc::new(Given { context, entries });
-        self.conditions = conditions.iter().filter_map(|text| Condition::parse(text, is_name).ok()).collect();
+        self.unread_conditions = conditions.into();
         if let Some(link::Packet { bytes, wire_len, link_type }) = packet {
             self.packet = Rc::new(PacketInput::new(bytes, wire_len, link_type));
         }
@@ -81,6 +77,9 @@ impl State {
             self.breakpoints = breakpoints.into_iter().filter_map(pc_at).collect();
             self.record();
             self.seek(step as usize);
+        }
+        if later::there().is_some() {
+            self.apply(Action::ReadConditions);
         }
     }
 }

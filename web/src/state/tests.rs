@@ -176,7 +176,7 @@ fn program_files_become_the_source() {
 
 fn answered(state: &State, listing: Result<bpf64_x86::Listing, Vec<bpf64_x86::Fault>>) -> State {
     let number = state.unread.as_ref().map_or(0, |file| file.number);
-    reduce(state, Action::Compiled(bpf64_x86::Reply::File { number, listing }))
+    reduce(state, Action::Compiled(bpf64_x86::Reply::File { number, listing }.into()))
 }
 
 fn listing(source: &str, program_type: &str, remark: Option<&str>) -> bpf64_x86::Listing {
@@ -203,7 +203,8 @@ fn an_object_file_is_read_elsewhere() {
         Action::OpenFile("a.o".to_owned(), Rc::from(*b"\x7fELF and so on")),
         Action::OpenFile("b.o".to_owned(), Rc::from(*b"\x7fELF and so on")),
     ]);
-    let late = Action::Compiled(bpf64_x86::Reply::File { number: 1, listing: Ok(listing("exit", "", None)) });
+    let late =
+        Action::Compiled(bpf64_x86::Reply::File { number: 1, listing: Ok(listing("exit", "", None)) }.into());
     assert_eq!(&*reduce(&other, late).source, ARP);
 }
 
@@ -520,7 +521,7 @@ fn what_is_set_before_the_run_is_in_the_link() {
         Action::Edit(source.to_owned()),
         Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])),
         set("counts", vec![1, 0, 0, 0], Some(vec![2, 0, 0, 0])),
-        Action::Condition(crate::condition::Condition::parse("write stack", |_| false).unwrap()),
+        Action::Condition(crate::condition::Condition::parse("write stack", &|_| false).unwrap()),
     ]);
     assert_eq!(state.result(), Some(7));
     let held = |state: &State| state.player.as_ref().map(|player| player.tables()[0].entries().count());

@@ -13,15 +13,14 @@ use super::program::program_pane;
 use super::source::Source;
 use super::split::{Splitter, use_panes};
 use super::tour::Invitation;
+use super::workers::{Workers, use_compiler, use_recording, use_worker};
 use super::{Page, QuietProps, draw_later};
 use crate::browser;
-use crate::compiler::Compiler;
 use crate::examples::{EXAMPLES, Example, Gallery};
 use crate::keys::{self, Press, Wish};
+use crate::later;
 use crate::levels::Level;
-use crate::state::{Action, Dock, Settings, Split, State, Tab, Verification, reduce};
-use crate::work::Request;
-use crate::worker::Client;
+use crate::state::{Action, Settings, Split, State, Tab, reduce};
 use bpf64_core::program::Pc;
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
@@ -38,9 +37,6 @@ const ADDRESS_DELAY: u32 = 400;
 /// Under which names the browser keeps the last link and the settings.
 const LAST: &str = "bpf64.last";
 const SETTINGS: &str = "bpf64.settings";
-
-/// The page's end of the workers, once there is one.
-type Workers = Rc<RefCell<Option<Client>>>;
 
 /// The state for Yew, and who is told what will come of an action before it does.
 struct Store(Rc<State>, Workers);
@@ -88,6 +84,15 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
     use_worker(&page, &store.1);
     use_compiler(&page);
     use_recording(&page);
+    {
+        // Whatever comes after the link waits for them: it may be to go on to where they hold.
+        let (unread, dispatch) = (!page.state.unread_conditions.is_empty(), page.dispatch.clone());
+        use_change(unread, move |&unread| {
+            if unread {
+                dispatch.emit(Action::ReadConditions);
+            }
+        });
+    }
     use_panes(page.state.settings);
     use_change(page.state.settings, |settings| {
         browser::keep(SETTINGS, &settings.text());
@@ -100,8 +105,8 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
     };
     let open = page_callback(&newest, |page, file: web_sys::File| open_file(page, file));
     let show_help = {
-        let help = help.clone();
-        Callback::from(move |()| open_dialog(&help))
+        let (help, dispatch) = (help.clone(), page.dispatch.clone());
+        Callback::from(move |()| help::open(&help, &dispatch))
     };
     let tab = match page.state.tab {
         Tab::Source => "source",
@@ -109,6 +114,9 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
         Tab::Machine => "machine",
         Tab::Packet => "packet",
     };
+    let there = later::there().is_some();
+    let about_help =
+        Help { settings: page.state.settings, dispatch: page.dispatch.clone(), dialog: help, there };
     let line = |split| html! { <Splitter settings={page.state.settings} dispatch={page.dispatch.clone()} {split} /> };
     html! {
         <>
@@ -123,7 +131,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
             </main>
             { footer(&page) }
             { part(&page, tabs) }
-            { memo(Help { settings: page.state.settings, dispatch: page.dispatch.clone(), dialog: help }, help::help) }
+            { memo(about_help, help::help) }
             if page.state.export.is_some() { { draw_later(&page, |later| later.export) } }
             if page.state.tour.is_some() || page.state.toured { { draw_later(&page, |later| later.tour) } }
         </>
@@ -321,7 +329,7 @@ fn pressed(page: &Page, help: &NodeRef, event: &web_sys::Event) {
     event.prevent_default();
     match wish {
         Wish::Do(action) => page.dispatch.emit(action),
-        Wish::Help => open_dialog(help),
+        Wish::Help => help::open(help, &page.dispatch),
         Wish::RunToHere => {}
         Wish::Breakpoint => {
             let pc = page.state.player.as_ref().and_then(|player| player.pc());
@@ -346,13 +354,6 @@ fn row_of(page: &Page, element: &HtmlElement) -> Option<(Level, Pc)> {
     }
     let rows = page.state.levels.as_ref()?.rows(level);
     Some((level, rows.iter().find(|row| row.slot == slot)?.pc))
-}
-
-fn open_dialog(dialog: &NodeRef) {
-    if let Some(dialog) = dialog.cast::<HtmlDialogElement>() {
-        // Fails only when it is open already.
-        let _ = dialog.show_modal();
-    }
 }
 
 /// Keeps the address up with the page, so that copying it is sharing. A page nobody has touched keeps its short one.
@@ -388,126 +389,5 @@ fn use_interactive_mark(page: &Page) {
         if *ready {
             browser::mark_interactive();
         }
-    });
-}
-
-/// Keeps the worker up with the page: the program, the capture, and the wish to stop.
-#[hook]
-fn use_worker(page: &Page, client: &Workers) {
-    {
-        let (client, dispatch) = (Rc::clone(client), page.dispatch.clone());
-        use_change((), move |()| {
-            *client.borrow_mut() = Some(Client::new(move |report| dispatch.emit(Action::Report(report))));
-        });
-    }
-    let send = {
-        let client = Rc::clone(client);
-        move |request: Option<Request>| {
-            if let (Some(client), Some(request)) = (&*client.borrow(), request) {
-                client.send(request);
-            }
-        }
-    };
-    let capture = page.state.capture.as_ref().map_or(0, |open| open.number);
-    {
-        let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_change(capture, move |&number| {
-            let bytes = state.capture.as_ref().map(|open| open.file.to_vec()).unwrap_or_default();
-            send(Some(Request::Capture { number, bytes }));
-        });
-    }
-    {
-        let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_change(page.state.events.number, move |&number| {
-            let records = state.events.list.iter().map(|event| event.record.clone()).collect();
-            send(Some(Request::Events { number, records }));
-        });
-    }
-    {
-        let (send, state, order) = (send.clone(), Rc::clone(&page.state), page.state.order);
-        let (client, told) = (Rc::clone(client), use_mut_ref(|| None));
-        let tell = move || {
-            if client.borrow().is_none() || told.replace(Some(order)) == Some(order) {
-                return;
-            }
-            send(Some(state.program()));
-        };
-        // Before anything is drawn, which takes as long as the proof: both go on at once. Only of the first program there
-        // is something to see before a worker is started.
-        tell();
-        use_change(order, move |_| tell());
-    }
-    {
-        let (send, state) = (send.clone(), Rc::clone(&page.state));
-        use_change(page.state.long_run.as_ref().map(|run| run.number), move |&run| {
-            let packet = &state.packet;
-            send(run.map(|run| Request::Run {
-                run,
-                order: state.order,
-                packet: packet.bytes.clone(),
-                wire_len: packet.wire_len,
-                link_type: packet.link_type,
-                given: (*state.given).clone(),
-            }));
-        });
-    }
-    {
-        let (send, order) = (send.clone(), page.state.order);
-        let done = matches!(page.state.verification, Verification::Done(_));
-        let looked =
-            (done && page.state.dock == Dock::Proof).then(|| page.state.proof_place().map(|pc| pc.0));
-        use_change((order, looked), move |_| send(looked.map(|pc| Request::Look { order, pc })));
-    }
-    use_change(page.state.stops, move |&stops| send((stops > 0).then_some(Request::Stop)));
-}
-
-/// Has the text compiled as long as its machine code is looked at, and files read that another module reads.
-#[hook]
-fn use_compiler(page: &Page) {
-    let compiler = {
-        let dispatch = page.dispatch.clone();
-        use_memo((), move |()| Compiler::new(move |reply| dispatch.emit(Action::Compiled(reply))))
-    };
-    {
-        let (compiler, state) = (Rc::clone(&compiler), Rc::clone(&page.state));
-        let wanted = state.shown().x86 && !state.graph.shown && state.levels.is_some();
-        let unread = state.unread.clone();
-        let reading = state.events.is_being_read().then_some(state.events.number);
-        use_change((state.order, wanted, unread, reading), move |(order, wanted, unread, reading)| {
-            let (order, wanted) = (*order, *wanted);
-            if let Some(file) = unread {
-                let (number, bytes) = (file.number, file.bytes.to_vec());
-                compiler.ask(&bpf64_x86::Request::File { number, bytes });
-            } else if let Some(number) = *reading {
-                let (format, recording) = state.events.texts();
-                compiler.ask(&bpf64_x86::Request::Recording { number, format, recording });
-            } else if !wanted {
-                compiler.give_up();
-            } else if state.code.as_ref().is_none_or(|code| code.order != order) {
-                let (source, language, program_type) = state.text();
-                compiler.ask(&bpf64_x86::Request::Code(bpf64_x86::Text {
-                    order,
-                    source,
-                    language,
-                    program_type,
-                }));
-            }
-        });
-    }
-    use_change(page.state.stops, move |&stops| {
-        if stops > 0 {
-            compiler.give_up();
-        }
-    });
-}
-
-/// Records a long run piece by piece, whenever the browser has nothing else to do.
-#[hook]
-fn use_recording(page: &Page) {
-    let steps = page.state.player.as_ref().filter(|player| player.goes_on()).map(|player| player.steps());
-    let dispatch = page.dispatch.clone();
-    use_effect_with((page.state.order, Rc::as_ptr(&page.state.packet), page.state.level, steps), move |_| {
-        let timer = steps.map(|_| Timeout::new(0, move || dispatch.emit(Action::Record)));
-        move || drop(timer)
     });
 }

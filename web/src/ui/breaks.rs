@@ -2,6 +2,7 @@
 
 use super::{Page, QuietProps};
 use crate::condition::{Condition, EXAMPLE};
+use crate::later;
 use crate::state::Action;
 use web_sys::HtmlInputElement;
 use yew::prelude::*;
@@ -17,15 +18,20 @@ pub(super) fn Breaks(QuietProps { page }: &QuietProps) -> Html {
             let form = event.target_unchecked_into::<web_sys::HtmlFormElement>();
             let Ok(Some(input)) = form.query_selector("input") else { return };
             let input: HtmlInputElement = wasm_bindgen::JsCast::unchecked_into(input);
-            let is_table = |name: &str| page.state.has_table(name);
-            match Condition::parse(&input.value(), is_table) {
-                Ok(condition) => {
-                    page.dispatch.emit(Action::Condition(condition));
-                    input.set_value("");
-                    fault.set(String::new());
+            let (page, fault, text) = (page.clone(), fault.clone(), input.value());
+            // What was typed stays until it can be read.
+            later::fetch(Box::new(move |_| {
+                let is_table = |name: &str| page.state.has_table(name);
+                let read = later::there().map(|later| (later.condition)(&text, &is_table));
+                match read.unwrap_or_else(|| Err(later::LOST.to_owned())) {
+                    Ok(condition) => {
+                        page.dispatch.emit(Action::Condition(condition));
+                        input.set_value("");
+                        fault.set(String::new());
+                    }
+                    Err(said) => fault.set(said),
                 }
-                Err(said) => fault.set(said),
-            }
+            }));
         })
     };
     let tables = page.state.levels.as_ref().map(|levels| levels.ebpf.maps());
