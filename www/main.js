@@ -1,11 +1,12 @@
 // The page's first script: fetches the wasm, starts the page in it, and says so in the page when that is not possible.
 //
-// What Rust takes from JavaScript lies in `globalThis.bpf64`: the editor, and how a worker is started. The worker runs
+// What Rust takes from JavaScript lies in `globalThis.bpf64`: the editor, what links need, and how a worker is started. The worker runs
 // the same module, which is compiled once and handed over.
 
 import init, { start_page as startPage } from "bpf64-glue";
 import wasmFile from "bpf64-wasm";
 import { Editor } from "./editor/host.js";
+import { copy, deflate, inflate } from "./links.js";
 
 /** The compiled module; `index.html` preloads it, so it is on its way since before this script was. */
 async function compileModule() {
@@ -64,6 +65,9 @@ async function start() {
   const [module, capture] = await Promise.all([compileModule(), firstCapture().catch(() => undefined)]);
   globalThis.bpf64 = {
     Editor,
+    copy,
+    deflate,
+    inflate,
     startWorker() {
       const worker = newWorker("worker.js");
       worker.postMessage(module);

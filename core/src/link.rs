@@ -4,17 +4,22 @@
 //! [`Section`]s, only those that differ from what a new page shows, encoded by postcard, with its Adler-32 behind
 //! it. New kinds of sections are added at the end of the enum; those that exist never change, so that a link
 //! made once opens forever.
+//!
+//! Who deflates is no part of the format. The page has the browser do it, between [`Draft::bytes`] and
+//! [`Draft::finish`], and between [`deflated`] and [`Document::read`]; with the feature `deflate`, `encode` and
+//! `decode` do all of it at once.
 
 mod base64;
+#[cfg(feature = "deflate")]
+mod deflate;
 
-use miniz_oxide::inflate::{self, TINFLStatus};
+#[cfg(feature = "deflate")]
+pub use deflate::{decode, encode};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The most bytes a document may have, inflated.
 pub const MAX_DOCUMENT: usize = 1 << 20;
-/// Highest effort: links are short, and made once.
-const DEFLATE_LEVEL: u8 = 10;
 const CHECKSUM: usize = 4;
 
 /// What a link says.
@@ -117,23 +122,39 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
-/// The fragment for a document, without `#`.
-///
-/// # Errors
-/// A document larger than [`MAX_DOCUMENT`], which nobody could open.
-pub fn encode(document: &Document) -> Result<String, LinkError> {
-    // A few paddings always find an ending that is a letter or a digit: 62 of 64 signs are.
-    let mut padding = None;
-    loop {
-        let bytes = to_bytes(document, padding);
-        if bytes.len() > MAX_DOCUMENT {
-            return Err(LinkError::TooLarge);
+/// A link in the making: what is to be deflated for it, and deflated again as long as it does not end well.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    document: &'a Document,
+    /// A few of them always find an ending that is a letter or a digit: 62 of 64 signs are.
+    padding: Option<u8>,
+}
+
+impl<'a> Draft<'a> {
+    /// Begins a link.
+    #[must_use]
+    pub fn new(document: &'a Document) -> Self {
+        Draft { document, padding: None }
+    }
+
+    /// What is to be deflated next.
+    ///
+    /// # Errors
+    /// A document larger than [`MAX_DOCUMENT`], which nobody could open.
+    pub fn bytes(&self) -> Result<Vec<u8>, LinkError> {
+        let bytes = to_bytes(self.document, self.padding);
+        if bytes.len() > MAX_DOCUMENT { Err(LinkError::TooLarge) } else { Ok(bytes) }
+    }
+
+    /// The fragment, without `#`, of what [`Draft::bytes`] gave and somebody deflated; `None` when chat programs
+    /// would cut its last sign off, and there are other bytes to deflate.
+    pub fn finish(&mut self, deflated: &[u8]) -> Option<String> {
+        let data = base64::encode(deflated);
+        if !data.ends_with(['-', '_']) || self.padding == Some(u8::MAX) {
+            return Some(format!("1.{data}"));
         }
-        let data = base64::encode(&miniz_oxide::deflate::compress_to_vec(&bytes, DEFLATE_LEVEL));
-        if !data.ends_with(['-', '_']) || padding == Some(u8::MAX) {
-            return Ok(format!("1.{data}"));
-        }
-        padding = Some(padding.map_or(0, |padding| padding + 1));
+        self.padding = Some(self.padding.map_or(0, |padding| padding + 1));
+        None
     }
 }
 
@@ -162,100 +183,47 @@ fn to_bytes(document: &Document, padding: Option<u8>) -> Vec<u8> {
     bytes
 }
 
-/// The document in a link: a whole address, or its fragment with or without `#`.
+/// What was deflated for a link: a whole address, or its fragment with or without `#`.
 ///
 /// # Errors
-/// What is no link, damaged, too large, or made by a newer version.
-pub fn decode(link: &str) -> Result<Document, LinkError> {
+/// What is no link, or of a version that is not known, or no base64url.
+pub fn deflated(link: &str) -> Result<Vec<u8>, LinkError> {
     let fragment = link.rsplit_once('#').map_or(link, |(_, fragment)| fragment).trim();
     let (version, data) = fragment.split_once('.').ok_or(LinkError::NoLink)?;
     if version != "1" {
         let known = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
         return Err(if known { LinkError::Version(version.to_owned()) } else { LinkError::NoLink });
     }
-    let deflated = base64::decode(data).ok_or(LinkError::Damaged)?;
-    let bytes =
-        inflate::decompress_to_vec_with_limit(&deflated, MAX_DOCUMENT).map_err(|error| {
-            match error.status {
-                TINFLStatus::HasMoreOutput => LinkError::TooLarge,
-                _ => LinkError::Damaged,
-            }
-        })?;
-    let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(LinkError::Damaged)?;
-    if adler2::adler32_slice(body) != u32::from_le_bytes(*checksum) {
-        return Err(LinkError::Damaged);
-    }
-    let sections: Vec<Section> = postcard::from_bytes(body).map_err(|_| LinkError::Newer)?;
-    let mut document = Document::default();
-    for section in sections {
-        match section {
-            Section::Source(source) => document.source = source,
-            Section::Language(language) => document.language = language,
-            Section::Packet(packet) => document.packet = Some(packet),
-            Section::Breakpoints(breakpoints) => document.breakpoints = breakpoints,
-            Section::Step(step) => document.step = step,
-            Section::Classic => document.classic = true,
-            Section::Padding(_) => {}
-            Section::ProgramType(name) => document.program_type = name,
-            Section::Context(fields) => document.context = fields,
-            Section::Entries(entries) => document.entries = entries,
-            Section::Conditions(conditions) => document.conditions = conditions,
-        }
-    }
-    Ok(document)
+    base64::decode(data).ok_or(LinkError::Damaged)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn document() -> Document {
-        Document {
-            source: "ldh [12]\njeq #0x800, 2, 3\nret #262144\nret #0\n".into(),
-            language: "cbpf".into(),
-            packet: Some(Packet { bytes: vec![1, 2, 3], wire_len: 60, link_type: 1 }),
-            breakpoints: vec![0, 3],
-            step: 2,
-            classic: true,
-            program_type: "xdp".into(),
-            context: vec![("mark".into(), vec![7, 0, 0, 0])],
-            entries: vec![
-                Entry { table: "counts".into(), key: vec![1], value: Some(vec![2]) },
-                Entry { table: "counts".into(), key: vec![2], value: None },
-            ],
-            conditions: vec!["r0 == 5".into()],
+impl Document {
+    /// The document in what a link inflates to, which whoever inflates it keeps within [`MAX_DOCUMENT`].
+    ///
+    /// # Errors
+    /// A checksum that is wrong, and what was made by a newer version.
+    pub fn read(bytes: &[u8]) -> Result<Document, LinkError> {
+        let (body, checksum) = bytes.split_last_chunk::<CHECKSUM>().ok_or(LinkError::Damaged)?;
+        if adler2::adler32_slice(body) != u32::from_le_bytes(*checksum) {
+            return Err(LinkError::Damaged);
         }
-    }
-
-    #[test]
-    fn links_open_to_what_they_were_made_of() {
-        for step in 0..500 {
-            let document = Document { step, ..document() };
-            let link = encode(&document).unwrap();
-            assert!(!link.ends_with(['-', '_']), "{link}");
-            assert_eq!(decode(&link), Ok(document.clone()));
-            assert_eq!(decode(&format!("https://example.org/bpf/#{link}")), Ok(document));
+        let sections: Vec<Section> = postcard::from_bytes(body).map_err(|_| LinkError::Newer)?;
+        let mut document = Document::default();
+        for section in sections {
+            match section {
+                Section::Source(source) => document.source = source,
+                Section::Language(language) => document.language = language,
+                Section::Packet(packet) => document.packet = Some(packet),
+                Section::Breakpoints(breakpoints) => document.breakpoints = breakpoints,
+                Section::Step(step) => document.step = step,
+                Section::Classic => document.classic = true,
+                Section::Padding(_) => {}
+                Section::ProgramType(name) => document.program_type = name,
+                Section::Context(fields) => document.context = fields,
+                Section::Entries(entries) => document.entries = entries,
+                Section::Conditions(conditions) => document.conditions = conditions,
+            }
         }
-        assert_eq!(decode(&encode(&Document::default()).unwrap()), Ok(Document::default()));
-    }
-
-    #[test]
-    fn a_link_cut_anywhere_is_damaged() {
-        let link = encode(&document()).unwrap();
-        for end in 2..link.len() {
-            assert_eq!(decode(&link[..end]), Err(LinkError::Damaged), "cut at {end}");
-        }
-        assert_eq!(decode(""), Err(LinkError::NoLink));
-        assert_eq!(decode("https://example.org/#about"), Err(LinkError::NoLink));
-        assert_eq!(decode("#7.AAAA"), Err(LinkError::Version("7".into())));
-    }
-
-    #[test]
-    fn a_bomb_is_not_inflated() {
-        let bomb = miniz_oxide::deflate::compress_to_vec(&vec![0; 64 << 20], 6);
-        let link = format!("1.{}", base64::encode(&bomb));
-        assert_eq!(decode(&link), Err(LinkError::TooLarge));
-        let huge = Document { source: "x".repeat(MAX_DOCUMENT), ..Document::default() };
-        assert_eq!(encode(&huge), Err(LinkError::TooLarge));
+        Ok(document)
     }
 }

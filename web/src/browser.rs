@@ -3,11 +3,27 @@
 //! What can fail because of the outside world gives an error in words; what can only fail because the page is
 //! broken panics.
 
-use js_sys::Uint8Array;
+use bpf64_core::link::{LinkError, MAX_DOCUMENT};
+use js_sys::{Promise, Uint8Array};
 use std::rc::Rc;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, Element, Event, File, HtmlAnchorElement, HtmlElement, Response, Url, Window};
+
+/// `www/links.js`.
+mod links {
+    use super::*;
+
+    #[wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(js_namespace = bpf64)]
+        pub(super) fn copy(text: &JsValue) -> Promise;
+        #[wasm_bindgen(js_namespace = bpf64)]
+        pub(super) fn deflate(bytes: &Uint8Array) -> Promise;
+        #[wasm_bindgen(js_namespace = bpf64)]
+        pub(super) fn inflate(bytes: &Uint8Array, limit: usize) -> Promise;
+    }
+}
 
 /// The window.
 #[must_use]
@@ -74,16 +90,20 @@ pub fn fragment() -> String {
     hash.strip_prefix('#').unwrap_or_default().to_owned()
 }
 
-/// Writes a fragment into the address, without a new entry in the history. Gives the whole address.
-pub fn set_fragment(fragment: &str) -> String {
-    let target = format!("#{fragment}");
-    // Some browsers refuse when asked too often; the next change is written again.
-    let _ = window()
-        .history()
-        .and_then(|history| history.replace_state_with_url(&JsValue::NULL, "", Some(&target)));
+/// The whole address with another fragment.
+#[must_use]
+pub fn address(fragment: &str) -> String {
     let href = window().location().href().unwrap_or_default();
     let page = href.split('#').next().unwrap_or_default();
-    format!("{page}{target}")
+    format!("{page}#{fragment}")
+}
+
+/// Writes a fragment into the address, without a new entry in the history.
+pub fn set_fragment(fragment: &str) {
+    // Some browsers refuse when asked too often; the next change is written again.
+    let _ = window().history().and_then(|history| {
+        history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("#{fragment}")))
+    });
 }
 
 /// Keeps a text for the next visit, if the browser keeps anything.
@@ -132,13 +152,34 @@ pub fn save(name: &str, bytes: &[u8]) {
     }
 }
 
-/// Puts text on the clipboard. False where the browser does not allow it.
-pub async fn copy(text: &str) -> bool {
-    let navigator: JsValue = window().navigator().into();
-    // Pages that are not served over https have no clipboard at all.
-    let has_clipboard =
-        js_sys::Reflect::get(&navigator, &"clipboard".into()).is_ok_and(|found| found.is_object());
-    has_clipboard && JsFuture::from(window().navigator().clipboard().write_text(text)).await.is_ok()
+/// Puts a text on the clipboard, or what a promise becomes: it is to be called within the click, when the text may still be
+/// in the making. False where the browser does not allow it.
+pub fn copy(text: &JsValue) -> impl Future<Output = bool> + use<> {
+    let copied = links::copy(text);
+    async move { JsFuture::from(copied).await.is_ok_and(|copied| copied.is_truthy()) }
+}
+
+/// The bytes deflated, without a header.
+///
+/// # Errors
+/// A sentence about a browser that does not do it.
+pub async fn deflate(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    match JsFuture::from(links::deflate(&bytes.into())).await {
+        Ok(deflated) => Ok(Uint8Array::new(&deflated).to_vec()),
+        Err(error) => Err(format!("The browser could not make the link: {}.", text(&error))),
+    }
+}
+
+/// What was deflated for a link, inflated, which stops as soon as it is too much.
+///
+/// # Errors
+/// What is damaged or too large.
+pub async fn inflate(deflated: &[u8]) -> Result<Vec<u8>, LinkError> {
+    match JsFuture::from(links::inflate(&deflated.into(), MAX_DOCUMENT)).await {
+        Ok(inflated) if inflated.is_undefined() => Err(LinkError::TooLarge),
+        Ok(inflated) => Ok(Uint8Array::new(&inflated).to_vec()),
+        Err(_) => Err(LinkError::Damaged),
+    }
 }
 
 /// Notes the moment from which the page can be used, for whoever measures.

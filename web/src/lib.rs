@@ -26,6 +26,7 @@ pub mod ui;
 pub mod worker;
 
 pub use bpf64_work::{self as work, given};
+use std::rc::Rc;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Called by the page's boot script once the module is there, with the first example's capture if that has come.
@@ -33,9 +34,12 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn start_page(capture: Option<Vec<u8>>) {
     #[cfg(feature = "words")]
     console_error_panic_hook::set_once();
-    let root = browser::element("app");
-    let props = ui::AppProps { capture: capture.map(Into::into) };
-    yew::Renderer::<ui::App>::with_root_and_props(root, props).render();
+    // Nothing is drawn before it is known what is to be seen.
+    yew::platform::spawn_local(async move {
+        let first = Rc::new(ui::first_state(capture.map(Into::into)).await);
+        let root = browser::element("app");
+        yew::Renderer::<ui::App>::with_root_and_props(root, ui::AppProps { first }).render();
+    });
 }
 
 /// Called by the worker's script, in the worker.

@@ -31,7 +31,7 @@ use crate::work::{KnownHere, Order, Report};
 use bpf64_core::context::skb::link_type;
 use bpf64_core::environment::Environment;
 use bpf64_core::isa::text::declarations;
-use bpf64_core::link;
+use bpf64_core::link::{Document, Entry, LinkError};
 use bpf64_core::load::Format;
 use bpf64_core::machine::Place;
 use bpf64_core::program::Pc;
@@ -128,7 +128,7 @@ pub struct State {
     /// How the person wants the page to be.
     pub settings: Settings,
     /// A link to what was there at the visit before, if it was somebody's own text.
-    pub offer: Option<Rc<str>>,
+    pub offer: Option<Rc<Document>>,
     /// Whether the counts in the listings are of the whole capture.
     pub capture_hits: bool,
     /// The number of the text that [`State::levels`] is of: it grows with each that can be read.
@@ -204,7 +204,7 @@ pub enum Action {
     /// A field of the context was set, or is left to the run again.
     Context(String, Option<Vec<u8>>),
     /// An entry of a table is put in before the run, or taken out.
-    Entry(link::Entry),
+    Entry(Entry),
     /// What was put into this table, or taken out of it, counts no more.
     ForgetEntries(String),
     /// Tables are shown as they are at another time.
@@ -251,12 +251,12 @@ pub enum Action {
     Dock(Dock),
     /// An eBPF instruction is to be brought into view; the next step brings back where execution stands.
     LookAt(Pc),
-    /// A link was followed.
-    OpenLink(String),
+    /// A link was followed: to what it holds, or to nowhere.
+    OpenLink(Result<Rc<Document>, LinkError>),
     /// The page is wanted like this.
     Settings(Settings),
-    /// A link that was kept from the visit before, to be offered.
-    Offer(String),
+    /// What was kept from the visit before, to be offered.
+    Offer(Rc<Document>),
     /// The offer is taken, or not.
     Restore(bool),
     /// Counts in the listings are of the whole capture, or of the run.
@@ -428,19 +428,15 @@ impl State {
                 self.looked_at = Some(pc);
                 self.tab = Tab::Program;
             }
-            Action::OpenLink(link) => match link::decode(&link) {
-                Ok(document) => self.open(document),
-                Err(error) => self.notice = Some(error.to_string().into()),
-            },
+            Action::OpenLink(Ok(document)) => self.open(Rc::unwrap_or_clone(document)),
+            Action::OpenLink(Err(error)) => self.notice = Some(error.to_string().into()),
             Action::Settings(settings) => self.settings = settings,
-            Action::Offer(link) => {
-                let known = |document: &link::Document| examples::of(&document.source).is_some();
-                self.offer =
-                    link::decode(&link).ok().filter(|document| !known(document)).map(|_| link.into());
+            Action::Offer(document) => {
+                self.offer = Some(document).filter(|document| examples::of(&document.source).is_none());
             }
             Action::Restore(taken) => {
-                if let Some(link) = self.offer.take().filter(|_| taken) {
-                    self.apply(Action::OpenLink(link.to_string()));
+                if let Some(document) = self.offer.take().filter(|_| taken) {
+                    self.apply(Action::OpenLink(Ok(document)));
                 }
             }
             Action::CaptureHits(whole) => self.capture_hits = whole,

@@ -1,5 +1,6 @@
 //! The components: small functions from the state to what is seen. None keeps anything that the state knows.
 
+mod address;
 mod app;
 mod breaks;
 mod c_source;
@@ -33,6 +34,7 @@ mod value;
 mod virtual_list;
 mod workers;
 
+pub(crate) use address::first_state;
 pub use app::{App, AppProps};
 pub use help::Help;
 
@@ -44,6 +46,9 @@ use crate::paint;
 use crate::state::{Action, State};
 use std::rc::Rc;
 use yew::prelude::*;
+
+/// Under which name the browser keeps the settings.
+const SETTINGS: &str = "bpf64.settings";
 
 /// What most components are given: the state, and where actions go.
 #[derive(Properties, Clone, PartialEq)]

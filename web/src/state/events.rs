@@ -140,6 +140,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::share::tests::followed;
     use super::super::{Action, reduce};
     use super::*;
     use crate::work::{Judgement, Report};
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn the_chosen_event_is_in_the_link() {
         let state = reduce(&opened([FORMAT, RECORDING]), Action::SelectEvent(3));
-        let other = reduce(&State::default(), Action::OpenLink(state.link().unwrap()));
+        let other = reduce(&State::default(), followed(&state));
         assert_eq!(other.given, state.given);
         assert_eq!(other.given.context[0].1, state.events.list[3].record);
     }

@@ -1,4 +1,4 @@
-//! The state as a permalink, and back.
+//! The state as what a permalink holds, and back.
 
 use super::{Action, PacketInput, State};
 use crate::examples;
@@ -41,14 +41,6 @@ impl State {
         }
     }
 
-    /// The permalink's fragment.
-    ///
-    /// # Errors
-    /// When there is more than a link can hold.
-    pub fn link(&self) -> Result<String, link::LinkError> {
-        link::encode(&self.document())
-    }
-
     pub(super) fn open(&mut self, document: Document) {
         let Document { source, language, packet, breakpoints, step, classic, .. } = document;
         let Document { program_type, context, entries, conditions, .. } = document;
@@ -81,5 +73,84 @@ impl State {
         if later::there().is_some() {
             self.apply(Action::ReadConditions);
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::tests::{ARP, PACKET, after, arp, position};
+    use super::super::{Action, reduce};
+    use super::*;
+    use crate::examples::{EXAMPLES, FIRST};
+    use bpf64_core::link::{Entry, LinkError};
+    use bpf64_core::program::Pc;
+
+    /// A link to this state.
+    fn made(state: &State) -> String {
+        link::encode(&state.document()).unwrap()
+    }
+
+    /// What a link holds.
+    fn held(link: &str) -> Result<Rc<Document>, LinkError> {
+        link::decode(link).map(Rc::new)
+    }
+
+    /// That a link to this state is followed.
+    pub(in crate::state) fn followed(state: &State) -> Action {
+        Action::OpenLink(held(&made(state)))
+    }
+
+    #[test]
+    fn links_carry_the_whole_state() {
+        let state = arp([
+            Action::Level(Level::Classic),
+            Action::Breakpoint(Level::Classic, Pc(3)),
+            Action::Step,
+            Action::Step,
+        ]);
+        let opened = after([followed(&state)]);
+        assert_eq!(opened.document(), state.document());
+        assert_eq!((position(&opened), opened.level, &*opened.source), (2, Level::Classic, ARP));
+        assert_eq!(opened.packet.bytes, PACKET);
+        let damaged = reduce(&state, Action::OpenLink(held("1.abc")));
+        assert!(damaged.notice.is_some());
+        assert_eq!(damaged.document(), state.document(), "a damaged link changes nothing");
+    }
+
+    #[test]
+    fn what_was_kept_is_offered_once() {
+        let offer = |state: &State| Action::Offer(held(&made(state)).unwrap());
+        let state = after([offer(&arp([Action::Step]))]);
+        let restored = reduce(&state, Action::Restore(true));
+        assert_eq!((&*restored.source, position(&restored), &restored.offer), (ARP, 1, &None));
+        assert_eq!(&*reduce(&state, Action::Restore(false)).source, FIRST.0);
+        // Examples are in the gallery.
+        assert_eq!(after([offer(&State::default())]).offer, None);
+    }
+
+    #[test]
+    fn what_is_set_before_the_run_is_in_the_link() {
+        let source = ".type sched_cls\n.map counts hash key=4 value=4 max=4\nr0 = *(u32 *)(r1 + 8)\nexit";
+        let set = |table: &str, key, value: Option<Vec<u8>>| {
+            Action::Entry(Entry { table: table.to_owned(), key, value })
+        };
+        let state = after([
+            Action::Edit(source.to_owned()),
+            Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])),
+            set("counts", vec![1, 0, 0, 0], Some(vec![2, 0, 0, 0])),
+            Action::Condition(crate::condition::Condition::parse("write stack", &|_| false).unwrap()),
+        ]);
+        assert_eq!(state.result(), Some(7));
+        let held = |state: &State| state.player.as_ref().map(|player| player.tables()[0].entries().count());
+        assert_eq!(held(&state), Some(1));
+        let opened = reduce(&State::default(), followed(&state));
+        assert_eq!((opened.result(), held(&opened)), (Some(7), Some(1)));
+        assert_eq!((opened.document(), opened.conditions.len()), (state.document(), 1));
+        let left = after([followed(&state), Action::Context("mark".to_owned(), None)]);
+        assert_eq!(left.result(), Some(0));
+        let empty = reduce(&opened, Action::ForgetEntries("counts".to_owned()));
+        assert_eq!(held(&empty), Some(0));
+        // An example brings its own world.
+        assert!(reduce(&opened, Action::Example(&EXAMPLES[0])).given.context.is_empty());
     }
 }

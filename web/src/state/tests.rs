@@ -1,24 +1,25 @@
 //! The reducer, without a browser.
 
+use super::share::tests::followed;
 use super::*;
+use crate::examples::EXAMPLES;
 use crate::examples::tests::gallery_text;
-use crate::examples::{EXAMPLES, FIRST};
 use crate::work::{Desk, Judgement, Ran, Request, Stepping};
 
-const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
-const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
+pub(super) const PACKET: [u8; 14] = [2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4, 0x08, 0x06];
+pub(super) const ARP: &str = "ldh [12]\njeq #0x806, 2, 3\nret #7\nret #0\n";
 
 /// The state after these actions, from a new page.
-fn after(actions: impl IntoIterator<Item = Action>) -> State {
+pub(super) fn after(actions: impl IntoIterator<Item = Action>) -> State {
     actions.into_iter().fold(State::default(), |state, action| reduce(&state, action))
 }
 
-fn arp(actions: impl IntoIterator<Item = Action>) -> State {
+pub(super) fn arp(actions: impl IntoIterator<Item = Action>) -> State {
     let packet = PACKET.map(|byte| format!("{byte:02x}")).concat();
     after([Action::Edit(ARP.to_owned()), Action::PacketText(packet)].into_iter().chain(actions))
 }
 
-fn position(state: &State) -> usize {
+pub(super) fn position(state: &State) -> usize {
     state.player.as_ref().unwrap().position()
 }
 
@@ -260,23 +261,6 @@ fn a_packet_that_cannot_be_read_is_kept_as_typed() {
 }
 
 #[test]
-fn links_carry_the_whole_state() {
-    let state = arp([
-        Action::Level(Level::Classic),
-        Action::Breakpoint(Level::Classic, Pc(3)),
-        Action::Step,
-        Action::Step,
-    ]);
-    let opened = after([Action::OpenLink(state.link().unwrap())]);
-    assert_eq!(opened.document(), state.document());
-    assert_eq!((position(&opened), opened.level, &*opened.source), (2, Level::Classic, ARP));
-    assert_eq!(opened.packet.bytes, PACKET);
-    let damaged = reduce(&state, Action::OpenLink("1.abc".to_owned()));
-    assert!(damaged.notice.is_some());
-    assert_eq!(damaged.document(), state.document(), "a damaged link changes nothing");
-}
-
-#[test]
 fn a_late_capture_of_another_example_is_not_shown() {
     let (first, second) = (&EXAMPLES[0], &EXAMPLES[1]);
     let state = after([
@@ -439,18 +423,6 @@ fn a_breakpoint_is_found_where_nothing_is_recorded_yet() {
 }
 
 #[test]
-fn what_was_kept_is_offered_once() {
-    let own = arp([Action::Step]).link().unwrap();
-    let state = after([Action::Offer(own.clone())]);
-    let restored = reduce(&state, Action::Restore(true));
-    assert_eq!((&*restored.source, position(&restored), &restored.offer), (ARP, 1, &None));
-    assert_eq!(&*reduce(&state, Action::Restore(false)).source, FIRST.0);
-    // Examples are in the gallery, and what is damaged helps nobody.
-    assert_eq!(after([Action::Offer(State::default().link().unwrap())]).offer, None);
-    assert_eq!(after([Action::Offer(own[..own.len() - 2].to_owned())]).offer, None);
-}
-
-#[test]
 fn hits_over_a_capture_are_told_for_both_levels() {
     let file = capture(&[&PACKET, &[0; 20], &PACKET]);
     let state = told(&arp([Action::OpenFile("three.pcap".to_owned(), file)]));
@@ -512,32 +484,6 @@ fn the_type_is_chosen_or_read_from_the_text() {
 }
 
 #[test]
-fn what_is_set_before_the_run_is_in_the_link() {
-    let source = ".type sched_cls\n.map counts hash key=4 value=4 max=4\nr0 = *(u32 *)(r1 + 8)\nexit";
-    let set = |table: &str, key, value: Option<Vec<u8>>| {
-        Action::Entry(bpf64_core::link::Entry { table: table.to_owned(), key, value })
-    };
-    let state = after([
-        Action::Edit(source.to_owned()),
-        Action::Context("mark".to_owned(), Some(vec![7, 0, 0, 0])),
-        set("counts", vec![1, 0, 0, 0], Some(vec![2, 0, 0, 0])),
-        Action::Condition(crate::condition::Condition::parse("write stack", &|_| false).unwrap()),
-    ]);
-    assert_eq!(state.result(), Some(7));
-    let held = |state: &State| state.player.as_ref().map(|player| player.tables()[0].entries().count());
-    assert_eq!(held(&state), Some(1));
-    let opened = reduce(&State::default(), Action::OpenLink(state.link().unwrap()));
-    assert_eq!((opened.result(), held(&opened)), (Some(7), Some(1)));
-    assert_eq!((opened.document(), opened.conditions.len()), (state.document(), 1));
-    let left = after([Action::OpenLink(state.link().unwrap()), Action::Context("mark".to_owned(), None)]);
-    assert_eq!(left.result(), Some(0));
-    let empty = reduce(&opened, Action::ForgetEntries("counts".to_owned()));
-    assert_eq!(held(&empty), Some(0));
-    // An example brings its own world.
-    assert!(reduce(&opened, Action::Example(&EXAMPLES[0])).given.context.is_empty());
-}
-
-#[test]
 fn a_faulty_text_is_nobody_elses_business() {
     let typed = Action::Edit("r0 = *(u32 *)(r1 + 8)\nexi".to_owned());
     let read = after([Action::Edit("r0 = *(u32 *)(r1 + 8)\nexit".to_owned())]);
@@ -546,7 +492,7 @@ fn a_faulty_text_is_nobody_elses_business() {
     assert_eq!((set.is_stale(), set.result(), set.order), (true, Some(7), read.order + 1));
     assert_eq!((set.text(), &*set.source), (read.text(), "r0 = *(u32 *)(r1 + 8)\nexi"));
     // A link brings its own, though it cannot be read.
-    let opened = reduce(&read, Action::OpenLink(set.link().unwrap()));
+    let opened = reduce(&read, followed(&set));
     assert_eq!((opened.text().0.as_str(), &*opened.source), ("", &*set.source));
 }
 
@@ -587,10 +533,7 @@ fn reports_and_light_are_no_turns() {
     ] {
         assert_eq!((before.turn, quiet(before)), (now.turn, quiet(&now)));
     }
-    let link = all.link().unwrap();
-    for action in
-        [Action::Step, Action::Edit(String::new()), Action::CaptureHits(true), Action::OpenLink(link)]
-    {
+    for action in [Action::Step, Action::Edit(String::new()), Action::CaptureHits(true), followed(&all)] {
         assert_eq!(reduce(&all, action).turn, all.turn + 1);
     }
 }

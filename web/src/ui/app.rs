@@ -1,5 +1,6 @@
 //! The whole page: the state, its connections to the browser, the panes in their order.
 
+use super::address::{self, use_address};
 use super::capture::capture_pane;
 use super::change::use_change;
 use super::dispatch::in_order;
@@ -14,15 +15,14 @@ use super::source::Source;
 use super::split::{Splitter, use_panes};
 use super::tour::Invitation;
 use super::workers::{Workers, use_compiler, use_recording, use_worker};
-use super::{Page, QuietProps, draw_later};
+use super::{Page, QuietProps, SETTINGS, draw_later};
 use crate::browser;
-use crate::examples::{EXAMPLES, Example, Gallery};
+use crate::examples::{Example, Gallery};
 use crate::keys::{self, Press, Wish};
 use crate::later;
 use crate::levels::Level;
-use crate::state::{Action, Settings, Split, State, Tab, reduce};
+use crate::state::{Action, Split, State, Tab, reduce};
 use bpf64_core::program::Pc;
-use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
@@ -30,13 +30,6 @@ use wasm_bindgen::UnwrapThrowExt as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{HtmlDialogElement, HtmlElement};
 use yew::prelude::*;
-
-/// How long the state rests before it is written into the address, in milliseconds.
-const ADDRESS_DELAY: u32 = 400;
-
-/// Under which names the browser keeps the last link and the settings.
-const LAST: &str = "bpf64.last";
-const SETTINGS: &str = "bpf64.settings";
 
 /// The state for Yew, and who is told what will come of an action before it does.
 struct Store(Rc<State>, Workers);
@@ -53,23 +46,22 @@ impl Reducible for Store {
 }
 
 /// Properties of [`App`].
-#[derive(Properties, PartialEq)]
+#[derive(Properties)]
 pub struct AppProps {
-    /// The capture of the first example, where that is what the page opens with.
-    pub capture: Option<Rc<[u8]>>,
+    /// What the page shows first.
+    pub first: Rc<State>,
+}
+
+impl PartialEq for AppProps {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.first, &other.first)
+    }
 }
 
 /// The page.
 #[component]
-pub fn App(AppProps { capture }: &AppProps) -> Html {
-    let store = use_reducer(|| {
-        let settings = Settings::read(&browser::kept(SETTINGS).unwrap_or_default());
-        let mut state = reduce(&State::default(), Action::Settings(settings));
-        if let Some(bytes) = capture {
-            state = reduce(&state, Action::ExampleCapture(&EXAMPLES[0], Rc::clone(bytes)));
-        }
-        Store(Rc::new(state), Workers::default())
-    });
+pub fn App(AppProps { first }: &AppProps) -> Html {
+    let store = use_reducer(|| Store(Rc::clone(first), Workers::default()));
     let dispatch = {
         let dispatcher = store.dispatcher();
         use_memo((), move |()| in_order(move |action| dispatcher.dispatch(action)))
@@ -79,7 +71,7 @@ pub fn App(AppProps { capture }: &AppProps) -> Html {
     *newest.borrow_mut() = page.clone();
     let help = use_node_ref();
     use_browser(&newest, &help);
-    use_address(&page);
+    use_address(&page, &newest);
     use_interactive_mark(&page);
     use_worker(&page, &store.1);
     use_compiler(&page);
@@ -195,7 +187,7 @@ fn page_callback<T: 'static>(newest: &Rc<RefCell<Page>>, call: fn(Page, T)) -> C
 }
 
 /// Shows an example as soon as its program is there, and then its packet.
-fn show_example(page: Page, example: &'static Example) {
+pub(super) fn show_example(page: Page, example: &'static Example) {
     page.dispatch.emit(Action::Example(example));
     yew::platform::spawn_local(async move {
         if page.state.gallery.get(example).is_none() {
@@ -225,48 +217,12 @@ fn open_file(page: Page, file: web_sys::File) {
     });
 }
 
-/// Opens the link in the address; without one, the first example.
-fn open_address(page: Page) {
-    let fragment = browser::fragment();
-    if fragment.is_empty() {
-        if let Some(kept) = browser::kept(LAST) {
-            page.dispatch.emit(Action::Offer(kept));
-        }
-        if page.state.capture.is_none() {
-            show_example(page, &EXAMPLES[0]);
-        }
-        return;
-    }
-    page.dispatch.emit(Action::OpenLink(fragment.clone()));
-    if bpf64_core::link::decode(&fragment).is_err() {
-        // What the link should have shown is lost; the page still has something to show.
-        yew::platform::spawn_local(async move {
-            if let Ok(bytes) = browser::fetch_example(EXAMPLES[0].capture.unwrap_or_default()).await {
-                page.dispatch.emit(Action::ExampleCapture(&EXAMPLES[0], bytes));
-                page.dispatch.emit(Action::OpenLink(fragment));
-            }
-        });
-    }
-}
-
-/// Opens the link that the address of the open page was changed to; without one, the first example.
-fn follow_address(page: Page, event: &web_sys::Event) {
-    // Not what the address is now: the page may have written its own since.
-    let url = event.dyn_ref().map(web_sys::HashChangeEvent::new_url).unwrap_or_default();
-    match url.split_once('#') {
-        Some((_, fragment)) if !fragment.is_empty() => {
-            page.dispatch.emit(Action::OpenLink(fragment.to_owned()))
-        }
-        _ => show_example(page, &EXAMPLES[0]),
-    }
-}
-
 /// Connects keys, dropped files and the address, for as long as the page lives.
 #[hook]
 fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
     let (newest, help) = (Rc::clone(newest), help.clone());
     use_change((), move |()| {
-        open_address(newest.borrow().clone());
+        address::complete(newest.borrow().clone());
         let listen = |event: &str, call: Box<dyn Fn(web_sys::Event)>| {
             let closure = Closure::<dyn Fn(web_sys::Event)>::wrap(call);
             let target = browser::window();
@@ -283,9 +239,13 @@ fn use_browser(newest: &Rc<RefCell<Page>>, help: &NodeRef) {
             let newest = Rc::clone(&newest);
             Box::new(move |event: web_sys::Event| pressed(&newest.borrow().clone(), &help, &event))
         };
+        let follow = {
+            let (newest, followed) = (Rc::clone(&newest), Rc::default());
+            Box::new(move |event: web_sys::Event| address::follow(newest.borrow().clone(), &event, &followed))
+        };
         let listeners = [
             listen("keydown", keys),
-            listen("hashchange", on(|page, event| follow_address(page.clone(), &event))),
+            listen("hashchange", follow),
             // Without this the browser would leave the page for the dropped file.
             listen("dragover", on(|_, event| event.prevent_default())),
             listen("drop", on(dropped)),
@@ -354,31 +314,6 @@ fn row_of(page: &Page, element: &HtmlElement) -> Option<(Level, Pc)> {
     }
     let rows = page.state.levels.as_ref()?.rows(level);
     Some((level, rows.iter().find(|row| row.slot == slot)?.pc))
-}
-
-/// Keeps the address up with the page, so that copying it is sharing. A page nobody has touched keeps its short one.
-#[hook]
-fn use_address(page: &Page) {
-    let timer = use_mut_ref(|| None::<Timeout>);
-    let first = use_mut_ref(|| true);
-    let state = Rc::clone(&page.state);
-    // Neither reports nor light are in it.
-    let document = use_memo(state.turn, |_| state.document());
-    let pristine =
-        state.example == Some(&EXAMPLES[0]) && document.step == 0 && document.breakpoints.is_empty();
-    use_change(document, move |_| {
-        let untouched = *first.borrow() && pristine;
-        if !untouched {
-            *first.borrow_mut() = false;
-            // Replacing the timer cancels the one before.
-            *timer.borrow_mut() = Some(Timeout::new(ADDRESS_DELAY, move || {
-                if let Ok(fragment) = state.link() {
-                    browser::keep(LAST, &fragment);
-                    browser::set_fragment(&fragment);
-                }
-            }));
-        }
-    });
 }
 
 /// Notes when the page can first be used: something can be stepped, over a packet.

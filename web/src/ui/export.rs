@@ -7,6 +7,7 @@ use crate::export::{Form, capture};
 use crate::state::Action;
 use std::rc::Rc;
 use web_sys::{HtmlDialogElement, HtmlSelectElement};
+use yew::platform::spawn_local;
 use yew::prelude::*;
 
 /// The dialog. It is there as long as a form is chosen.
@@ -59,8 +60,9 @@ fn Buttons(QuietProps { page }: &QuietProps) -> Html {
         let (page, said) = (page.clone(), said.clone());
         Callback::from(move |_: MouseEvent| {
             let (said, text) = (said.clone(), text(&page).map(|found| found.1).unwrap_or_default());
-            yew::platform::spawn_local(async move {
-                said.set(if browser::copy(&text).await { "Copied" } else { "Copy it from above" });
+            let copied = browser::copy(&text.into());
+            spawn_local(async move {
+                said.set(if copied.await { "Copied" } else { "Copy it from above" });
             });
         })
     };

@@ -1,5 +1,6 @@
 //! The bar on top: examples, program type, run controls, sharing, help.
 
+use super::address;
 use super::change::use_change;
 use super::controls::controls;
 use super::memo::{memo, part};
@@ -8,8 +9,12 @@ use crate::browser;
 use crate::examples::{EXAMPLES, Example};
 use crate::state::Action;
 use bpf64_core::environment::{ALL, Environment};
+use std::cell::RefCell;
 use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::{HtmlInputElement, HtmlSelectElement};
+use yew::platform::spawn_local;
 use yew::prelude::*;
 
 /// The bar. `show` shows an example and fetches its capture, `help` shows the help.
@@ -105,6 +110,8 @@ fn Share(QuietProps { page }: &QuietProps) -> Html {
     let link = use_state_eq(|| None::<String>);
     let said = use_state_eq(|| "");
     let field = use_node_ref();
+    let newest = use_mut_ref(|| page.clone());
+    *newest.borrow_mut() = page.clone();
     // A link is of one state: when that changes, the field goes.
     {
         let (link, said) = (link.clone(), said.clone());
@@ -126,17 +133,14 @@ fn Share(QuietProps { page }: &QuietProps) -> Html {
         });
     }
     let onclick = {
-        let (page, link, said) = (page.clone(), link.clone(), said.clone());
-        Callback::from(move |_: MouseEvent| match page.state.link() {
-            Ok(fragment) => {
-                let address = browser::set_fragment(&fragment);
-                link.set(Some(address.clone()));
-                let said = said.clone();
-                yew::platform::spawn_local(async move {
-                    said.set(if browser::copy(&address).await { "Copied" } else { "Copy it from here" });
-                });
-            }
-            Err(error) => page.dispatch.emit(Action::Notice(format!("The link would be too long: {error}."))),
+        let (newest, link, said) = (Rc::clone(&newest), link.clone(), said.clone());
+        Callback::from(move |_: MouseEvent| {
+            said.set("");
+            let making = future_to_promise(make(Rc::clone(&newest), link.clone()));
+            let (said, copied) = (said.clone(), browser::copy(&making));
+            spawn_local(async move {
+                said.set(if copied.await { "Copied" } else { "Copy it from here" });
+            });
         })
     };
     html! {
@@ -151,5 +155,25 @@ fn Share(QuietProps { page }: &QuietProps) -> Html {
                 <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M10 14a4 4 0 005.7 0l3-3a4 4 0 00-5.7-5.7l-1 1M14 10a4 4 0 00-5.7 0l-3 3a4 4 0 005.7 5.7l1-1" /></svg>
                 { "Share" }</button>
         </span>
+    }
+}
+
+/// Makes the link of the state as it is now, for the clipboard, and shows it, unless the state is another one by then.
+async fn make(newest: Rc<RefCell<Page>>, link: UseStateHandle<Option<String>>) -> Result<JsValue, JsValue> {
+    let Page { state, dispatch } = newest.borrow().clone();
+    let document = state.document();
+    match address::encode(&document).await {
+        Ok(fragment) => {
+            let address = browser::address(&fragment);
+            if newest.borrow().state.document() == document {
+                browser::set_fragment(&fragment);
+                link.set(Some(address.clone()));
+            }
+            Ok(address.into())
+        }
+        Err(said) => {
+            dispatch.emit(Action::Notice(said));
+            Err(JsValue::NULL)
+        }
     }
 }
