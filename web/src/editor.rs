@@ -79,19 +79,19 @@ pub struct Editor {
     editor: JsEditor,
     /// JavaScript holds these as long as the editor lives.
     _callbacks: [Closure<dyn Fn(JsValue)>; 5],
-    _describe: Closure<dyn Fn(u32, String) -> String>,
+    _describe: Closure<dyn Fn(u32, String, js_sys::Function)>,
 }
 
 impl Editor {
     /// Puts an editor with `source` into `parent`, a text area if it is to be plain; what happens in it goes to
-    /// `report`. What a word in a line means is asked of `describe`: sentences, a line each.
+    /// `report`. What a word in a line means is asked of `describe`, which tells it sooner or later: sentences, a line each.
     #[must_use]
     pub fn new(
         parent: &Element,
         source: &str,
         plain: bool,
         report: impl Fn(Report) + Clone + 'static,
-        describe: impl Fn(u32, String) -> String + 'static,
+        describe: impl Fn(u32, String, Box<dyn FnOnce(&str)>) + 'static,
     ) -> Self {
         let number = |value: JsValue| value.as_f64().unwrap_or(0.0) as u32;
         let text = |value: JsValue| value.as_string().unwrap_or_default();
@@ -110,7 +110,13 @@ impl Editor {
             callback("hover", Box::new(move |value| Report::Hover(number(value)))),
             callback("breakpoint", Box::new(move |value| Report::Breakpoint(number(value)))),
         ];
-        let describe = Closure::<dyn Fn(u32, String) -> String>::new(describe);
+        let describe = Closure::<dyn Fn(u32, String, js_sys::Function)>::new(
+            move |line, word, tell: js_sys::Function| {
+                // Fails only if the editor does, which is told on the console.
+                let tell = move |said: &str| drop(tell.call1(&JsValue::NULL, &said.into()));
+                describe(line, word, Box::new(tell));
+            },
+        );
         js_sys::Reflect::set(&object, &"describe".into(), describe.as_ref())
             .expect_throw("a new object takes properties");
         Editor {

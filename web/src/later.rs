@@ -12,6 +12,8 @@ use crate::compiler::Job;
 use crate::condition::Condition;
 use crate::state::{Action, State};
 use crate::ui::{Help, LATER, Page};
+use bpf64_core::machine::{Change, Read};
+use bpf64_core::maps::Table;
 use std::cell::RefCell;
 use wasm_split_helpers::{SplitLoaderError, wasm_split};
 use yew::{Callback, Html};
@@ -53,6 +55,16 @@ pub struct Later {
     pub give_up: fn(),
     /// Sets a field of the context, by its name, to what was typed, if that is something.
     pub set_field: fn(&mut State, &str, &str),
+    /// What is said of a word in a line of the source.
+    pub describe: fn(&State, u32, &str) -> String,
+    /// What of tables must be known before a step that a condition may come to hold by.
+    pub condition_state: fn(&Condition, &[Table]) -> bool,
+    /// Whether a condition came to hold by a step; the last is what was known before, and then what is after it.
+    pub condition_holds: fn(&Condition, (&[Read], &[Change]), &[Table], &mut bool) -> bool,
+    /// Saves the capture's accepted packets as a file.
+    pub save_accepted: fn(&State),
+    /// Is called once it is there.
+    pub prepare: fn(),
     /// Does to the state what [`Action::wants_later`] says the first module cannot.
     pub apply: fn(&mut State, Action),
 }
@@ -118,6 +130,9 @@ pub fn fetch(then: Box<dyn FnOnce(bool)>) {
 
 async fn arrive() {
     let there = fetched().await.ok();
+    if let Some(later) = there {
+        (later.prepare)();
+    }
     let before = STAND.replace(there.map_or(Stand::Lost, Stand::There));
     if let Stand::Coming(waiting) = before {
         waiting.into_iter().for_each(|then| then(there.is_some()));

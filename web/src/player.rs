@@ -1,6 +1,7 @@
 //! The debugger's session, of whichever level is stepped.
 
 use crate::condition::Condition;
+use crate::later;
 use crate::levels::{Level, Levels};
 use bpf64_core::debugger::{End, Session};
 use bpf64_core::environment::World;
@@ -197,14 +198,17 @@ impl Player {
 
     /// On to the next breakpoint or condition, or the end. False at the end.
     pub fn resume(&mut self, conditions: &[Condition]) -> bool {
-        let states = conditions.iter().map(|condition| condition.state(self.tables())).collect();
+        // Without the second module there are no conditions: it reads them.
+        let later = later::there().filter(|_| !conditions.is_empty());
+        let state = |condition| later.is_some_and(|later| (later.condition_state)(condition, self.tables()));
+        let states = conditions.iter().map(state).collect();
         let states: RefCell<Vec<bool>> = RefCell::new(states);
         let holds = |last: (&[Read], &[Change]), tables: &[Table]| {
             let mut states = states.borrow_mut();
             let mut held = false;
             for (condition, state) in conditions.iter().zip(states.iter_mut()) {
                 // All are asked: each notes what the step has changed.
-                held |= condition.holds(last, tables, state);
+                held |= later.is_some_and(|later| (later.condition_holds)(condition, last, tables, state));
             }
             held
         };

@@ -155,6 +155,8 @@ pub struct State {
     pub stops: u32,
     /// Whether it has ended before it was done.
     halted: bool,
+    /// Whether system calls have names, which are in the second module.
+    names_calls: bool,
 }
 
 /// When tables are shown.
@@ -323,6 +325,7 @@ impl Default for State {
             captures: 0,
             stops: 0,
             halted: false,
+            names_calls: later::there().is_some(),
         };
         state.read_source();
         state
@@ -443,7 +446,12 @@ impl State {
             Action::Notice(text) => self.notice = Some(text.into()),
             Action::Dismiss => self.notice = None,
             // Drawn anew, like after every turn.
-            Action::Arrived => {}
+            Action::Arrived => {
+                if self.lacks_names() && later::there().is_some() {
+                    self.read_source();
+                }
+                self.names_calls = later::there().is_some();
+            }
             Action::Compiled(_)
             | Action::Context(..)
             | Action::Entry(_)
@@ -510,6 +518,13 @@ impl State {
     #[must_use]
     pub fn has_table(&self, name: &str) -> bool {
         self.levels.as_ref().is_some_and(|levels| levels.ebpf.maps().iter().any(|map| map.name == name))
+    }
+
+    /// Whether names are missing in what is said of the program: of system calls, as long as the second module is not there.
+    #[must_use]
+    pub fn lacks_names(&self) -> bool {
+        let of_calls = |levels: &Rc<Levels>| levels.program_type.name == "seccomp";
+        !self.names_calls && self.levels.as_ref().is_some_and(of_calls)
     }
 
     /// Whether what is shown is of an earlier text than the editor's.

@@ -40,10 +40,12 @@ pub use help::Help;
 
 use crate::compiler;
 use crate::condition::Condition;
+use crate::hover;
 use crate::later::{self, Draw, Later};
 use crate::levels::Key;
 use crate::paint;
 use crate::state::{Action, State};
+use bpf64_core::seccomp::syscalls;
 use std::rc::Rc;
 use yew::prelude::*;
 
@@ -144,6 +146,11 @@ pub static LATER: Later = Later {
     condition: Condition::parse,
     compile: compiler::ask,
     give_up: compiler::give_up,
+    describe: |state, line, word| hover::describe(state, line, word).join("\n"),
+    condition_state: Condition::state,
+    condition_holds: Condition::holds,
+    save_accepted: capture::save_accepted,
+    prepare: || syscalls::know(syscalls::find),
     apply: crate::state::apply_later,
     set_field: State::set_field,
 };

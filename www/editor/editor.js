@@ -41,7 +41,7 @@ export class Editor {
    * @param {Element} parent - where the editor goes; it fills it
    * @param {string} text - what it shows first
    * @param {object} callbacks - `changed(text)`, `run()`, `cursor(line)`, `hover(line)` (0: none), `breakpoint(line)`,
-   *   `describe(line, word)`, which gives what is said of a word, a sentence in each line
+   *   `describe(line, word, tell)`, which tells what is said of a word, a sentence in each line, at once or later
    */
   constructor(parent, text, callbacks) {
     this.#callbacks = callbacks;
@@ -62,7 +62,7 @@ export class Editor {
           Prec.high(words),
           brackets,
           searchOnDemand(),
-          described((line, word) => callbacks.describe(line, word)),
+          described((line, word) => new Promise((tell) => callbacks.describe(line, word, tell))),
           Prec.highest(keymap.of([{ key: "Ctrl-Enter", run }, { key: "Mod-Enter", run }])),
           keymap.of(keys),
           this.#language.of([]),

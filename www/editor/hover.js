@@ -6,14 +6,14 @@ import { EditorView, closeHoverTooltips, hasHoverTooltips, hoverTooltip, keymap,
 /** Shows a tooltip until the text or the selection changes, or something else, or null, is to be shown; Escape closes it. */
 export const showCard = StateEffect.define();
 
-/** The extension; `describe(line, word)` gives the sentences, a line each, or an empty text. */
+/** The extension; `describe(line, word)` is a promise of the sentences, a line each, or of an empty text. */
 export function described(describe) {
-  const at = (state, pos) => {
+  const at = async (state, pos) => {
     const { from, text, number } = state.doc.lineAt(pos);
     for (const { index, 0: word } of text.matchAll(/[\w.$]+/g)) {
       const [start, end] = [from + index, from + index + word.length];
       if (start > pos || pos > end) continue;
-      const said = describe(number, word);
+      const said = await describe(number, word);
       return said === "" ? null : { pos: start, end, above: true, create: () => ({ dom: card(said) }) };
     }
     return null;
@@ -28,7 +28,11 @@ export function described(describe) {
     provide: (field) => showTooltip.from(field),
   });
   const ask = (view) => {
-    view.dispatch({ effects: showCard.of(at(view.state, view.state.selection.main.head)) });
+    const { state } = view;
+    at(state, state.selection.main.head).then((shown) => {
+      // What was typed in the meantime is another text.
+      if (view.state.doc === state.doc && view.state.selection.eq(state.selection)) view.dispatch({ effects: showCard.of(shown) });
+    });
     return true;
   };
   const forget = (view) => {

@@ -3,6 +3,7 @@
 mod table;
 
 use super::arch::Arch;
+use std::cell::Cell;
 use table::TABLE;
 
 /// How many calls there are.
@@ -79,9 +80,30 @@ pub fn exists(name: &str) -> bool {
     names().any(|found| found == name)
 }
 
-/// The name of the call with this number; of two names, the first in the alphabet.
+/// What finds names.
+pub type Finder = fn(Arch, u32) -> Option<&'static str>;
+
+thread_local! {
+    static FINDER: Cell<Option<Finder>> =
+        const { Cell::new(if cfg!(feature = "calls-later") { None } else { Some(find) }) };
+}
+
+/// The name of the call with this number; of two names, the first in the alphabet. With the feature `calls-later` no call has
+/// a name before [`know`] was called.
 #[must_use]
 pub fn name(arch: Arch, number: u32) -> Option<&'static str> {
+    FINDER.get()?(arch, number)
+}
+
+/// Has this thread find names from now on, by [`find`]: it is handed over so that the table can lie in a part of the program
+/// that is fetched later.
+pub fn know(finder: Finder) {
+    FINDER.set(Some(finder));
+}
+
+/// The same as [`name`], by looking into the table.
+#[must_use]
+pub fn find(arch: Arch, number: u32) -> Option<&'static str> {
     all(arch).find(|&(_, found)| found == number).map(|(name, _)| name)
 }
 

@@ -94,6 +94,7 @@ pub(crate) fn apply(state: &mut State, action: Action) {
 mod tests {
     use super::super::{Spot, reduce};
     use super::*;
+    use bpf64_core::environment::Environment;
 
     #[test]
     fn what_is_typed_stays_until_it_can_be_read() {
@@ -117,6 +118,18 @@ mod tests {
         let read = reduce(&unread, Action::ReadConditions);
         assert_eq!((read.conditions.len(), read.unread_conditions.len()), (2, 0));
         assert_eq!(read.document().conditions, texts);
+    }
+
+    #[test]
+    fn names_of_system_calls_come_with_the_second_module() {
+        let before = State { names_calls: false, ..State::default() };
+        assert!(!before.lacks_names(), "a packet filter has none");
+        let chosen = reduce(&before, Action::Edit("ld [0]\njeq #59, 2, 3\nret #0\nret #1".to_owned()));
+        let chosen = reduce(&chosen, Action::ProgramType(Environment::named("seccomp")));
+        assert!(chosen.lacks_names());
+        let arrived = reduce(&chosen, Action::Arrived);
+        assert!(!arrived.lacks_names() && arrived.order > chosen.order, "it is read anew");
+        assert_eq!(reduce(&arrived, Action::Arrived).order, arrived.order, "once");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::memo::{memo, part};
 use super::program::program_pane;
 use super::source::Source;
 use super::split::{Splitter, use_panes};
-use super::tour::Invitation;
+use super::tour::invitation;
 use super::workers::{Workers, use_compiler, use_recording, use_worker};
 use super::{Page, QuietProps, SETTINGS, draw_later};
 use crate::browser;
@@ -79,9 +79,14 @@ pub fn App(AppProps { first }: &AppProps) -> Html {
     {
         // Whatever comes after the link waits for them: it may be to go on to where they hold.
         let (unread, dispatch) = (!page.state.unread_conditions.is_empty(), page.dispatch.clone());
-        use_change(unread, move |&unread| {
+        let lacking = page.state.lacks_names();
+        use_change((unread, lacking), move |&(unread, lacking)| {
             if unread {
                 dispatch.emit(Action::ReadConditions);
+            }
+            if lacking {
+                // Should it not come, numbers are numbers.
+                later::fetch(Box::new(move |_| dispatch.emit(Action::Arrived)));
             }
         });
     }
@@ -146,7 +151,7 @@ fn About(QuietProps { page }: &QuietProps) -> Html {
         });
     }
     match example.and_then(|example| state.gallery.get(example)) {
-        Some((_, about)) => html! { <p class="about">{ about }<Invitation page={page.clone()} /></p> },
+        Some((_, about)) => html! { <p class="about">{ about }{ invitation(page) }</p> },
         None => Html::default(),
     }
 }

@@ -4,7 +4,8 @@ use super::stop::stop_button;
 use super::virtual_list::{Basis, VirtualList};
 use super::{Page, flag};
 use crate::browser;
-use crate::state::Action;
+use crate::later;
+use crate::state::{Action, State};
 use crate::work::Judgement;
 use bpf64_core::environment::Verdict;
 use std::rc::Rc;
@@ -54,20 +55,29 @@ pub(super) fn capture_pane(page: &Page, open: &Callback<web_sys::File>) -> Html 
     }
 }
 
-/// The accepted packets as a capture of their own.
+/// Offers the accepted packets as a capture of their own.
 fn save_button(page: &Page) -> Html {
     let onclick = {
-        let state = Rc::clone(&page.state);
+        let page = page.clone();
         Callback::from(move |_: MouseEvent| {
-            if let (Some(open), Some(bytes)) = (&state.capture, state.accepted_packets()) {
-                let name = open.name.rsplit_once('.').map_or(&*open.name, |(stem, _)| stem);
-                let kind = if open.file.starts_with(&[0x0a, 0x0d]) { "pcapng" } else { "pcap" };
-                browser::save(&format!("{name}-accepted.{kind}"), &bytes);
-            }
+            let page = page.clone();
+            later::fetch(Box::new(move |_| match later::there() {
+                Some(later) => (later.save_accepted)(&page.state),
+                None => page.dispatch.emit(Action::Notice(later::LOST.to_owned())),
+            }));
         })
     };
     html! {
         <button type="button" class="btn small" data-testid="save-accepted" title="Save the accepted packets as a capture" {onclick}>{ "Save" }</button>
+    }
+}
+
+/// Saves them.
+pub(super) fn save_accepted(state: &State) {
+    if let (Some(open), Some(bytes)) = (&state.capture, state.accepted_packets()) {
+        let name = open.name.rsplit_once('.').map_or(&*open.name, |(stem, _)| stem);
+        let kind = if open.file.starts_with(&[0x0a, 0x0d]) { "pcapng" } else { "pcap" };
+        browser::save(&format!("{name}-accepted.{kind}"), &bytes);
     }
 }
 

@@ -39,6 +39,9 @@ impl Line {
     /// The second module has come, or will not.
     fn go_on(&self, there: bool) {
         let waiting = self.waiting.take();
+        if there {
+            (self.apply)(Action::Arrived);
+        }
         let able = waiting.into_iter().filter(|action| there || !action.wants_later());
         able.for_each(&self.apply);
         if !there {

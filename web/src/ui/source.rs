@@ -3,7 +3,7 @@
 use super::change::use_change;
 use super::{Page, QuietProps, hue};
 use crate::editor::{Editor, LineMark, Report};
-use crate::hover;
+use crate::later;
 use crate::levels::Problem;
 use crate::state::{Action, Lit, State};
 use bpf64_core::load::Format;
@@ -45,8 +45,13 @@ pub fn Source(QuietProps { page }: &QuietProps) -> Html {
                     (page.state.source.clone(), page.state.settings.plain)
                 };
                 let asked = Rc::clone(&newest);
-                let describe =
-                    move |line, word: String| hover::describe(&asked.borrow().state, line, &word).join("\n");
+                let describe = move |line, word: String, tell: Box<dyn FnOnce(&str)>| {
+                    let page = asked.borrow().clone();
+                    later::fetch(Box::new(move |_| {
+                        let said = later::there().map(|later| (later.describe)(&page.state, line, &word));
+                        tell(&said.unwrap_or_default());
+                    }));
+                };
                 let made =
                     Editor::new(&element, &source, plain, move |report| heard(&newest, report), describe);
                 *editor.borrow_mut() = Some(made);

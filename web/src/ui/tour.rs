@@ -117,10 +117,8 @@ fn keys(page: &Page, at: usize) -> Callback<KeyboardEvent> {
 }
 
 /// Offers the tour to whoever has never taken or skipped it.
-#[component]
-pub(super) fn Invitation(QuietProps { page }: &QuietProps) -> Html {
-    let fresh = *use_memo((), |()| browser::kept(KEPT).is_none());
-    if !fresh || page.state.tour.is_some() || page.state.toured {
+pub(super) fn invitation(page: &Page) -> Html {
+    if page.state.tour.is_some() || page.state.toured || browser::kept(KEPT).is_some() {
         return Html::default();
     }
     html! {
