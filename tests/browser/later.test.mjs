@@ -47,6 +47,7 @@ playTest("a pane that does not come says so, and is fetched again", { tolerate }
   await play.at("fetch-again").click();
   await play.at("proof-log").or(page.locator(".dock-body.proof *")).first().waitFor();
   await play.eventually(() => play.at("fetch-again").count(), 0);
+  await play.at("dock-packet").click();
   await play.stillWorks();
 });
 

@@ -21,6 +21,12 @@ use yew::{Callback, Html};
 /// A pane, or what else is drawn of the page.
 pub type Draw = fn(&Page) -> Html;
 
+/// Reads a condition.
+pub type ReadCondition = fn(&str, &dyn Fn(&str) -> bool) -> Result<Condition, String>;
+
+/// Says of a condition whether a step made it hold.
+pub type Holds = fn(&Condition, (&[Read], &[Change]), &[Table], &mut bool) -> bool;
+
 /// What is in the second module.
 pub struct Later {
     /// The control-flow graph.
@@ -48,7 +54,7 @@ pub struct Later {
     /// What the help holds.
     pub help: fn(&Help) -> Html,
     /// Reads a condition; whether there is a table of that name says the function.
-    pub condition: fn(&str, &dyn Fn(&str) -> bool) -> Result<Condition, String>,
+    pub condition: ReadCondition,
     /// Has the compiler do something for the page as it is; its answer is an action.
     pub compile: fn(&Job, &State, &Callback<Action>),
     /// Ends what the compiler does.
@@ -60,7 +66,7 @@ pub struct Later {
     /// What of tables must be known before a step that a condition may come to hold by.
     pub condition_state: fn(&Condition, &[Table]) -> bool,
     /// Whether a condition came to hold by a step; the last is what was known before, and then what is after it.
-    pub condition_holds: fn(&Condition, (&[Read], &[Change]), &[Table], &mut bool) -> bool,
+    pub condition_holds: Holds,
     /// Saves the capture's accepted packets as a file.
     pub save_accepted: fn(&State),
     /// Is called once it is there.
