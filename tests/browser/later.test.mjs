@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { playTest } from "./page.mjs";
 
 /** The file of the second module. */
-const LATER = /\/later-[^/]*\.wasm$/;
+const LATER = /later-[^/]*\.wasm$/;
 
 /** What the browser tells on the console of what could not be fetched. */
 const tolerate = [/ERR_FAILED/, /Failed to fetch/, /WebAssembly/];

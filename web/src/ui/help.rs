@@ -23,6 +23,10 @@ const KEYS: &[(&str, &str)] = &[
     ("?", "this help"),
 ];
 
+/// How often, and how many milliseconds apart, is looked whether it is drawn.
+const PATIENCE: u32 = 100;
+const WAIT: u32 = 10;
+
 /// What the help is drawn of.
 #[derive(PartialEq)]
 pub struct Help {
@@ -54,12 +58,21 @@ pub(super) fn open(dialog: &NodeRef, dispatch: &Callback<Action>) {
     later::fetch(Box::new(move |there| {
         if there {
             dispatch.emit(Action::Arrived);
-            // Once it is drawn: the focus goes to the first thing in it.
-            Timeout::new(0, move || show(&dialog)).forget();
+            show_drawn(dialog, PATIENCE);
         } else {
             dispatch.emit(Action::Notice(later::LOST.to_owned()));
         }
     }));
+}
+
+/// Opens it once what it holds is drawn, since the focus goes to the first thing in it; after so many tries as it is.
+fn show_drawn(dialog: NodeRef, tries: u32) {
+    let drawn =
+        dialog.cast::<HtmlDialogElement>().is_some_and(|dialog| dialog.first_element_child().is_some());
+    if drawn || tries == 0 {
+        return show(&dialog);
+    }
+    Timeout::new(WAIT, move || show_drawn(dialog, tries - 1)).forget();
 }
 
 fn show(dialog: &NodeRef) {
