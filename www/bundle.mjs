@@ -4,7 +4,8 @@
 // GLUE is the ES module that wasm-bindgen wrote, WASM the optimised module, LATERWASM what was split off it; the first two are
 // the x86-64 level's. Everything lands in OUT under a name
 // with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
-// `parts`, what the script imports and is therefore fetched with it; `later`, what it imports only when it is needed.
+// `parts`, what the script imports and is therefore fetched with it; `soon`, the editor, which it imports by itself; `later`,
+// what it imports only when it is needed, and those.
 
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, relative, resolve } from "node:path";
@@ -93,21 +94,27 @@ for (const [file, { entryPoint, inputs }] of Object.entries(metafile.outputs)) {
   const source = entryPoint ?? Object.keys(inputs).map((input) => basename(input))[0];
   if (entryPoint || !file.endsWith(".js")) names[source.replace(/^gallery:/, "examples/")] = placed(file);
 }
-// What the page and its worker import before they run; every other script is fetched when somebody needs it, and so is
-// what only such a script imports.
+// What the page and its worker import before they run; the editor, which comes as soon as they do; every other script is
+// fetched when somebody needs it, and so is what only such a script imports.
 const entries = Object.keys(metafile.outputs).filter((file) => /^(main|worker)\.js$/.test(metafile.outputs[file].entryPoint ?? ""));
-const atOnce = new Set();
-for (const waiting = [...entries]; waiting.length > 0; ) {
-  const statements = metafile.outputs[waiting.pop()].imports.filter((one) => one.kind === "import-statement");
-  for (const { path } of statements.filter(({ path }) => !atOnce.has(path))) {
-    atOnce.add(path);
-    waiting.push(path);
+const imports = (scripts) => {
+  const found = new Set();
+  for (const waiting = [...scripts]; waiting.length > 0; ) {
+    const statements = metafile.outputs[waiting.pop()].imports.filter((one) => one.kind === "import-statement");
+    for (const { path } of statements.filter(({ path }) => !found.has(path))) {
+      found.add(path);
+      waiting.push(path);
+    }
   }
-}
+  return found;
+};
+const atOnce = imports(entries);
+const editor = Object.keys(metafile.outputs).filter((file) => metafile.outputs[file].entryPoint === "editor/editor.js");
+const soon = [...editor, ...imports(editor)].filter((file) => !atOnce.has(file)).map(placed);
 const parts = [...atOnce].map(placed);
 const code = Object.keys(metafile.outputs).filter((file) => /\.(js|wasm)$/.test(file) && placed(file) !== names[basename(wasm)]);
 const later = code.filter((file) => !entries.includes(file) && !atOnce.has(file)).map(placed);
-console.log(JSON.stringify({ names, parts, later }));
+console.log(JSON.stringify({ names, parts, soon, later }));
 
 async function smaller(script) {
   const { code } = await minify(script, { module: true, compress: { passes: 2, ecma: 2022 }, format: { ecma: 2022, preamble } });

@@ -30,7 +30,10 @@ async function hold(page) {
 playTest("a first visit does without it", {}, async ({ play, page }) => {
   await play.press("step");
   await play.program("ld #7\nret a");
-  await play.verdict("accept");
+  await play.program(".type xdp\n.map counts array key=4 value=8 max=4\nr0 = 2\nexit");
+  await play.at("ebpf-0").filter({ hasText: "r0 = 2" }).waitFor();
+  await play.program("r0 = r5\nexit", "reject");
+  await play.press("step");
   const fetched = await page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => name));
   assert.deepEqual(fetched.filter((name) => LATER.test(name)), []);
 });

@@ -66,7 +66,8 @@ pub(crate) fn build(out: &Path, care: Care) -> Outcome {
         println!("a draft of the page is in {}\n", workspace::shown(out));
         return Ok(());
     }
-    let sizes = sizes::compress(&fresh, &bundle.later)?;
+    let wanted = |name: &&String| !bundle.soon.contains(*name);
+    let sizes = sizes::compress(&fresh, &bundle.later.iter().filter(wanted).collect::<Vec<_>>())?;
     replace(out, &fresh)?;
 
     print!("\n{sizes}");
@@ -87,7 +88,9 @@ struct Bundle {
     names: BTreeMap<String, String>,
     /// Files that the script imports: without a hint in the page they would be fetched only after it.
     parts: Vec<String>,
-    /// Scripts and modules that are fetched when they are needed.
+    /// Scripts that it imports by itself as soon as it is there: the editor.
+    soon: Vec<String>,
+    /// Scripts and modules that are fetched when they are needed, and those.
     later: Vec<String>,
 }
 
@@ -115,7 +118,7 @@ const SELDOM: &str = "x86";
 
 /// Writes the files that have a name of their own, each with the names of the others filled in.
 fn write_named(bundle: &Bundle, folder: &Path) -> Outcome {
-    let Bundle { names, parts, later } = bundle;
+    let Bundle { names, parts, later, .. } = bundle;
     let name = |key: &str| {
         names.get(key).map(String::as_str).ok_or_else(|| {
             Failure::new(format!("the bundle has no {key}"))

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::{Context as _, Failure, Outcome};
 
-/// The most that the page may weigh, in bytes after brotli: all files that it needs to start, but the captures, of
-/// which a visitor fetches one of a few kB, and the editor's script, which comes in place of a text area behind it. What few
-/// need belongs to the module that is loaded when it is needed (`x86`).
+/// The most that the page may weigh, in bytes after brotli: all files that an ordinary visit fetches, the editor's script
+/// with them, but the captures, of which it fetches one of a few kB. What few need belongs to the module that is split off
+/// the page's (`web/src/later.rs`), or to the one for what runs long (`x86`).
 const BUDGET: u64 = 450_000;
 
 /// What only few of are fetched, by the first part of their name: captures, and the icons of an installed app.
@@ -29,7 +29,7 @@ pub(super) struct Sizes(Vec<Size>);
 
 /// Puts `.gz` and `.br` copies beside all files of `folder`, where they are smaller than the file. `later` names those
 /// that the page does without until they are needed.
-pub(super) fn compress(folder: &Path, later: &[String]) -> Outcome<Sizes> {
+pub(super) fn compress(folder: &Path, later: &[&String]) -> Outcome<Sizes> {
     println!("compressing: gzip and brotli");
     let mut files = Vec::new();
     list(folder, &mut files).context(|| format!("cannot list {}", folder.display()))?;
@@ -44,7 +44,7 @@ pub(super) fn compress(folder: &Path, later: &[String]) -> Outcome<Sizes> {
             raw: raw.len() as u64,
             gzip: keep(&file, ".gz", &raw, &gzip)?,
             brotli: keep(&file, ".br", &raw, &brotli)?,
-            counted: !SELDOM.iter().any(|part| name.starts_with(part)) && !later.contains(&name),
+            counted: !SELDOM.iter().any(|part| name.starts_with(part)) && !later.contains(&&name),
             name,
         });
     }
