@@ -27,7 +27,7 @@ const MAIN = `
 import { Editor } from "./editor.js";
 globalThis.calls = [];
 const note = (name) => (...values) => calls.push([name, ...values]);
-const describe = (line, word) => word === "ret" ? "what ret does\\nin line " + line : "";
+const describe = (line, word, tell) => tell(word === "ret" ? "what ret does\\nin line " + line : "");
 globalThis.editor = new Editor(document.getElementById("editor"), "", Object.fromEntries(
   ["changed", "run", "cursor", "hover", "breakpoint"].map((name) => [name, note(name)]).concat([["describe", describe]])));`;
 
