@@ -145,9 +145,11 @@ const SCENES = {
   }],
   help: ["program", async (play) => {
     await play.at("help").click();
+    await play.at("help-dialog").waitFor();
   }],
   export: ["program", async (play) => {
     await press(play, "program", "export");
+    await play.at("export-dialog").waitFor();
   }],
   tour: ["program", async (play) => {
     await play.at("help").click();

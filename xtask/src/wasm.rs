@@ -262,7 +262,8 @@ fn compile(rust: &WasmRust, part: Part, care: Care) -> Outcome<PathBuf> {
     if silent {
         flags.extend(SILENT_PANICS.map(|flag| format!("'{flag}'")));
     }
-    if part.later.is_some() {
+    // Drafts share a folder: with other flags, each would have the library compiled anew.
+    if part.later.is_some() || care == Care::Draft {
         flags.push(format!("'{}'", split::LINK));
     }
     cargo.arg("--config").arg(format!("target.wasm32-unknown-unknown.rustflags = [{}]", flags.join(", ")));
