@@ -25,7 +25,7 @@ const lit = (page) =>
 playTest("lines of C light up with their instructions, and are stepped with them", {}, async ({ play, page }) => {
   await play.program(SOURCE);
   const lines = () => play.at("c-listing").locator(".insn .text").allInnerTexts();
-  assert.deepEqual(await lines(), ["int sum = first(context);", "return sum + extra();", "#define extra() 3"]);
+  await play.eventually(lines, ["int sum = first(context);", "return sum + extra();", "#define extra() 3"]);
   assert.deepEqual(await play.at("c-0").getAttribute("data-from"), "12");
   await play.at("c-0").hover();
   await play.eventually(() => lit(page), ["c-0", "ebpf-0", "ebpf-2"]);
