@@ -5,7 +5,7 @@
 // the x86-64 level's. Everything lands in OUT under a name
 // with a hash of its content. Standard output is a JSON object: `names`, from the names here to the names there;
 // `parts`, what the script imports and is therefore fetched with it; `soon`, the editor, which it imports by itself; `later`,
-// what it imports only when it is needed, and those.
+// what it imports only when it is needed.
 
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, relative, resolve } from "node:path";
@@ -110,11 +110,11 @@ const imports = (scripts) => {
 };
 const atOnce = imports(entries);
 const editor = Object.keys(metafile.outputs).filter((file) => metafile.outputs[file].entryPoint === "editor/editor.js");
-const soon = [...editor, ...imports(editor)].filter((file) => !atOnce.has(file)).map(placed);
+const soon = new Set([...editor, ...imports(editor)].filter((file) => !atOnce.has(file)));
 const parts = [...atOnce].map(placed);
 const code = Object.keys(metafile.outputs).filter((file) => /\.(js|wasm)$/.test(file) && placed(file) !== names[basename(wasm)]);
-const later = code.filter((file) => !entries.includes(file) && !atOnce.has(file)).map(placed);
-console.log(JSON.stringify({ names, parts, soon, later }));
+const later = code.filter((file) => !entries.includes(file) && !atOnce.has(file) && !soon.has(file)).map(placed);
+console.log(JSON.stringify({ names, parts, soon: [...soon].map(placed), later }));
 
 async function smaller(script) {
   const { code } = await minify(script, { module: true, compress: { passes: 2, ecma: 2022 }, format: { ecma: 2022, preamble } });

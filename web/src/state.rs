@@ -127,7 +127,7 @@ pub struct State {
     pub notice: Option<Rc<str>>,
     /// How the person wants the page to be.
     pub settings: Settings,
-    /// A link to what was there at the visit before, if it was somebody's own text.
+    /// What was there at the visit before, if it was somebody's own text.
     pub offer: Option<Rc<Document>>,
     /// Whether the counts in the listings are of the whole capture.
     pub capture_hits: bool,

@@ -66,8 +66,7 @@ pub(crate) fn build(out: &Path, care: Care) -> Outcome {
         println!("a draft of the page is in {}\n", workspace::shown(out));
         return Ok(());
     }
-    let wanted = |name: &&String| !bundle.soon.contains(*name);
-    let sizes = sizes::compress(&fresh, &bundle.later.iter().filter(wanted).collect::<Vec<_>>())?;
+    let sizes = sizes::compress(&fresh, &bundle.later)?;
     replace(out, &fresh)?;
 
     print!("\n{sizes}");
@@ -90,7 +89,7 @@ struct Bundle {
     parts: Vec<String>,
     /// Scripts that it imports by itself as soon as it is there: the editor.
     soon: Vec<String>,
-    /// Scripts and modules that are fetched when they are needed, and those.
+    /// Scripts and modules that are fetched when they are needed.
     later: Vec<String>,
 }
 
@@ -118,7 +117,7 @@ const SELDOM: &str = "x86";
 
 /// Writes the files that have a name of their own, each with the names of the others filled in.
 fn write_named(bundle: &Bundle, folder: &Path) -> Outcome {
-    let Bundle { names, parts, later, .. } = bundle;
+    let Bundle { names, parts, soon, later } = bundle;
     let name = |key: &str| {
         names.get(key).map(String::as_str).ok_or_else(|| {
             Failure::new(format!("the bundle has no {key}"))
@@ -151,7 +150,8 @@ fn write_named(bundle: &Bundle, folder: &Path) -> Outcome {
     write_filled("index.html", &index, folder)?;
     write_filled("manifest.webmanifest", &icons, folder)?;
 
-    let all: BTreeSet<&str> = names.values().chain(parts).chain(later).map(String::as_str).collect();
+    let all: BTreeSet<&str> =
+        names.values().chain(parts).chain(soon).chain(later).map(String::as_str).collect();
     let (more, first): (Vec<&str>, Vec<&str>) = all.into_iter().partition(|name| name.starts_with(SELDOM));
     let (first, more) = (json(&first)?, json(&more)?);
     let text =

@@ -169,7 +169,9 @@ pub(crate) fn build(rust: &WasmRust, node: &Node, part: Part, care: Care) -> Out
     bind(stem, bytes, &folder, care)
         .map_err(|error| Failure::new(format!("wasm-bindgen cannot bind {}: {error}", compiled.display())))?;
     let bound = folder.join(format!("{stem}_bg.wasm"));
-    println!("finishing: wasm-opt (half a minute, but of a draft)");
+    if care == Care::Release {
+        println!("optimising: wasm-opt (half a minute)");
+    }
     finish(node, part, care, &bound, &module.wasm)?;
     if let (Some(second), Some(later)) = (&second, &module.later) {
         finish(node, part, care, second, later)?;

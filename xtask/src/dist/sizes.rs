@@ -29,7 +29,7 @@ pub(super) struct Sizes(Vec<Size>);
 
 /// Puts `.gz` and `.br` copies beside all files of `folder`, where they are smaller than the file. `later` names those
 /// that the page does without until they are needed.
-pub(super) fn compress(folder: &Path, later: &[&String]) -> Outcome<Sizes> {
+pub(super) fn compress(folder: &Path, later: &[String]) -> Outcome<Sizes> {
     println!("compressing: gzip and brotli");
     let mut files = Vec::new();
     list(folder, &mut files).context(|| format!("cannot list {}", folder.display()))?;
@@ -44,7 +44,7 @@ pub(super) fn compress(folder: &Path, later: &[&String]) -> Outcome<Sizes> {
             raw: raw.len() as u64,
             gzip: keep(&file, ".gz", &raw, &gzip)?,
             brotli: keep(&file, ".br", &raw, &brotli)?,
-            counted: !SELDOM.iter().any(|part| name.starts_with(part)) && !later.contains(&&name),
+            counted: !SELDOM.iter().any(|part| name.starts_with(part)) && !later.contains(&name),
             name,
         });
     }
